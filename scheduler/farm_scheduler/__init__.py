@@ -1,0 +1,1 @@
+"""What should happen, and what did: planning, jobs, leases, results and the record."""

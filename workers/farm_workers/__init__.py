@@ -1,0 +1,1 @@
+"""The hands: hold the machines of a host, run jobs in them and read their streams."""
