@@ -1,0 +1,314 @@
+"""The wire between host and guest: frames down, one subunit stream up, and the places both ends know.
+
+Used by the machine and the job's runner on the host, and by the agent in the guest. Standard library only,
+as it is part of the agent's archive. It never touches a socket: the caller reads and writes the bytes.
+
+Host to guest is a sequence of frames: type (one byte), length (four bytes, big endian), payload. Guest to
+host is one subunit v2 stream (`subunit_stream`) and nothing else. A HELLO may come again at any time while
+no job runs, and a machine may have been copied between two of them.
+"""
+
+import json
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from enum import IntEnum
+from typing import Any, ClassVar, Final, Literal, TypeVar
+
+from farm_images.errors import WireError
+
+CHANNEL: Final = "org.wheelfarm.agent"
+"""Name of the virtio-serial port; in the guest /dev/virtio-ports/NAME."""
+GUEST_ADDRESS: Final = "10.0.2.15/24"
+AGENT_PATH: Final = "/opt/wheelfarm/agent.pyz"
+TOX_PLUGINS_PATH: Final = "/opt/wheelfarm/plugins/tox"
+PYTEST_PLUGINS_PATH: Final = "/opt/wheelfarm/plugins/pytest"
+INTERPRETERS_PATH: Final = "/opt/python/bin"
+
+ID_READY: Final = "farm:ready"
+ID_SOURCE: Final = "farm:source"
+ID_TOX: Final = "farm:tox"
+ID_CREATE: Final = "farm:create"
+ID_PACKAGE: Final = "farm:package"
+ID_INSTALL: Final = "farm:install"
+ID_COMMANDS: Final = "farm:commands"
+ID_INTERPRETER: Final = "farm:interpreter"
+ID_ERROR: Final = "farm:error"
+ID_JOB: Final = "farm:job"
+
+MAX_DATA: Final = 1 << 20
+"""Bytes of the longest payload of any frame."""
+MAX_CHUNK: Final = 256 << 10
+"""Bytes of the longest attachment chunk that a guest sends."""
+
+_Choice = TypeVar("_Choice", bound=str)
+_HEADER: Final = struct.Struct(">BI")
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}")
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+class FrameType(IntEnum):
+    """The first byte of a frame."""
+
+    HELLO = 1
+    JOB = 2
+    DATA = 3
+    CANCEL = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One frame from the host."""
+
+    type: FrameType
+    payload: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelloFrame:
+    """What a guest needs to be itself and not its template: the time, entropy, a word to answer with.
+
+    Attributes:
+        time: seconds since 1970, UTC.
+        entropy: 64 random bytes from the host.
+        nonce: comes back as the only tag of the `farm:ready` packet.
+    """
+
+    time: float
+    entropy: bytes = field(repr=False)
+    nonce: str
+
+    def payload(self) -> bytes:
+        """The JSON of this frame."""
+        return _dump({"time": self.time, "entropy": self.entropy.hex(), "nonce": self.nonce})
+
+    @classmethod
+    def parse(cls, payload: bytes) -> "HelloFrame":
+        """Raises WireError."""
+        fields = _Fields(payload, "hello")
+        seconds = fields.number("time", 0, 2**32)
+        try:
+            entropy = bytes.fromhex(fields.text("entropy", 128))
+        except ValueError as error:
+            raise WireError("The entropy of a HELLO must be hexadecimal.") from error
+        hello = cls(time=seconds, entropy=entropy, nonce=fields.text("nonce", 100, _NAME))
+        fields.done()
+        return hello
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFrame:
+    """Which bytes follow the JOB frame as DATA: a tar.gz with one top folder, the project root."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsFrame:
+    """What a job may use: seconds for all of tox, bytes of log."""
+
+    seconds: float = 1800
+    log_bytes: int = 64 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFrame:
+    """Run these tox environments of this source, in this order.
+
+    Attributes:
+        job: id of the job, for the guest's log only.
+        tool: which tox.
+        environments: names for `tox -e`.
+        inferred: text of a tox.ini for a project that has no tox configuration.
+        env: added to the environment of the tox process.
+    """
+
+    kind: ClassVar[Literal["tox"]] = "tox"
+    job: str
+    tool: Literal["tox", "tox3"] = "tox"
+    environments: tuple[str, ...]
+    inferred: str | None = None
+    source: SourceFrame
+    limits: LimitsFrame = LimitsFrame()
+    env: dict[str, str] = field(default_factory=dict)
+
+    def payload(self) -> bytes:
+        """The JSON of this frame."""
+        return _dump({"kind": self.kind, **asdict(self)})
+
+    @classmethod
+    def _read(cls, fields: "_Fields") -> "JobFrame":
+        source = fields.inner("source")
+        limits = fields.inner("limits")
+        job = cls(
+            job=fields.text("job", 100, _NAME),
+            tool=fields.one_of("tool", "tox", "tox3"),
+            environments=fields.texts("environments", 1000, 100, _NAME),
+            inferred=fields.text("inferred", 256 << 10) if fields.present("inferred") else None,
+            source=SourceFrame(
+                bytes=int(source.number("bytes", 1, 2**40)), sha256=source.text("sha256", 64, _SHA256)
+            ),
+            limits=LimitsFrame(
+                seconds=limits.number("seconds", 0.1, 7 * 86400),
+                log_bytes=int(limits.number("log_bytes", 1024, 2**40)),
+            ),
+            env=fields.mapping("env", 100, 8192),
+        )
+        if not job.environments:
+            raise WireError("A job names at least one tox environment.")
+        for part in (source, limits, fields):
+            part.done()
+        return job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeFrame:
+    """Start each of these interpreters and say what it is."""
+
+    kind: ClassVar[Literal["probe"]] = "probe"
+    job: str
+    interpreters: tuple[str, ...]
+
+    def payload(self) -> bytes:
+        """The JSON of this frame."""
+        return _dump({"kind": self.kind, **asdict(self)})
+
+    @classmethod
+    def _read(cls, fields: "_Fields") -> "ProbeFrame":
+        probe = cls(job=fields.text("job", 100, _NAME), interpreters=fields.texts("interpreters", 100, 4096))
+        fields.done()
+        return probe
+
+
+def parse_job(payload: bytes) -> JobFrame | ProbeFrame:
+    """The payload of a JOB frame, by its kind. Raises WireError."""
+    fields = _Fields(payload, "job")
+    if fields.one_of("kind", "tox", "probe") == "tox":
+        return JobFrame._read(fields)
+    return ProbeFrame._read(fields)
+
+
+def encode_frame(type_: FrameType, payload: bytes = b"") -> bytes:
+    """The bytes of one frame. Raises WireError if the payload is over 1 MiB."""
+    if len(payload) > MAX_DATA:
+        raise WireError(f"A payload of {len(payload)} bytes is over {MAX_DATA}.", bytes=len(payload))
+    return _HEADER.pack(type_, len(payload)) + payload
+
+
+def data_frames(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The DATA frames of a source read in chunks of any size, with the empty one that ends it."""
+    for chunk in chunks:
+        for start in range(0, len(chunk), MAX_DATA):
+            yield encode_frame(FrameType.DATA, chunk[start : start + MAX_DATA])
+    yield encode_frame(FrameType.DATA)
+
+
+class FrameDecoder:
+    """An incremental parser of the host's frames. It holds one frame at most."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """The frames that these bytes complete.
+
+        Raises:
+            WireError: an unknown type or a payload over 1 MiB; the stream cannot be read any further.
+        """
+        self._buffer += data
+        frames: list[Frame] = []
+        position = 0
+        while len(self._buffer) - position >= _HEADER.size:
+            number, length = _HEADER.unpack_from(self._buffer, position)
+            if length > MAX_DATA or number not in FrameType.__members__.values():
+                raise WireError(f"Frame type {number} with {length} bytes is not of this protocol.")
+            end = position + _HEADER.size + length
+            if end > len(self._buffer):
+                break
+            payload = bytes(memoryview(self._buffer)[position + _HEADER.size : end])
+            frames.append(Frame(type=FrameType(number), payload=payload))
+            position = end
+        del self._buffer[:position]
+        return frames
+
+
+def _dump(fields: dict[str, Any]) -> bytes:
+    return json.dumps(fields, separators=(",", ":")).encode()
+
+
+class _Fields:
+    """One JSON object read strictly: every field typed and bounded, none left over."""
+
+    def __init__(self, payload: bytes | dict[str, Any], name: str) -> None:
+        self._name = name
+        if isinstance(payload, bytes):
+            try:
+                payload = json.loads(payload)
+            except (ValueError, RecursionError) as error:
+                raise self._wrong("the frame", "JSON") from error
+        if not isinstance(payload, dict):
+            raise self._wrong("the frame", "an object")
+        self._left = dict(payload)
+
+    def _wrong(self, key: str, wanted: str) -> WireError:
+        return WireError(f"In a {self._name} frame, {key} must be {wanted}.", frame=self._name, field=key)
+
+    def done(self) -> None:
+        if self._left:
+            raise self._wrong(f"the unknown {min(self._left)!r:.50}", "left out")
+
+    def present(self, key: str) -> bool:
+        """Whether a field holds something; a null is taken out."""
+        if self._left.get(key) is None:
+            self._left.pop(key, None)
+            return False
+        return True
+
+    def inner(self, key: str) -> "_Fields":
+        value = self._left.pop(key, None)
+        if not isinstance(value, dict):
+            raise self._wrong(key, "an object")
+        return _Fields(value, f"{self._name} {key}")
+
+    def number(self, key: str, least: float, most: float) -> float:
+        value = self._left.pop(key, None)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
+            raise self._wrong(key, f"a number from {least} to {most}")
+        return value
+
+    def text(self, key: str, most: int, pattern: re.Pattern[str] | None = None) -> str:
+        return self._text(key, self._left.pop(key, None), most, pattern)
+
+    def _text(self, key: str, value: object, most: int, pattern: re.Pattern[str] | None) -> str:
+        if not isinstance(value, str) or len(value) > most or "\0" in value:
+            raise self._wrong(key, f"a text of at most {most} characters without NUL")
+        if pattern is not None and not pattern.fullmatch(value):
+            raise self._wrong(key, f"like {pattern.pattern}")
+        return value
+
+    def one_of(self, key: str, *choices: _Choice) -> _Choice:
+        value = self._left.pop(key, None)
+        for choice in choices:
+            if value == choice:
+                return choice
+        raise self._wrong(key, "one of " + ", ".join(choices))
+
+    def texts(
+        self, key: str, count: int, most: int, pattern: re.Pattern[str] | None = None
+    ) -> tuple[str, ...]:
+        value = self._left.pop(key, None)
+        if not isinstance(value, list) or len(value) > count:
+            raise self._wrong(key, f"a list of at most {count}")
+        return tuple(self._text(key, item, most, pattern) for item in value)
+
+    def mapping(self, key: str, count: int, most: int) -> dict[str, str]:
+        value = self._left.pop(key, None)
+        if not isinstance(value, dict) or len(value) > count:
+            raise self._wrong(key, f"an object of at most {count} texts")
+        return {
+            self._text(key, name, 100, _VARIABLE): self._text(key, text, most, None)
+            for name, text in value.items()
+        }
