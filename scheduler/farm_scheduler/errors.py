@@ -1,0 +1,91 @@
+"""The errors of the scheduler, and the root of all of them: what went wrong, and whose turn it is.
+
+Called by every room above. An error is raised with one sentence that says what to do; the doors choose the
+form (terminal, problem+json) and take the exit code from `exit_code_of`. Nothing here formats.
+"""
+
+from typing import ClassVar
+
+from farm_images.errors import FarmError
+
+__all__ = [
+    "EngineError",
+    "FarmError",
+    "IndexUnavailableError",
+    "InputError",
+    "NotFoundError",
+    "PlanError",
+    "RecordError",
+    "SourceError",
+    "StateError",
+    "TargetError",
+    "exit_code_of",
+]
+
+WRONG_USE = 2
+FARMS_FAULT = 3
+
+
+def exit_code_of(error: FarmError) -> int:
+    """The exit code of a command that this error ends: 2 wrong use or bad input, 3 the farm's own fault."""
+    code = getattr(type(error), "exit_code", FARMS_FAULT)
+    return int(code)
+
+
+class InputError(FarmError):
+    """What the person gave cannot be used; nothing was started."""
+
+    code = "input"
+    exit_code: ClassVar[int] = WRONG_USE
+
+
+class TargetError(InputError):
+    """TARGET names nothing that can be fetched or read: unknown name or version, no sdist, no folder."""
+
+    code = "target"
+
+
+class SourceError(InputError):
+    """The source was found and is unusable: damaged, too large, not a project, unsafe members."""
+
+    code = "source"
+
+
+class PlanError(InputError):
+    """The project's configuration cannot be read, or the matrix selects nothing."""
+
+    code = "plan"
+
+
+class IndexUnavailableError(FarmError):
+    """The package index did not answer, or answered nonsense: not the person's fault, nor the project's."""
+
+    code = "index-unavailable"
+    exit_code: ClassVar[int] = FARMS_FAULT
+
+
+class RecordError(FarmError):
+    """The record cannot be opened, is newer than this program, or holds no such row."""
+
+    code = "record"
+    exit_code: ClassVar[int] = FARMS_FAULT
+
+
+class NotFoundError(InputError):
+    """No run, job or attempt has that id."""
+
+    code = "not-found"
+
+
+class StateError(FarmError):
+    """A state was asked to become one that its table of transitions does not allow."""
+
+    code = "state"
+    exit_code: ClassVar[int] = FARMS_FAULT
+
+
+class EngineError(FarmError):
+    """The engine (Celery on Redis) did not take a message."""
+
+    code = "engine"
+    exit_code: ClassVar[int] = FARMS_FAULT

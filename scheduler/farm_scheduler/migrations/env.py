@@ -1,0 +1,18 @@
+"""What Alembic runs around the migrations.
+
+Called by Alembic only, with the connection that `farm_scheduler.schema` opened. It never opens one itself and
+has no offline mode.
+"""
+
+from alembic import context
+from sqlmodel import SQLModel
+
+from farm_scheduler import tables as _tables  # noqa: F401 - importing it is what fills the metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=SQLModel.metadata,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,17 @@
+"""${message}.
+
+Called by Alembic through farm_scheduler.schema; never changed once released.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Bring it in."""
+    ${upgrades if upgrades else "pass"}

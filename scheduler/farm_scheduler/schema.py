@@ -1,0 +1,48 @@
+"""The schema of the record: brings a database to the version of this program.
+
+Called by entry points before anything else opens the record. Several processes may call it at once: the first
+one upgrades, the others wait and find nothing to do. It never goes backwards.
+"""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from farm_scheduler.database import Database
+from farm_scheduler.errors import RecordError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+UPGRADE_LOCK = 0x77686C66
+"""The advisory lock that serialises upgrades on PostgreSQL; any number will do, as long as it stays."""
+
+
+def upgrade(database: Database) -> None:
+    """Bring the record to this program's schema; does nothing when it is there.
+
+    Raises:
+        RecordError: the record was written by a newer program.
+    """
+    config = alembic_config()
+    script = ScriptDirectory.from_config(config)
+    with database.write_connection() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+        here = MigrationContext.configure(connection).get_current_revision()
+        if here == script.get_current_head():
+            return
+        if here is not None and here not in {revision.revision for revision in script.walk_revisions()}:
+            sentence = f"the record has schema {here}, which this wheelfarm does not know; use the newer one"
+            raise RecordError(sentence, revision=here)
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def alembic_config() -> Config:
+    """The configuration of Alembic, without a file of its own."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config

@@ -1,0 +1,136 @@
+"""The settings of a farm on one host: read from the environment once, frozen, and passed on.
+
+Called by entry points only (the command, the supervisor, the worker, the API). Nothing here touches the disk
+or the network, and farm_images never sees this class: it is given plain values.
+"""
+
+import hashlib
+import os
+import tempfile
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field, computed_field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SOCKET_PATH_LIMIT = 107
+"""The longest path of a unix socket in bytes, `sun_path` less its end (unix(7))."""
+
+LONGEST_SOCKET_NAME = 24
+"""Bytes kept for the names of the sockets in the folder of sockets."""
+
+
+def default_home() -> Path:
+    """`$XDG_DATA_HOME/wheelfarm`, or `~/.local/share/wheelfarm` (XDG base directory specification)."""
+    data = os.environ.get("XDG_DATA_HOME") or ""
+    root = Path(data) if data.startswith("/") else Path.home() / ".local" / "share"
+    return root / "wheelfarm"
+
+
+def default_pyenv_root() -> Path | None:
+    """`$PYENV_ROOT`, or `~/.pyenv` when that folder is there, or None."""
+    named = os.environ.get("PYENV_ROOT")
+    if named:
+        return Path(named)
+    usual = Path.home() / ".pyenv"
+    return usual if usual.is_dir() else None
+
+
+class Settings(BaseSettings):
+    """Everything a process of the farm may be told, from `WHEELFARM_…` variables.
+
+    Sizes are in bytes unless the name says MiB; times are in seconds. Paths are absolute.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="WHEELFARM_", frozen=True, extra="ignore")
+
+    home: Path = Field(default_factory=default_home)
+    index_url: str = "https://pypi.org/simple/"
+    database_url: str = ""
+    redis_url: str = ""
+    slots: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    memory_mib: int = Field(default=1024, ge=256)
+    vcpus: int = Field(default=1, ge=1)
+    job_seconds: float = Field(default=1800, gt=0)
+    lease_seconds: float = Field(default=300, gt=0)
+    log_bytes: int = Field(default=64 * 1024**2, gt=0)
+    stream_bytes: int = Field(default=256 * 1024**2, gt=0)
+    source_bytes: int = Field(default=512 * 1024**2, gt=0)
+    index_seconds: float = Field(default=20, gt=0)
+    pyenv_root: Path | None = Field(default_factory=default_pyenv_root)
+    qemu_user: str = "wheelfarm-qemu"
+
+    def model_post_init(self, context: object) -> None:
+        """Make `home` absolute: every process of the farm must mean the same folder."""
+        del context
+        object.__setattr__(self, "home", Path(os.path.abspath(self.home.expanduser())))  # noqa: PTH100 - resolve() would follow the user's links
+
+    @computed_field  # type: ignore[prop-decorator]  # pydantic documents this order; mypy cannot follow it
+    @cached_property
+    def sockets(self) -> Path:
+        """The folder of the unix sockets: `home/run`, or a short one in the temp folder when home is deep."""
+        near = self.home / "run"
+        if len(os.fsencode(near)) + 1 + LONGEST_SOCKET_NAME <= SOCKET_PATH_LIMIT:
+            return near
+        name = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"wheelfarm-{os.getuid()}-{name}"
+
+    @property
+    def record_url(self) -> str:
+        """The SQLAlchemy URL of the record: `database_url`, or SQLite in the home."""
+        return self.database_url or f"sqlite:///{self.home / 'record.sqlite'}"
+
+    @property
+    def broker_url(self) -> str:
+        """The URL of the broker: `redis_url`, or the private Redis on its unix socket."""
+        return self.redis_url or f"redis+socket://{self.redis_socket}"
+
+    @property
+    def redis_socket(self) -> Path:
+        """Where the private Redis listens."""
+        return self.sockets / "redis.sock"
+
+    @property
+    def holder_socket(self) -> Path:
+        """Where the holder of this host's machines listens."""
+        return self.sockets / "holder.sock"
+
+    @property
+    def index_socket(self) -> Path:
+        """Where the package index proxy takes the listeners of machines."""
+        return self.sockets / "index.sock"
+
+    @property
+    def farm_socket(self) -> Path:
+        """Where the supervisor of the embedded service counts its clients."""
+        return self.sockets / "farm.sock"
+
+    @property
+    def images(self) -> Path:
+        """Images: `NAME/DIGEST/…`."""
+        return self.home / "images"
+
+    @property
+    def streams(self) -> Path:
+        """Raw evidence: `ATTEMPT.subunit`."""
+        return self.home / "streams"
+
+    @property
+    def sources(self) -> Path:
+        """Source archives: `SHA256.tar.gz`."""
+        return self.home / "sources"
+
+    @property
+    def logs(self) -> Path:
+        """The logs of the farm's own processes."""
+        return self.home / "logs"
+
+    def prepare(self) -> None:
+        """Make the folders that are missing; the folder of sockets is for this user only.
+
+        Raises:
+            OSError: a folder cannot be made.
+        """
+        for folder in (self.images, self.streams, self.sources, self.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.sockets.mkdir(parents=True, exist_ok=True, mode=0o700)

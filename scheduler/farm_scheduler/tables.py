@@ -1,0 +1,231 @@
+"""The record: the tables of runs, cells, jobs, attempts, steps, tests and images.
+
+Called by everything that reads or writes the record; the migrations follow these classes (a test compares
+them). Tables hold what happened, never how to decide: that is planning, jobs and results.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Column, DateTime, Dialect, Index, String
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+from farm_scheduler.identifiers import new_id
+from farm_scheduler.states import AttemptState, ImageState, JobState, RunState
+from farm_scheduler.verdicts import Verdict
+
+WORD_LENGTH = 32
+
+
+def now() -> datetime:
+    """The time now, in UTC and aware of it."""
+    return datetime.now(tz=UTC)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time: aware on the Python side, UTC in the database, on SQLite as well."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times and store UTC."""
+        del dialect
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            sentence = "a time without a zone cannot be recorded; use tables.now()"
+            raise ValueError(sentence)
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """SQLite forgets the zone: put UTC back."""
+        del dialect
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+class Word(TypeDecorator[StrEnum]):
+    """A member of a string enum, stored as its value: a new member needs no migration."""
+
+    impl = String(WORD_LENGTH)
+    cache_ok = True
+
+    def __init__(self, words: type[StrEnum]) -> None:
+        super().__init__()
+        self.words = words
+
+    def process_bind_param(self, value: StrEnum | str | None, dialect: Dialect) -> str | None:
+        """Store the exact word; a word that is not in the enum is refused."""
+        del dialect
+        return None if value is None else self.words(value).value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
+        """Give the member back."""
+        del dialect
+        return None if value is None else self.words(value)
+
+
+def _word(words: type[StrEnum], *, nullable: bool = False) -> Column[Any]:
+    return Column(Word(words), nullable=nullable)
+
+
+def _moment() -> Column[Any]:
+    return Column(Moment(), nullable=True)
+
+
+def _born() -> Column[Any]:
+    return Column(Moment(), nullable=False)
+
+
+def _json() -> Column[Any]:
+    return Column(JSON, nullable=False)
+
+
+class Run(SQLModel, table=True):
+    """One request to test one source: planned into cells, finished when every job is.
+
+    `notes` is a list of `{"environment": name or None, "reason": sentence}`: what was left out, and (with
+    None) what was inferred. `narrowing` is `{"pythons": [...], "systems": [...]}`.
+    """
+
+    __tablename__ = "run"
+
+    id: str = Field(default_factory=lambda: new_id("r"), primary_key=True)
+    target: str
+    project: str = Field(index=True)
+    version: str | None = None
+    source_sha256: str
+    source_bytes: int = 0
+    state: RunState = Field(default=RunState.PLANNED, sa_column=_word(RunState))
+    created: datetime = Field(default_factory=now, sa_column=_born())
+    finished: datetime | None = Field(default=None, sa_column=_moment())
+    inferred: bool = False
+    notes: list[dict[str, str | None]] = Field(default_factory=list, sa_column=_json())
+    narrowing: dict[str, list[str]] = Field(default_factory=dict, sa_column=_json())
+    exit_code: int | None = None
+
+
+class Cell(SQLModel, table=True):
+    """One Python on one operating system: the environments that fit it, in order."""
+
+    __tablename__ = "cell"
+
+    id: str = Field(default_factory=lambda: new_id("c"), primary_key=True)
+    run_id: str = Field(foreign_key="run.id", index=True)
+    position: int
+    python: str | None = None
+    system: str
+    label: str
+    environments: list[str] = Field(default_factory=list, sa_column=_json())
+    tool: str = "tox"
+    options: list[str] = Field(default_factory=list, sa_column=_json())
+    inferred_config: str | None = None
+    expected: Verdict = Field(default=Verdict.PASSED, sa_column=_word(Verdict))
+
+
+class Job(SQLModel, table=True):
+    """The work of one cell: waits, is worked on by attempts, and ends with one verdict."""
+
+    __tablename__ = "job"
+    __table_args__ = (Index("ix_job_claim", "state", "expected_seconds"),)
+
+    id: str = Field(default_factory=lambda: new_id("j"), primary_key=True)
+    run_id: str = Field(foreign_key="run.id", index=True)
+    cell_id: str = Field(foreign_key="cell.id", index=True)
+    kind: str = "test"
+    state: JobState = Field(default=JobState.QUEUED, sa_column=_word(JobState))
+    verdict: Verdict | None = Field(default=None, sa_column=_word(Verdict, nullable=True))
+    reason: str | None = None
+    cancel_requested: bool = False
+    created: datetime = Field(default_factory=now, sa_column=_born())
+    started: datetime | None = Field(default=None, sa_column=_moment())
+    finished: datetime | None = Field(default=None, sa_column=_moment())
+    not_before: datetime | None = Field(default=None, sa_column=_moment())
+    expected_seconds: float = 0.0
+    tests_passed: int = 0
+    tests_failed: int = 0
+    tests_skipped: int = 0
+    tests_other: int = 0
+    tests_total: int = 0
+    now: str | None = None
+    left_seconds: float | None = None
+
+
+class Attempt(SQLModel, table=True):
+    """One try of a job in one machine; its raw stream is the evidence.
+
+    `seconds` is `{"step": seconds}`: what each part of the attempt cost. `stream_path` is relative
+    to the home.
+    """
+
+    __tablename__ = "attempt"
+
+    id: str = Field(default_factory=lambda: new_id("a"), primary_key=True)
+    job_id: str = Field(foreign_key="job.id", index=True)
+    number: int
+    state: AttemptState = Field(default=AttemptState.LEASED, sa_column=_word(AttemptState))
+    worker: str = ""
+    machine: str | None = None
+    image_digest: str | None = None
+    accelerator: str | None = None
+    warm: bool | None = None
+    leased: datetime = Field(default_factory=now, sa_column=_born())
+    answered: datetime | None = Field(default=None, sa_column=_moment())
+    finished: datetime | None = Field(default=None, sa_column=_moment())
+    verdict: Verdict | None = Field(default=None, sa_column=_word(Verdict, nullable=True))
+    reason: str | None = None
+    stream_path: str | None = None
+    stream_bytes: int = 0
+    lease_expires: datetime | None = Field(default=None, sa_column=_moment())
+    seconds: dict[str, float] = Field(default_factory=dict, sa_column=_json())
+
+
+class Step(SQLModel, table=True):
+    """One step of an attempt (`farm:install`): of one environment, or of the whole job."""
+
+    __tablename__ = "step"
+
+    id: int | None = Field(default=None, primary_key=True)
+    attempt_id: str = Field(foreign_key="attempt.id", index=True)
+    environment: str | None = None
+    name: str
+    status: str
+    started: datetime | None = Field(default=None, sa_column=_moment())
+    finished: datetime | None = Field(default=None, sa_column=_moment())
+
+
+class Test(SQLModel, table=True):
+    """One test of an attempt in one environment, with its final status and the end of what it said."""
+
+    __tablename__ = "test"
+    __test__ = False  # pytest would take the name for a test class
+
+    id: int | None = Field(default=None, primary_key=True)
+    attempt_id: str = Field(foreign_key="attempt.id", index=True)
+    environment: str
+    name: str
+    status: str
+    seconds: float | None = None
+    message: str | None = None
+    position: int
+
+
+class Image(SQLModel, table=True):
+    """An image as this host has it: which file, how far the bake is, and which interpreters work in it.
+
+    `interpreters` is the catalogue's list: `{"path", "version", "implementation", "tags", "works",
+    "reason"}`.
+    """
+
+    __tablename__ = "image"
+
+    name: str = Field(primary_key=True)
+    digest: str | None = None
+    state: ImageState = Field(default=ImageState.MISSING, sa_column=_word(ImageState))
+    progress: int = 0
+    note: str = ""
+    interpreters: list[dict[str, Any]] = Field(default_factory=list, sa_column=_json())
+    updated: datetime | None = Field(default=None, sa_column=_moment())
+    baked: datetime | None = Field(default=None, sa_column=_moment())

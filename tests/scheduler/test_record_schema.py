@@ -1,0 +1,57 @@
+"""The migrations and the tables say the same."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+from sqlmodel import SQLModel
+
+from farm_scheduler.database import Database
+from farm_scheduler.errors import RecordError
+from farm_scheduler.schema import upgrade
+
+
+def test_tables_and_migrations_agree(tmp_path: Path) -> None:
+    """A record made by the migrations is what the classes describe."""
+    database = Database(f"sqlite:///{tmp_path / 'record.sqlite'}")
+    upgrade(database)
+    with database.write_connection() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, SQLModel.metadata) == []
+    database.close()
+
+
+def test_several_may_upgrade_at_once(tmp_path: Path) -> None:
+    """Processes that start together bring the record up once, and none fails."""
+    url = f"sqlite:///{tmp_path / 'record.sqlite'}"
+    failures: list[BaseException] = []
+
+    def start() -> None:
+        database = Database(url)
+        try:
+            upgrade(database)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test shows it
+            failures.append(error)
+        finally:
+            database.close()
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert failures == []
+
+
+def test_a_newer_record_is_refused(tmp_path: Path) -> None:
+    """A record of a newer program is left alone with a sentence."""
+    database = Database(f"sqlite:///{tmp_path / 'record.sqlite'}")
+    upgrade(database)
+    with database.write_connection() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(RecordError, match="newer"):
+        upgrade(database)
+    database.close()
