@@ -5,7 +5,7 @@ import re
 
 IGNORE = re.compile(r"#\s*(noqa|type:\s*ignore|pragma|shellcheck|nosec|fmt:\s*off|pyright:)", re.IGNORECASE)
 WITH_REASON = re.compile(
-    r"#\s*(noqa:\s*[A-Z0-9, ]+|type:\s*ignore\[[\w, -]+\]|pragma: [\w ]+?)\s*(-|#|;|—)\s*\S+"
+    r"#\s*(noqa:\s*[A-Z0-9, ]+|type:\s*ignore\[[\w, -]+\]|pragma: [\w ]+?)\s*(-|#|;|—|\()\s*\S+"
 )
 STARTERS = {"run", "call", "check_call", "check_output"}
 EAGER_NAMES = {

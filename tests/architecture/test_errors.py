@@ -19,9 +19,9 @@ ROOMS = (farm_images, farm_scheduler, farm_workers, farm_api, farm_cli, farm_das
 ACCEPT = "WHEELFARM_ACCEPT=1 .venv/bin/pytest tests/architecture/test_errors.py"
 HEAD = """# Errors
 
-Every error that the farm raises on purpose has a stable code, which stands in its JSON and in its log. The sentence of
-the error itself says what to do. The exit code is that of the command that the error ends: 2 means wrong use or bad
-input, 3 the farm's own fault.
+Every error that the farm raises on purpose has a stable code, which stands in its JSON and in its log. The
+sentence of the error itself says what to do. The exit code is that of the command that the error ends: 2 means
+wrong use or bad input, 3 the farm's own fault.
 """
 
 
@@ -67,4 +67,4 @@ def test_every_error_explains_itself(errors):
 def _entry(kind):
     paragraphs = inspect.getdoc(kind).split("\n\n")
     told = [text for text in paragraphs if not text.startswith(("Attributes:", "Args:"))]
-    return f"## `{kind.code}`\n\n" + "\n\n".join(told) + f"\n\nExit code {getattr(kind, "exit_code", 3)}.\n"
+    return f"## `{kind.code}`\n\n" + "\n\n".join(told) + f"\n\nExit code {getattr(kind, 'exit_code', 3)}.\n"
