@@ -1,0 +1,162 @@
+"""Project pages, fresh enough: from memory, from the store, or from the upstream, asked once at a time.
+
+Called by `site`. A copy is fresh for some minutes, then asked for conditionally; when the upstream fails,
+the old copy is used, so that what was seen once can be installed offline. It never serves a page of another
+upstream.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from farm_workers.index.pages import ProjectPage, read_page
+from farm_workers.index.store import Store
+from farm_workers.index.upstream import PageAnswer, Upstream, UpstreamError
+
+_LOG = logging.getLogger(__name__)
+_MEMORY_BYTES = 48 * 1024 * 1024
+_MISSING_SECONDS = 60.0
+_MISSING_NAMES = 4096
+
+
+@dataclass(slots=True, kw_only=True)
+class CachedPage:
+    """A page with its age, its validators, and the forms of it that were already written, by content type."""
+
+    page: ProjectPage
+    fetched: float
+    etag: str | None
+    last_modified: str | None
+    size: int
+    forms: dict[str, bytes] = field(default_factory=dict)
+
+
+class PageCache:
+    """The pages of one upstream; `seconds` is how long a copy counts as fresh."""
+
+    def __init__(self, store: Store, upstream: Upstream, *, seconds: float) -> None:
+        self._store = store
+        self._upstream = upstream
+        self._seconds = seconds
+        self._memory: OrderedDict[str, CachedPage] = OrderedDict()
+        self._missing: OrderedDict[str, float] = OrderedDict()
+        self._running: dict[str, asyncio.Task[CachedPage]] = {}
+
+    async def get(self, name: str, places: asyncio.Semaphore, *, any_age: bool = False) -> CachedPage:
+        """Give the page of a normalised name; `any_age` takes an old copy without asking.
+
+        `places` is the requesting machine's share of upstream requests. Raises UpstreamError.
+        """
+        held = self._memory.get(name)
+        if held and (any_age or self._fresh(held)):
+            self._memory.move_to_end(name)
+            return held
+        if self._missing.get(name, 0.0) > time.monotonic():
+            raise UpstreamError(f"The package index has no project {name}.", status=404)
+        async with places:
+            task = self._running.get(name)
+            if task is None:
+                task = self._running[name] = asyncio.create_task(self._renew(name, any_age=any_age))
+                task.add_done_callback(lambda done: self._ended(name, done))
+            return await asyncio.shield(task)
+
+    def _ended(self, name: str, task: asyncio.Task[CachedPage]) -> None:
+        del self._running[name]
+        if not task.cancelled():
+            task.exception()  # seen here too: every guest that waited may have left
+
+    def _fresh(self, held: CachedPage) -> bool:
+        return abs(time.time() - held.fetched) < self._seconds
+
+    async def _renew(self, name: str, *, any_age: bool) -> CachedPage:
+        held = self._memory.get(name) or await self._load(name)
+        if held and (any_age or self._fresh(held) or self._upstream.in_trouble):
+            return self._remember(name, held)
+        try:
+            answer = await self._upstream.page(
+                name, etag=held.etag if held else None, last_modified=held.last_modified if held else None
+            )
+            if answer is None and held:
+                self._store.refresh("pages", name)
+                held.fetched = time.time()
+                return self._remember(name, held)
+            if answer is None:
+                raise _unasked(name)
+            fresh = await asyncio.to_thread(_parse, name, answer, time.time())
+        except UpstreamError as error:
+            if error.status == 404:
+                self._miss(name)
+            elif held:
+                return self._remember(name, held)
+            raise
+        await self._save(name, answer)
+        return self._remember(name, fresh)
+
+    def _remember(self, name: str, held: CachedPage) -> CachedPage:
+        self._memory[name] = held
+        self._memory.move_to_end(name)
+        while len(self._memory) > 1 and sum(each.size for each in self._memory.values()) > _MEMORY_BYTES:
+            self._memory.popitem(last=False)
+        return held
+
+    def _miss(self, name: str) -> None:
+        self._memory.pop(name, None)
+        self._store.remove("pages", name)
+        self._missing[name] = time.monotonic() + _MISSING_SECONDS
+        if len(self._missing) > _MISSING_NAMES:
+            self._missing.popitem(last=False)
+
+    async def _save(self, name: str, answer: PageAnswer) -> None:
+        heading = {
+            key: getattr(answer, key) for key in ("index", "url", "content_type", "etag", "last_modified")
+        }
+        draft = self._store.draft()
+        try:
+            draft.write(json.dumps(heading).encode() + b"\n" + answer.body)
+            await self._store.keep("pages", name, draft)
+        except OSError as error:  # the page can be served all the same
+            self._store.discard(draft)
+            _LOG.error("The page of %s could not be kept (%s); free some disk space.", name, error)
+
+    async def _load(self, name: str) -> CachedPage | None:
+        entry = self._store.open("pages", name)
+        if entry is None:
+            return None
+        with entry:
+            return await asyncio.to_thread(self._read, name, entry)
+
+    def _read(self, name: str, entry: BinaryIO) -> CachedPage | None:
+        try:
+            answer = PageAnswer(**json.loads(entry.readline()), body=entry.read())
+            known = answer.index == self._upstream.root
+            return _parse(name, answer, os.fstat(entry.fileno()).st_mtime) if known else None
+        except (ValueError, TypeError, UpstreamError):  # damaged, or of another version: fetched anew
+            return None
+
+
+def _unasked(name: str) -> UpstreamError:
+    return UpstreamError(
+        f"The package index answered 304 for {name} unasked; see what is wrong with it.", status=502
+    )
+
+
+def _parse(name: str, answer: PageAnswer, fetched: float) -> CachedPage:
+    try:
+        page = read_page(name=name, url=answer.url, content_type=answer.content_type, body=answer.body)
+    except ValueError as error:
+        sentence = (
+            f"What the package index sent for {answer.url} is no project page; see what is wrong with it."
+        )
+        raise UpstreamError(sentence, status=502) from error
+    return CachedPage(
+        page=page,
+        fetched=fetched,
+        etag=answer.etag,
+        last_modified=answer.last_modified,
+        size=len(answer.body),
+    )
