@@ -155,11 +155,10 @@ def _subordinate(path: str) -> str:
 
 def _secret_folder(argv: list[str]) -> str:
     """The folder with the key that libvirt makes for each machine and QEMU reads at its start."""
-    import json
-
     for word in argv:
         if '"masterKey0"' in word:
-            return os.path.dirname(str(json.loads(word)["file"]))
+            # Not with the json module: its import alone takes 10 ms of each machine's start.
+            return os.path.dirname(word.split('"file":"', 1)[1].split('"', 1)[0])
     return ""
 
 
@@ -222,14 +221,13 @@ def _hand_over_listener(control: object, machine: str) -> None:
 
     The control connection stays open in QEMU: its end tells the proxy that the machine is gone.
     """
-    import json
     import socket
 
     assert isinstance(control, socket.socket)  # noqa: S101 - for the type checker: imports stay off the top
     with socket.socket(socket.AF_INET) as listener:
         listener.bind(("127.0.0.1", INDEX_PORT))
         listener.listen(64)
-        message = json.dumps({"machine": machine}).encode() + b"\n"
+        message = f'{{"machine": "{machine}"}}\n'.encode()
         socket.send_fds(control, [message], [listener.fileno()])
     control.set_inheritable(True)
     control.detach()

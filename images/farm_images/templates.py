@@ -15,7 +15,7 @@ from pathlib import Path
 from farm_images.domain import Shape
 from farm_images.errors import MachineError, TemplateError
 from farm_images.hypervisor import Hypervisor
-from farm_images.machine import Bootable, Machine, Snapshot, boot, clone, save
+from farm_images.machine import Bootable, Machine, Snapshot, boot, clone, make_overlay, save
 
 SAVE_SECONDS = 60.0
 
@@ -81,7 +81,9 @@ class Templates:
         except (OSError, ValueError):
             return None
         snapshot = _snapshot(folder)
-        whole = all(path.exists() for path in (snapshot.state, snapshot.memory, snapshot.overlay))
+        whole = all(
+            path.exists() for path in (snapshot.state, snapshot.memory, snapshot.disk, snapshot.blank)
+        )
         return snapshot if whole and recorded == asdict(key) else None
 
     def make(
@@ -112,6 +114,7 @@ class Templates:
             self._save(machine, part)
             (part / "key.json").write_text(json.dumps(asdict(key), indent=1), encoding="utf-8")
             part.rename(final)
+            make_overlay(final / "blank.qcow2", final / "disk.qcow2")
         except (MachineError, OSError) as error:
             shutil.rmtree(part, ignore_errors=True)
             data = error.data if isinstance(error, MachineError) else {}
@@ -149,7 +152,10 @@ class Templates:
 
 def _snapshot(folder: Path) -> Snapshot:
     return Snapshot(
-        folder=folder, state=folder / "state", memory=folder / "memory", overlay=folder / "disk.qcow2"
+        state=folder / "state",
+        memory=folder / "memory",
+        disk=folder / "disk.qcow2",
+        blank=folder / "blank.qcow2",
     )
 
 
