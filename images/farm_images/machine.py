@@ -193,9 +193,10 @@ def _domain(  # noqa: PLR0913 - one machine is these facts; a class for them wou
     incoming: bool = False,
 ) -> Domain:
     visible = [f"{image.disk.parent}:ro", f"{folder}:rw"]
-    own = [str(folder), str(folder / "disk.qcow2")]
+    own = [str(folder / "disk.qcow2")]
     if memory is not None:
-        visible.append(f"{memory.parent}:rw")
+        # QEMU opens the memory for writing even where its view is private; all else of a template is closed to it.
+        visible += [f"{memory.parent}:ro", f"{memory}:rw"]
         own.append(str(memory))
     confinement = Confinement(
         home=hypervisor.home, user=hypervisor.user, visible=tuple(visible), own=tuple(own), index=index

@@ -127,7 +127,6 @@ class Templates:
             # QEMU wrote the disk back when it was suspended; its process must be gone before the file moves.
             self._hypervisor.destroy(machine.domain)
             (machine.folder / "disk.qcow2").rename(part / "disk.qcow2")
-            (part / "disk.qcow2").chmod(0o444)
         finally:
             machine.destroy()
 
