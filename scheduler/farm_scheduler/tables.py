@@ -108,7 +108,10 @@ class Run(SQLModel, table=True):
 
 
 class Cell(SQLModel, table=True):
-    """One Python on one operating system: the environments that fit it, in order."""
+    """One Python on one operating system: the environments that fit it, in order.
+
+    `variables` are added to the environment of tox.
+    """
 
     __tablename__ = "cell"
 
@@ -120,7 +123,7 @@ class Cell(SQLModel, table=True):
     label: str
     environments: list[str] = Field(default_factory=list, sa_column=_json())
     tool: str = "tox"
-    options: list[str] = Field(default_factory=list, sa_column=_json())
+    variables: dict[str, str] = Field(default_factory=dict, sa_column=_json())
     inferred_config: str | None = None
     expected: Verdict = Field(default=Verdict.PASSED, sa_column=_word(Verdict))
 

@@ -65,7 +65,7 @@ def _runs() -> None:
         sa.Column("label", sa.String(), nullable=False),
         sa.Column("environments", sa.JSON(), nullable=False),
         sa.Column("tool", sa.String(), nullable=False),
-        sa.Column("options", sa.JSON(), nullable=False),
+        sa.Column("variables", sa.JSON(), nullable=False),
         sa.Column("inferred_config", sa.String(), nullable=True),
         sa.Column("expected", sa.String(32), nullable=False),
         sa.ForeignKeyConstraint(

@@ -1,0 +1,107 @@
+"""What a project says of itself, read statically: name, version, which Pythons.
+
+Called by runs and planning. It reads PKG-INFO, pyproject.toml and setup.cfg as text; nothing of the project
+is run, so what a project computes at build time stays unknown here.
+"""
+
+from collections.abc import Mapping
+from configparser import ConfigParser
+from configparser import Error as IniError
+from dataclasses import dataclass
+from email.parser import HeaderParser
+from typing import Any
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from farm_scheduler.project_files import ProjectFiles
+from farm_scheduler.tox_configuration import read_pyproject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectMetadata:
+    """The static metadata of a project; what is not said is None or empty.
+
+    Attributes:
+        requires_python: a version specifier as written.
+        requires_python_file: the file that says so.
+    """
+
+    name: str | None = None
+    version: str | None = None
+    requires_python: str | None = None
+    requires_python_file: str = "PKG-INFO"
+    classifiers: tuple[str, ...] = ()
+
+    def allows(self, version: str) -> bool:
+        """Whether the project allows a Python version such as `3.12.1`.
+
+        Without `requires-python` Python 2 needs a classifier that names it, Python 3 nothing.
+        """
+        if self.requires_python:
+            try:
+                return SpecifierSet(self.requires_python).contains(version, prereleases=True)
+            except InvalidSpecifier:
+                return not version.startswith("2.")
+        python_2 = any(each.startswith("Programming Language :: Python :: 2") for each in self.classifiers)
+        return python_2 if version.startswith("2.") else True
+
+
+def read_metadata(files: ProjectFiles) -> ProjectMetadata:
+    """The metadata of a project, nearest to what was released first.
+
+    Raises:
+        PlanError: pyproject.toml is not TOML.
+    """
+    pyproject = read_pyproject(files)
+    for found in (_from_pkg_info(files), _from_pyproject(pyproject), _from_setup_cfg(files)):
+        if found is not None:
+            return found
+    return ProjectMetadata()
+
+
+def _from_pkg_info(files: ProjectFiles) -> ProjectMetadata | None:
+    text = files.text("PKG-INFO")
+    if text is None:
+        return None
+    headers = HeaderParser().parsestr(text)
+    return ProjectMetadata(
+        name=headers["Name"],
+        version=headers["Version"],
+        requires_python=headers["Requires-Python"],
+        classifiers=tuple(headers.get_all("Classifier") or ()),
+    )
+
+
+def _from_pyproject(root: Mapping[str, Any]) -> ProjectMetadata | None:
+    project = root.get("project")
+    if not isinstance(project, Mapping):
+        return None
+    return ProjectMetadata(
+        name=_text(project.get("name")),
+        version=_text(project.get("version")),
+        requires_python=_text(project.get("requires-python")),
+        requires_python_file="pyproject.toml",
+        classifiers=tuple(map(str, project.get("classifiers") or ())),
+    )
+
+
+def _from_setup_cfg(files: ProjectFiles) -> ProjectMetadata | None:
+    parser = ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_string(files.text("setup.cfg") or "")
+    except IniError:
+        return None
+    if not parser.has_option("metadata", "name"):
+        return None
+    version = parser.get("metadata", "version", fallback=None)
+    return ProjectMetadata(
+        name=parser.get("metadata", "name"),
+        version=None if version is None or ":" in version else version,
+        requires_python=parser.get("options", "python_requires", fallback=None),
+        requires_python_file="setup.cfg",
+        classifiers=tuple(parser.get("metadata", "classifiers", fallback="").split("\n")),
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

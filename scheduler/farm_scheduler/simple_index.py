@@ -1,0 +1,208 @@
+"""A reader of the simple repository API: the sdists of a project, and the bytes of one of them.
+
+Called by sources. JSON where the index offers it (PEP 691), HTML where not (PEP 503). Every wait and every
+size has a bound; nothing that an index says is trusted further than a checksum.
+"""
+
+import hashlib
+import json
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from typing import Any, BinaryIO
+from urllib.parse import unquote, urljoin, urlsplit
+
+import httpx
+from packaging.utils import InvalidSdistFilename, parse_sdist_filename
+from packaging.version import Version
+
+from farm_scheduler.errors import IndexUnavailableError, SourceError, TargetError
+
+ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+MAX_PAGE = 64 << 20
+"""Bytes of a project's page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile:
+    """An sdist that an index offers.
+
+    Attributes:
+        url: absolute, without fragment.
+        sha256: None when the index does not say.
+        requires_python: as the index says it.
+        yanked: None, or the reason ("" when none is given).
+    """
+
+    name: str
+    version: Version
+    url: str
+    sha256: str | None
+    requires_python: str | None
+    yanked: str | None
+
+
+class SimpleIndex:
+    """One package index; close it after use.
+
+    Args:
+        url: the root of the simple API, `https://pypi.org/simple/`.
+        seconds: how long the index may stay silent, and a tenth of how long a whole answer may take.
+    """
+
+    def __init__(self, url: str, seconds: float) -> None:
+        self._url = url.rstrip("/") + "/"
+        self._seconds = seconds
+        # The system's store, not certifi's: a company's or a mirror's own authority is known there.
+        context = ssl.create_default_context()
+        self._client = httpx.Client(verify=context, timeout=seconds, follow_redirects=True)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def sdists(self, name: str) -> list[SourceFile]:
+        """Every sdist of a project, in the order of the index.
+
+        Raises:
+            TargetError: the index has no such project.
+            IndexUnavailableError: it did not answer, or not with a simple page.
+        """
+        url = urljoin(self._url, f"{name}/")
+        body, kind, final = self._page(url, name)
+        try:
+            files = _json_files(body) if "json" in kind else _html_files(body)
+            return list(_sdists(files, name, final))
+        except (ValueError, TypeError, AttributeError) as error:
+            sentence = f"{url} is no page of a package index ({error}); check WHEELFARM_INDEX_URL"
+            raise IndexUnavailableError(sentence, url=url) from error
+
+    def fetch(self, file: SourceFile, into: BinaryIO, limit: int) -> str:
+        """Write the bytes of a file; return their sha256.
+
+        Raises:
+            SourceError: larger than `limit` bytes, or not what the index's checksum says.
+            IndexUnavailableError: the download failed.
+        """
+        digest = hashlib.sha256()
+        size = 0
+        for chunk in self._stream(file.url, {}):
+            size += len(chunk)
+            if size > limit:
+                sentence = (
+                    f"{file.name} is larger than {limit} bytes; raise WHEELFARM_SOURCE_BYTES to allow it"
+                )
+                raise SourceError(sentence, file=file.name, limit=limit)
+            digest.update(chunk)
+            into.write(chunk)
+        if file.sha256 is not None and digest.hexdigest() != file.sha256:
+            sentence = (
+                f"{file.name} is not the file that the index announces (sha256 differs); try again later"
+            )
+            raise SourceError(sentence, file=file.name, expected=file.sha256, got=digest.hexdigest())
+        return digest.hexdigest()
+
+    def _page(self, url: str, name: str) -> tuple[bytes, str, str]:
+        kind: list[str] = []
+        body = bytearray()
+        for chunk in self._stream(url, {"Accept": ACCEPT}, kind, name):
+            body += chunk
+            if len(body) > MAX_PAGE:
+                raise IndexUnavailableError(f"the page {url} does not end; check the index", url=url)
+        return bytes(body), kind[0], kind[1]
+
+    def _stream(
+        self, url: str, headers: dict[str, str], kind: list[str] | None = None, name: str = ""
+    ) -> Iterator[bytes]:
+        end = time.monotonic() + 10 * self._seconds
+        host = urlsplit(url).netloc
+        try:
+            with self._client.stream("GET", url, headers=headers) as response:
+                if response.status_code == httpx.codes.NOT_FOUND and name:
+                    sentence = f"the index {self._url} has no project {name}; check the spelling"
+                    raise TargetError(sentence, project=name, index=self._url)
+                if response.status_code != httpx.codes.OK:
+                    sentence = f"the package index {host} answered {response.status_code}; try again later"
+                    raise IndexUnavailableError(sentence, url=url, status=response.status_code)
+                if kind is not None:
+                    kind += [response.headers.get("content-type", ""), str(response.url)]
+                for chunk in response.iter_bytes():
+                    if time.monotonic() > end:
+                        raise IndexUnavailableError(
+                            f"the package index {host} is too slow; try again", url=url
+                        )
+                    yield chunk
+        except httpx.TimeoutException as error:
+            sentence = f"the package index {host} did not answer within {self._seconds:g} s; try again later"
+            raise IndexUnavailableError(sentence, url=url) from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            sentence = f"the package index {host} cannot be reached ({error}); check WHEELFARM_INDEX_URL"
+            raise IndexUnavailableError(sentence, url=url) from error
+
+
+def _sdists(files: Iterator[Mapping[str, Any]], name: str, page: str) -> Iterator[SourceFile]:
+    for file in files:
+        filename = str(file["filename"])
+        try:
+            project, version = parse_sdist_filename(filename)
+        except InvalidSdistFilename:
+            continue
+        if project != name:
+            continue
+        sha256 = file.get("sha256")
+        yield SourceFile(
+            name=filename,
+            version=version,
+            url=urljoin(page, str(file["url"])).partition("#")[0],
+            sha256=str(sha256).lower() if sha256 else None,
+            requires_python=file.get("requires_python"),
+            yanked=file.get("yanked"),
+        )
+
+
+def _json_files(body: bytes) -> Iterator[Mapping[str, Any]]:
+    for file in json.loads(body)["files"]:
+        yanked = file.get("yanked", False)
+        yield {
+            "filename": file["filename"],
+            "url": file["url"],
+            "sha256": file.get("hashes", {}).get("sha256"),
+            "requires_python": file.get("requires-python"),
+            "yanked": (yanked if isinstance(yanked, str) else "") if yanked else None,
+        }
+
+
+def _html_files(body: bytes) -> Iterator[Mapping[str, Any]]:
+    parser = _Anchors()
+    parser.feed(body.decode("utf-8", "replace"))
+    parser.close()
+    if not parser.page:
+        raise ValueError("no HTML")
+    for attributes in parser.anchors:
+        href = attributes.get("href")
+        if not href:
+            continue
+        path, _, fragment = href.partition("#")
+        yield {
+            "filename": unquote(urlsplit(path).path.rpartition("/")[2]),
+            "url": path,
+            "sha256": fragment.removeprefix("sha256=") if fragment.startswith("sha256=") else None,
+            "requires_python": attributes.get("data-requires-python"),
+            "yanked": (attributes["data-yanked"] or "") if "data-yanked" in attributes else None,
+        }
+
+
+class _Anchors(HTMLParser):
+    """Collects the anchors of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.anchors: list[dict[str, str | None]] = []
+        self.page = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.page = True
+        if tag == "a":
+            self.anchors.append(dict(attrs))

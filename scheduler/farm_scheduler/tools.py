@@ -1,0 +1,61 @@
+"""Which tox drives which Python, and with what settings.
+
+Called by planning and inference. The limits are those of virtualenv and tox: tox 4 cannot drive Python 2.7 at
+all, and the virtualenv that it brings makes no environment for 3.6 and 3.7, and none with pip for 3.8.
+"""
+
+from dataclasses import dataclass, field
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.version import InvalidVersion, Version
+
+from farm_scheduler.tox_environment import ToxConfiguration
+
+OLD_VIRTUALENV = "virtualenv<20.22"
+"""The last virtualenv that makes environments for Python 2.7 and 3.6, and with pip for 3.7 and 3.8."""
+
+NEEDS_OLD_VIRTUALENV = frozenset({"3.6", "3.7", "3.8"})
+NEEDS_TOX_3 = frozenset({"2.7"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """How a cell is driven; `refusal` says why it cannot be."""
+
+    name: str = "tox"
+    variables: dict[str, str] = field(default_factory=dict)
+    refusal: str | None = None
+
+
+def choose_tool(python: str | None, tox: ToxConfiguration) -> Tool:
+    """The tox for a cell of a project with its own configuration."""
+    if python in NEEDS_TOX_3:
+        if _needs_tox_4(tox):
+            return Tool(name="tox3", refusal=f"{tox.file} needs tox 4, which cannot run Python {python}")
+        return Tool(name="tox3")
+    if python in NEEDS_OLD_VIRTUALENV:
+        return Tool(variables={"TOX_OVERRIDE": f"{tox.overridable}.virtualenv_spec={OLD_VIRTUALENV}"})
+    return Tool()
+
+
+def _needs_tox_4(tox: ToxConfiguration) -> bool:
+    if tox.file.endswith(("tox.toml", "[tool.tox]")):
+        return True
+    if tox.min_version is not None and _at_least_4(tox.min_version):
+        return True
+    return any(_requires_tox_4(line) for line in tox.requires)
+
+
+def _at_least_4(text: str) -> bool:
+    try:
+        return Version(text) >= Version("4.dev0")
+    except InvalidVersion:
+        return False
+
+
+def _requires_tox_4(line: str) -> bool:
+    try:
+        requirement = Requirement(line)
+    except InvalidRequirement:
+        return False
+    return requirement.name.lower() == "tox" and not requirement.specifier.contains("3.28.0")
