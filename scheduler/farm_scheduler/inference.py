@@ -1,6 +1,6 @@
 """Cells for a project without tox configuration: pytest on every Python that the project allows.
 
-Called by planning. It says in notes what was inferred and why; it looks at static metadata only.
+Called by planning. It says in notes what was inferred and why; it never looks further than static metadata.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from farm_scheduler.interpreters import Interpreter, SystemImage
 from farm_scheduler.plan import Note, PlannedCell
 from farm_scheduler.project_metadata import ProjectMetadata
-from farm_scheduler.tools import NEEDS_OLD_VIRTUALENV, NEEDS_TOX_3, OLD_VIRTUALENV
+from farm_scheduler.tox_choice import NEEDS_OLD_VIRTUALENV, NEEDS_TOX_3, OLD_VIRTUALENV
 
 
 def infer_cells(

@@ -1,6 +1,6 @@
 """What a person or a tox configuration calls a Python, and which interpreters of an image answer to it.
 
-Called by planning. Names only: nothing is started here.
+Called by planning. Names only: it never starts anything.
 """
 
 import re

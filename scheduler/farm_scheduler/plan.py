@@ -1,6 +1,6 @@
 """A plan: the cells of a run, and what was left out of them and why.
 
-Made by planning, stored by runs, printed by the doors. Data only.
+Made by planning, stored by runs, printed by the doors. Data only; it never decides.
 """
 
 from dataclasses import dataclass, field

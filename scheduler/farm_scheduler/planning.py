@@ -14,7 +14,7 @@ from farm_scheduler.network_needs import network_requirement
 from farm_scheduler.plan import Narrowing, Note, Plan, PlannedCell
 from farm_scheduler.project_files import ProjectFiles
 from farm_scheduler.project_metadata import read_metadata
-from farm_scheduler.tools import choose_tool
+from farm_scheduler.tox_choice import choose_tool
 from farm_scheduler.tox_configuration import read_configuration
 from farm_scheduler.tox_environment import ToxConfiguration, ToxEnvironment
 from farm_scheduler.tox_factors import matches, named_python

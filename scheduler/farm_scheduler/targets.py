@@ -1,6 +1,6 @@
 """TARGET: what a person asks to be tested, as written: a name, `name==version`, or a folder.
 
-Called by the doors and by runs. It reads the word and looks whether a folder is there; fetching is sources'.
+Called by the doors and by runs. It reads the word and looks whether a folder is there; it never fetches.
 """
 
 import re

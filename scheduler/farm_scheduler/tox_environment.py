@@ -1,6 +1,6 @@
 """What a plan needs to know of a project's tox configuration: environments and their requests.
 
-Made by the readers of tox configuration, used by planning. Data only.
+Made by the readers of tox configuration, used by planning. Data only; it never reads a file.
 """
 
 from collections.abc import Mapping

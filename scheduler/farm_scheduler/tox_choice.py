@@ -1,7 +1,8 @@
 """Which tox drives which Python, and with what settings.
 
-Called by planning and inference. The limits are those of virtualenv and tox: tox 4 cannot drive Python 2.7 at
-all, and the virtualenv that it brings makes no environment for 3.6 and 3.7, and none with pip for 3.8.
+Called by planning and inference, which never ask tox itself. The limits are those of virtualenv and tox: tox 4
+cannot drive Python 2.7 at all, and the virtualenv that it brings makes no environment for 3.6 and 3.7, and none
+with pip for 3.8.
 """
 
 from dataclasses import dataclass, field
