@@ -20,7 +20,7 @@ ACCEPT = "WHEELFARM_ACCEPT=1 .venv/bin/pytest tests/architecture/test_errors.py"
 HEAD = """# Errors
 
 Every error that the farm raises on purpose has a stable code, which stands in its JSON and in its log. The
-sentence of the error itself says what to do. The exit code is that of the command that the error ends: 2 means
+sentence of the error itself says what to do. The exit code is that of the command that the error ends: 2 is
 wrong use or bad input, 3 the farm's own fault.
 """
 

@@ -1,0 +1,91 @@
+"""The processes of the embedded service, as a table: what starts, in which order, and when it is up.
+
+Called by the supervisor, which works the table down to start and up to stop. Nothing is started here.
+"""
+
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from farm_cli.probes import listens, redis_answers, worker_waits
+from farm_scheduler.settings import Settings
+
+REDIS_MEMORY = "128mb"
+"""Messages are ids; a queue that needs more than this is broken, and refusing is better than swapping."""
+
+NAMES = ("redis", "index", "holder", "worker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildPlan:
+    """One process of the service.
+
+    Attributes:
+        name: names its log and its place in sentences.
+        argv: the command.
+        stage: children of a stage start together, when those of the stage before are up.
+        up: whether it does its work; asked until it says yes.
+        up_seconds: how long it may take until then.
+        stop_seconds: how long it may take to end after SIGTERM, before it is killed.
+        orphan_signal: what the kernel sends it when the supervisor dies.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    stage: int
+    up: Callable[[], bool]
+    up_seconds: float = 20.0
+    stop_seconds: float = 5.0
+    orphan_signal: signal.Signals = signal.SIGTERM
+
+
+def children(settings: Settings) -> tuple[ChildPlan, ...]:
+    """The table: Redis first, then the index proxy, the holder and the workers at once."""
+    return (redis(settings), index(settings), holder(settings), worker(settings))
+
+
+def redis(settings: Settings) -> ChildPlan:
+    """A private Redis on a unix socket. It keeps nothing: tickets are issued again from the record."""
+    options = {
+        "port": "0",
+        "unixsocket": str(settings.redis_socket),
+        "unixsocketperm": "700",
+        "dir": str(settings.sockets),
+        "save": "",
+        "appendonly": "no",
+        "maxmemory": REDIS_MEMORY,
+        "maxmemory-policy": "noeviction",
+        "daemonize": "no",
+        "loglevel": "warning",
+    }
+    argv = ["redis-server"]
+    for name, value in options.items():
+        argv += [f"--{name}", value]
+    up = partial(redis_answers, settings.redis_socket)
+    return ChildPlan(name="redis", argv=tuple(argv), stage=0, up=up, up_seconds=5.0)
+
+
+def index(settings: Settings) -> ChildPlan:
+    """The package index proxy, which takes the listener of each machine over its socket."""
+    argv = (sys.executable, "-m", "farm_workers.index_proxy")
+    return ChildPlan(name="index", argv=argv, stage=1, up=partial(listens, settings.index_socket))
+
+
+def holder(settings: Settings) -> ChildPlan:
+    """The holder of this host's machines. At its end it destroys them, at about a second each."""
+    argv = (sys.executable, "-m", "farm_workers.holder")
+    up = partial(listens, settings.holder_socket)
+    return ChildPlan(name="holder", argv=argv, stage=1, up=up, up_seconds=30.0, stop_seconds=15.0)
+
+
+def worker(settings: Settings) -> ChildPlan:
+    """The Celery worker with its beat: as many jobs at a time as the host has slots."""
+    options = ("--pool", "threads", "--concurrency", str(settings.slots), "--beat", "--loglevel", "INFO")
+    quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+    schedule = ("--schedule", str(settings.sockets / "beat"))
+    argv = (sys.executable, "-m", "celery", "-A", "farm_workers.tasks", "worker", *options, *quiet, *schedule)
+    up = partial(worker_waits, settings.redis_socket)
+    # A worker without its supervisor has nobody to work for: its leases end with it.
+    return ChildPlan(name="worker", argv=argv, stage=1, up=up, orphan_signal=signal.SIGKILL)
