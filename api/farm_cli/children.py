@@ -58,6 +58,7 @@ def redis(settings: Settings) -> ChildPlan:
         "maxmemory": REDIS_MEMORY,
         "maxmemory-policy": "noeviction",
         "daemonize": "no",
+        "set-proc-title": "no",  # it would write over the environment, and with it the mark of the service
         "loglevel": "warning",
     }
     argv = ["redis-server"]

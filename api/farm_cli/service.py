@@ -8,9 +8,9 @@ import contextlib
 import json
 import os
 import socket
-import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Self
 
 from farm_cli.child_process import turn_log
@@ -23,6 +23,11 @@ JOIN_SECONDS = 40.0
 READY_SECONDS = 60.0
 LEAVE_SECONDS = 40.0
 RETRY_SECONDS = 0.05
+EXIT_SECONDS = 5.0
+BUSY = 75
+"""The exit code of a supervisor that finds another one at work (EX_TEMPFAIL of sysexits.h)."""
+
+CLIENT_FD = 3
 
 
 class Service:
@@ -39,7 +44,7 @@ class Service:
         self.settings = settings
         self.state = "starting"
         self._received = b""
-        self._supervisor: subprocess.Popen[bytes] | None = None
+        self._supervisor: int | None = None
         try:
             settings.prepare()
         except OSError as error:
@@ -78,15 +83,15 @@ class Service:
 
     def leave(self) -> None:
         """Let go. The last one to do so waits until everything is stopped; safe to call twice."""
+        last = b""
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_WR)
             self._connection.settimeout(LEAVE_SECONDS)
-            while self._connection.recv(4096):
-                continue
+            while received := self._connection.recv(4096):
+                last = received
         self._connection.close()
-        if self._supervisor is not None:
-            # It lives on when somebody else holds the service; poll() takes its exit code if it is there.
-            self._supervisor.poll()
+        if b'"shared"' not in last:
+            self._await_supervisor()
 
     @property
     def _log(self) -> str:
@@ -116,18 +121,29 @@ class Service:
         ours, theirs = socket.socketpair()
         log = self.settings.logs / "supervisor.log"
         turn_log(log)
-        with theirs, log.open("ab") as output:
-            # A session of its own: Ctrl-C at the terminal is for the command, which then lets go.
-            self._supervisor = subprocess.Popen(
-                [sys.executable, "-m", "farm_cli.supervisor", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-                env={**os.environ, "WHEELFARM_HOME": str(self.settings.home)},
+        with theirs, log.open("ab") as output, Path(os.devnull).open("rb") as nothing:
+            places = ((nothing, 0), (output, 1), (output, 2), (theirs, CLIENT_FD))
+            # A session of its own: Ctrl-C at the terminal is for the command, which then lets go. And no
+            # subprocess.Popen: the supervisor may outlive this command when another one holds it as well.
+            self._supervisor = os.posix_spawn(
+                sys.executable,
+                [sys.executable, "-m", "farm_cli.supervisor", str(CLIENT_FD)],
+                {**os.environ, "WHEELFARM_HOME": str(self.settings.home)},
+                file_actions=[(os.POSIX_SPAWN_DUP2, file.fileno(), place) for file, place in places],
+                setsid=True,
             )
         return ours
+
+    def _await_supervisor(self) -> int | None:
+        """The exit code of the supervisor that this command started and that is at its end; None without one."""
+        deadline = time.monotonic() + EXIT_SECONDS
+        while self._supervisor is not None and time.monotonic() < deadline:
+            process, status = os.waitpid(self._supervisor, os.WNOHANG)
+            if process:
+                self._supervisor = None
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.01)
+        return None
 
     def _is_greeted(self, connection: socket.socket) -> bool:
         """Whether the other side said its first word; a supervisor that is not alone just ends."""
@@ -139,6 +155,12 @@ class Service:
             first = b""
         if not first:
             connection.close()
+            code = self._await_supervisor()
+            if code not in {None, BUSY}:
+                sentence = (
+                    f"the supervisor of the embedded service ended with exit code {code}; see {self._log}"
+                )
+                raise ServiceError(sentence, log=self._log)
             return False
         self._take(first)
         return True
@@ -152,6 +174,7 @@ class Service:
         except OSError:
             received = b""
         if not received:
+            self._connection.close()
             sentence = f"the supervisor of the embedded service has ended; see {self._log}, then start again"
             raise ServiceError(sentence, log=self._log)
         self._take(received)

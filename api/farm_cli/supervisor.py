@@ -21,6 +21,7 @@ from farm_cli import leftovers
 from farm_cli.child_process import ChildProcess
 from farm_cli.children import NAMES, ChildPlan, children
 from farm_cli.errors import ServiceError
+from farm_cli.service import BUSY
 from farm_scheduler.settings import Settings
 
 ONLY = "WHEELFARM_CHILDREN"
@@ -31,8 +32,6 @@ STEADY_TURN = 1.0
 DEATHS_ALLOWED = 4
 DEATHS_SECONDS = 120.0
 LONGEST_DELAY = 4.0
-BUSY = 75
-"""The exit code when another supervisor has the home (EX_TEMPFAIL of sysexits.h)."""
 
 LOG = logging.getLogger(__name__)
 
@@ -67,7 +66,7 @@ class Supervisor:
         self.selector.register(self.listener, selectors.EVENT_READ)
         try:
             while self.clients and not self.over:
-                self._dismiss(self.parted)
+                self._dismiss(self.parted, {"state": "shared"})
                 self._mind_children()
                 self._hear(STEADY_TURN if self.state["state"] == "ready" else STARTING_TURN)
         except ServiceError as error:
@@ -178,10 +177,11 @@ class Supervisor:
                 LOG.info("stopping %s", plan.name)
                 child.stop()
         leftovers.clear(self.settings)
-        self._dismiss([*self.parted, *self.clients])
+        self._dismiss([*self.parted, *self.clients], {"state": "stopped"})
 
-    def _dismiss(self, clients: list[socket.socket]) -> None:
+    def _dismiss(self, clients: list[socket.socket], word: Mapping[str, object]) -> None:
         for client in clients:
+            _send(client, word)
             client.close()
         clients.clear()
 
