@@ -1,0 +1,124 @@
+"""Interpreters: which versions of a pyenv tree are taken, and that a copy is clean, whole and at home in the guest."""
+
+import py_compile
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from farm_images.interpreters import copy_interpreter, find_interpreters, listing
+
+PREFIX = "/home/somebody/.pyenv/versions/3.12.1"
+RUN_PATH = f"ELF\0other\0{PREFIX}/lib\0more\0"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A pyenv tree with one interpreter in detail and several by name."""
+    root = tmp_path / "pyenv"
+    for name in ("2.7.18", "3.12.0", "3.12.1", "3.11.7", "3.13.0", "3.13.0t", "pypy3.10-7.3.12", "my-env"):
+        binary = root / "versions" / name / "bin"
+        binary.mkdir(parents=True)
+        short = re.sub(r"(-7)?\.\d+(\.12)?$", "", name)
+        (binary / (short if "pypy" in name else f"python{short}")).write_bytes(b"\x7fELF")
+    (root / "versions/3.14.0").mkdir()
+    _fill(root / "versions/3.12.1")
+    return root
+
+
+def _fill(folder: Path) -> None:
+    library = folder / "lib/python3.12"
+    texts = {
+        "bin/python3.12-config": f"#!/bin/sh\nprefix={PREFIX}\n",
+        "bin/pip3.12": f"#!{PREFIX}/bin/python3.12\n",
+        "lib/python3.12/json/__init__.py": "",
+        "lib/python3.12/test/test_json.py": "",
+        "lib/python3.12/unittest/test/test_case.py": "",
+        "lib/python3.12/unittest/mock.py": "",
+        "lib/python3.12/ensurepip/_bundled/pip.whl": "wheel",
+        "lib/python3.12/site-packages/stray.pth": "import os",
+        "lib/python3.12/config-3.12/libpython3.12.a": "static",
+        "lib/python3.12/config-3.12/Makefile": f"prefix={PREFIX}",
+        "lib/python3.12/_sysconfigdata__linux.py": f"x = {{'prefix': '{PREFIX}'}}",
+        "include/python3.12/Python.h": "",
+        "share/man/python.1": "",
+    }
+    for name, text in texts.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    for level in (0, 1):
+        py_compile.compile(str(library / "json/__init__.py"), optimize=level)
+    (folder / "bin/python3.12").write_bytes(b"\x7f" + RUN_PATH.encode())
+    (folder / "bin/python3").symlink_to("python3.12")
+
+
+def test_newest_release_of_each_python(tree: Path) -> None:
+    """Plain releases only, the newest of each X.Y, and none that the distribution has."""
+    found = find_interpreters(tree, without=["3.11"])
+    assert [(i.name, i.version) for i in found] == [
+        ("pypy3.10", "3.10"),
+        ("python2.7", "2.7.18"),
+        ("python3.12", "3.12.1"),
+        ("python3.13", "3.13.0"),
+    ]
+
+
+def test_no_tree_no_interpreters(tmp_path: Path) -> None:
+    """A host without pyenv simply gives none."""
+    assert find_interpreters(tmp_path / "absent", without=[]) == []
+
+
+def test_copy_leaves_out_what_no_job_needs(tree: Path, tmp_path: Path) -> None:
+    """Tests, static libraries, manuals, optimised bytecode, scripts and all that was installed stay behind."""
+    source = next(i for i in find_interpreters(tree, without=[]) if i.python == "3.12")
+    copied = copy_interpreter(source, tmp_path / "root")
+    assert copied.path == "/opt/python/3.12.1/bin/python3.12"
+    home = tmp_path / "root/opt/python/3.12.1"
+    names = {str(path.relative_to(home)) for path in home.rglob("*") if not path.is_dir()}
+    cache = f"lib/python3.12/json/__pycache__/__init__.{sys.implementation.cache_tag}.pyc"
+    assert names == {
+        "bin/python3",
+        "bin/python3.12",
+        "bin/python3.12-config",
+        "include/python3.12/Python.h",
+        "lib/python3.12/_sysconfigdata__linux.py",
+        "lib/python3.12/config-3.12/Makefile",
+        "lib/python3.12/ensurepip/_bundled/pip.whl",
+        "lib/python3.12/json/__init__.py",
+        cache,
+        "lib/python3.12/unittest/mock.py",
+    }
+    assert (home / "lib/python3.12/site-packages").is_dir()
+    assert (tmp_path / "root/opt/python/bin/python3.12").resolve() == (home / "bin/python3.12").resolve()
+
+
+def test_copy_keeps_times(tree: Path, tmp_path: Path) -> None:
+    """Sources keep their modification time, without which their bytecode would be stale."""
+    source = next(i for i in find_interpreters(tree, without=[]) if i.python == "3.12")
+    copy_interpreter(source, tmp_path / "root")
+    module = "lib/python3.12/json/__init__.py"
+    copied = (tmp_path / "root/opt/python/3.12.1" / module).stat().st_mtime_ns
+    assert copied == (source.folder / module).stat().st_mtime_ns
+
+
+def test_copy_forgets_the_host(tree: Path, tmp_path: Path) -> None:
+    """No copied file names the host's folder: scripts and settings name the guest's, and so does the run path."""
+    source = next(i for i in find_interpreters(tree, without=[]) if i.python == "3.12")
+    copy_interpreter(source, tmp_path / "root")
+    home = tmp_path / "root/opt/python/3.12.1"
+    kept = [p for p in home.rglob("*") if p.is_file() and b"somebody" in p.read_bytes()]
+    assert kept == []
+    binary = (home / "bin/python3.12").read_bytes()
+    assert b"\0/opt/python/3.12.1/lib\0" in binary
+    assert len(binary) == len(RUN_PATH) + 1
+
+
+def test_listing_follows_the_tree(tree: Path) -> None:
+    """The listing stays the same until a part of the interpreter changes."""
+    source = find_interpreters(tree, without=[])[1]
+    before = listing(source)
+    assert listing(source) == before
+    (source.folder / "bin/python2.7").write_bytes(b"\x7fELF rebuilt")
+    assert listing(source) != before
