@@ -211,10 +211,12 @@ class Proxy:
     control: Path
     process: subprocess.Popen[bytes]
     log: Path
+    controls: list[socket.socket] = field(default_factory=list)
 
     def machine(self, name: str = "m-1") -> Machine:
         """Hand a new listener over."""
         control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.controls.append(control)
         control.connect(str(self.control))
         with socket.create_server(("127.0.0.1", 0)) as listener:
             socket.send_fds(control, [json.dumps({"machine": name}).encode() + b"\n"], [listener.fileno()])
@@ -243,7 +245,10 @@ def start_proxy(tmp_path: Path, toy_index: ToyIndex) -> StartProxy:
             process = subprocess.Popen(command, env=environment, stderr=output)
         try:
             wait_until(lambda: _answers(control) or process.poll() is not None)
-            yield Proxy(tmp_path, control, process, log)
+            proxy = Proxy(tmp_path, control, process, log)
+            yield proxy
+            for each in proxy.controls:
+                each.close()
         finally:
             if process.poll() is None:
                 process.terminate()
@@ -262,11 +267,9 @@ def proxy(start_proxy: StartProxy) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def machine(proxy: Proxy) -> Iterator[Machine]:
+def machine(proxy: Proxy) -> Machine:
     """One machine served by the proxy."""
-    machine = proxy.machine()
-    yield machine
-    machine.control.close()
+    return proxy.machine()
 
 
 def wait_until(met: Callable[[], bool], seconds: float = 15) -> None:

@@ -51,7 +51,7 @@ class Connection:
             return False
         if request is None:
             return False
-        await self._guest.turn()
+        await self._guest.requests.turn()
         answer = self._refusal(request) or await self._site.answer(request, self._guest)
         await self._send(answer, bare=request.method == "HEAD" or answer.status == HTTPStatus.NOT_MODIFIED)
         return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE

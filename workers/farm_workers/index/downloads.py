@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from farm_workers.index.guests import Fetches
 from farm_workers.index.store import Store
 from farm_workers.index.upstream import Upstream, UpstreamError
 
@@ -78,28 +79,28 @@ class Downloads:
         self._running: dict[str, Download] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self, address: FileAddress, places: asyncio.Semaphore) -> Download | None:
+    async def start(self, address: FileAddress, fetches: Fetches) -> Download | None:
         """Join the transfer of a file or start it; None when the file came into the store in the meantime.
 
-        A new transfer holds one of `places`, the requesting machine's share, until it ends.
+        A new transfer holds a place of `fetches`, the requesting machine's share, until it ends.
         """
         running = self._running.get(address.key)
         if running:
             return running
-        await places.acquire()
+        await fetches.acquire()
         running = self._running.get(address.key)
         if running or self._store.holds("files", address.key):
-            places.release()
+            fetches.release()
             return running
         try:
             download = self._running[address.key] = Download(address, self._store.draft())
         except OSError:
-            places.release()
+            fetches.release()
             raise
         task = asyncio.create_task(self._run(download))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: places.release())
+        task.add_done_callback(lambda _: fetches.release())
         return download
 
     async def aclose(self) -> None:
@@ -128,13 +129,12 @@ class Downloads:
         async with self._upstream.file(download.address.url) as response:
             length = response.headers.get("content-length", "")
             if length.isdecimal():
+                self._check_size(download, int(length))
                 download.total = int(length)
+                download.changed()
             async for chunk in response.aiter_raw():
                 written += len(chunk)
-                if max(written, download.total or 0) > self._store.limit:
-                    raise _refused(
-                        download.address, "is larger than the whole cache; give the cache more room"
-                    )
+                self._check_size(download, written)
                 download.draft.write(chunk)
                 download.draft.flush()
                 download.sha256.update(chunk)
@@ -146,6 +146,10 @@ class Downloads:
             )
         download.total = download.available = written
         download.changed()
+
+    def _check_size(self, download: Download, size: int) -> None:
+        if size > self._store.limit:
+            raise _refused(download.address, "is larger than the whole cache; give the cache more room")
 
 
 def _refused(address: FileAddress, why: str) -> UpstreamError:

@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 CONNECTIONS = 128
-FETCHES = 16
 REQUESTS_PER_SECOND = 300
-BURST_SECONDS = 2.0
+FETCHES = 16
+FETCHES_PER_SECOND = 60
+BURST_SECONDS = 4.0
 RECORD_LINES = 20_000
 
 
@@ -29,26 +30,55 @@ class Delivery:
     from_cache: bool
 
 
+class Pace:
+    """Turns at most `rate` a second on average, after a burst of some seconds' worth."""
+
+    def __init__(self, rate: float) -> None:
+        self._step = 1 / rate
+        self._next = 0.0
+
+    async def turn(self) -> None:
+        """Wait for the next turn; at once while the pace is kept."""
+        now = time.monotonic()
+        self._next = max(self._next, now - BURST_SECONDS) + self._step
+        if self._next > now:
+            await asyncio.sleep(self._next - now)
+
+
+class Fetches:
+    """A machine's share of upstream requests: some at once, and at a pace."""
+
+    def __init__(self) -> None:
+        self._places = asyncio.Semaphore(FETCHES)
+        self._pace = Pace(FETCHES_PER_SECOND)
+
+    async def acquire(self) -> None:
+        """Wait for a place and a turn."""
+        await self._places.acquire()
+        try:
+            await self._pace.turn()
+        except asyncio.CancelledError:
+            self._places.release()
+            raise
+
+    def release(self) -> None:
+        """Give a place back."""
+        self._places.release()
+
+
 class Guest:
-    """The shares of the machine `name`: open connections, upstream fetches at once, requests a second."""
+    """The shares of the machine `name`: open connections, requests and upstream fetches."""
 
     def __init__(self, name: str, downloads: Path) -> None:
         self.name = name
         self.connections = asyncio.Semaphore(CONNECTIONS)
-        self.fetches = asyncio.Semaphore(FETCHES)
-        self._next_turn = 0.0
+        self.requests = Pace(REQUESTS_PER_SECOND)
+        self.fetches = Fetches()
         self._lines = 0
         downloads.mkdir(parents=True, exist_ok=True)
         self._record = os.open(
             downloads / f"{name}.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644
         )
-
-    async def turn(self) -> None:
-        """Wait for this machine's next turn; at once while it asks no more than it may."""
-        now = time.monotonic()
-        self._next_turn = max(self._next_turn, now - BURST_SECONDS) + 1 / REQUESTS_PER_SECOND
-        if self._next_turn > now:
-            await asyncio.sleep(self._next_turn - now)
 
     def record(self, delivery: Delivery) -> None:
         """Append one line to the machine's record, in one write; a machine that floods it is cut off."""

@@ -25,10 +25,11 @@ class HandoverError(FarmError):
     code = "index-handover"
 
 
-async def take_over(control: socket.socket, *, users: Collection[int]) -> tuple[str, socket.socket]:
+async def take_over(control: socket.socket, *, users: Collection[int]) -> tuple[str, socket.socket] | None:
     """Wait for the first message of a connection; give the machine's id and its listener, non-blocking.
 
-    `users` are the uids that may send one. Raises HandoverError.
+    `users` are the uids that may send one. None says that the connection only looked whether someone
+    answers. Raises HandoverError.
     """
     _, uid, _ = _CREDENTIALS.unpack(
         control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
@@ -37,6 +38,8 @@ async def take_over(control: socket.socket, *, users: Collection[int]) -> tuple[
         raise HandoverError(f"User {uid} may not hand over machines; let a user of the farm do it.", uid=uid)
     await _readable(control)
     data, descriptors, _, _ = socket.recv_fds(control, _MESSAGE_BYTES, 4)
+    if not data and not descriptors:
+        return None
     try:
         return _machine(data), _listener(descriptors)
     finally:

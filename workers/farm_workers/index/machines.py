@@ -17,7 +17,7 @@ from farm_workers.index.handover import HandoverError, take_over
 from farm_workers.index.site import Site
 
 _LOG = logging.getLogger(__name__)
-_HANDOVER_SECONDS = 5.0
+_HANDOVER_SECONDS = 30.0  # the sender connects first and enters its namespaces then
 _BREATH_SECONDS = 0.2
 
 
@@ -40,10 +40,13 @@ class Machines:
         with control:
             try:
                 async with asyncio.timeout(_HANDOVER_SECONDS):
-                    name, listener = await take_over(control, users=self._users)
+                    handed = await take_over(control, users=self._users)
             except (HandoverError, TimeoutError, OSError) as error:
                 _LOG.warning("A machine was not handed over: %s", str(error) or "nothing came in time.")
                 return
+            if handed is None:
+                return
+            name, listener = handed
             with listener:
                 if name in self._names:
                     _LOG.warning("Machine %s was handed over twice; the first one stays.", name)
@@ -60,8 +63,7 @@ class Machines:
         serving = asyncio.create_task(self._accept(listener, guest))
         try:
             with suppress(ConnectionError):
-                while await asyncio.get_running_loop().sock_recv(control, 64):
-                    pass  # nothing more is agreed to be said
+                await asyncio.get_running_loop().sock_recv(control, 1)  # its end; nothing else is agreed
         finally:
             serving.cancel()
             await asyncio.wait([serving])
@@ -72,8 +74,9 @@ class Machines:
         async with asyncio.TaskGroup() as connections:
             while True:
                 await guest.connections.acquire()
-                await guest.turn()
+                await guest.requests.turn()
                 channel = await _accepted(listener)
+                channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # head and file go apart
                 connections.create_task(_guarded(self._converse(channel, guest)))
 
     async def _converse(self, channel: socket.socket, guest: Guest) -> None:

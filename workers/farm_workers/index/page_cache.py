@@ -12,14 +12,16 @@ import os
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import partial
 from typing import BinaryIO
 
+from farm_workers.index.guests import Fetches
 from farm_workers.index.pages import ProjectPage, read_page
 from farm_workers.index.store import Store
 from farm_workers.index.upstream import PageAnswer, Upstream, UpstreamError
 
 _LOG = logging.getLogger(__name__)
-_MEMORY_BYTES = 48 * 1024 * 1024
+_MEMORY_BYTES = 24 * 1024 * 1024  # as they came; read, they are several times larger
 _MISSING_SECONDS = 60.0
 _MISSING_NAMES = 4096
 
@@ -45,12 +47,13 @@ class PageCache:
         self._seconds = seconds
         self._memory: OrderedDict[str, CachedPage] = OrderedDict()
         self._missing: OrderedDict[str, float] = OrderedDict()
-        self._running: dict[str, asyncio.Task[CachedPage]] = {}
+        self._memory_bytes = 0
+        self._running: dict[tuple[str, bool], asyncio.Task[CachedPage]] = {}
 
-    async def get(self, name: str, places: asyncio.Semaphore, *, any_age: bool = False) -> CachedPage:
+    async def get(self, name: str, fetches: Fetches, *, any_age: bool = False) -> CachedPage:
         """Give the page of a normalised name; `any_age` takes an old copy without asking.
 
-        `places` is the requesting machine's share of upstream requests. Raises UpstreamError.
+        `fetches` is the requesting machine's share of upstream requests. Raises UpstreamError.
         """
         held = self._memory.get(name)
         if held and (any_age or self._fresh(held)):
@@ -58,15 +61,19 @@ class PageCache:
             return held
         if self._missing.get(name, 0.0) > time.monotonic():
             raise UpstreamError(f"The package index has no project {name}.", status=404)
-        async with places:
-            task = self._running.get(name)
+        await fetches.acquire()
+        try:
+            key = (name, any_age)
+            task = self._running.get(key)
             if task is None:
-                task = self._running[name] = asyncio.create_task(self._renew(name, any_age=any_age))
-                task.add_done_callback(lambda done: self._ended(name, done))
+                task = self._running[key] = asyncio.create_task(self._renew(name, any_age=any_age))
+                task.add_done_callback(partial(self._ended, key))
             return await asyncio.shield(task)
+        finally:
+            fetches.release()
 
-    def _ended(self, name: str, task: asyncio.Task[CachedPage]) -> None:
-        del self._running[name]
+    def _ended(self, key: tuple[str, bool], task: asyncio.Task[CachedPage]) -> None:
+        del self._running[key]
         if not task.cancelled():
             task.exception()  # seen here too: every guest that waited may have left
 
@@ -98,14 +105,19 @@ class PageCache:
         return self._remember(name, fresh)
 
     def _remember(self, name: str, held: CachedPage) -> CachedPage:
+        self._forget(name)
         self._memory[name] = held
-        self._memory.move_to_end(name)
-        while len(self._memory) > 1 and sum(each.size for each in self._memory.values()) > _MEMORY_BYTES:
-            self._memory.popitem(last=False)
+        self._memory_bytes += held.size
+        while self._memory_bytes > _MEMORY_BYTES and len(self._memory) > 1:
+            self._forget(next(iter(self._memory)))
         return held
 
+    def _forget(self, name: str) -> None:
+        held = self._memory.pop(name, None)
+        self._memory_bytes -= held.size if held else 0
+
     def _miss(self, name: str) -> None:
-        self._memory.pop(name, None)
+        self._forget(name)
         self._store.remove("pages", name)
         self._missing[name] = time.monotonic() + _MISSING_SECONDS
         if len(self._missing) > _MISSING_NAMES:

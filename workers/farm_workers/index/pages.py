@@ -6,6 +6,7 @@ upstream through: what it writes names files of the proxy only. Sources: PEP 503
 """
 
 import re
+from contextlib import suppress
 from html import escape
 from html.parser import HTMLParser
 from typing import Annotated
@@ -83,11 +84,9 @@ def read_page(*, name: str, url: str, content_type: str, body: bytes) -> Project
     files: dict[str, ProjectFile] = {}
     for entry in raw:
         try:
-            file = ProjectFile.model_validate(
-                {**entry, "url": urldefrag(urljoin(url, str(entry.get("url"))))[0]}
-            )
+            file = ProjectFile.model_validate({**entry, "url": urldefrag(urljoin(url, str(entry["url"])))[0]})
             reachable = urlsplit(file.url).scheme in {"http", "https"}
-        except ValueError:
+        except (ValueError, KeyError):
             continue
         if reachable:
             files.setdefault(file.filename, file)
@@ -184,7 +183,8 @@ class _Anchors(HTMLParser):
         if tag == "base":
             self._base = urljoin(self._base, href)
         elif tag == "a":
-            self.files.append(self._entry(href, found))
+            with suppress(ValueError):  # no address at all: left out
+                self.files.append(self._entry(href, found))
 
     def _entry(self, href: str, found: dict[str, str | None]) -> dict[str, object]:
         url, fragment = urldefrag(urljoin(self._base, href))
