@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     index_seconds: float = Field(default=20, gt=0)
     pyenv_root: Path | None = Field(default_factory=default_pyenv_root)
     qemu_user: str = "wheelfarm-qemu"
+    systems: tuple[str, ...] = ("debian-12",)
 
     def model_post_init(self, context: object) -> None:
         """Make `home` absolute: every process of the farm must mean the same folder."""

@@ -1,0 +1,225 @@
+"""Claims: a worker takes the best queued job, and hands it back with an end.
+
+Called by the workers' tasks. Every change is one short write transaction, guarded by the tables of states, and
+by the attempt that makes it: an attempt whose lease has expired can change nothing any more. It never talks to
+a machine or to the engine.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from sqlalchemy import func, or_
+from sqlmodel import Session, col, select
+
+from farm_scheduler.database import Database
+from farm_scheduler.errors import StateError
+from farm_scheduler.judgement import Judgement
+from farm_scheduler.settlement import settle_run
+from farm_scheduler.states import (
+    ATTEMPT_MOVES,
+    JOB_AT_WORK,
+    JOB_MOVES,
+    RUN_MOVES,
+    AttemptState,
+    ImageState,
+    JobState,
+    RunState,
+    guard,
+)
+from farm_scheduler.tables import Attempt, Cell, Image, Job, Run, now
+from farm_scheduler.verdicts import Verdict
+
+MAX_ATTEMPTS = 3
+"""Tries of a job that ends with farm-error; the project's own failures are never tried again."""
+
+RETRY_SECONDS = 2.0
+"""Wait before the second try; it doubles with each."""
+
+
+class Standing(Enum):
+    """Whether an attempt is still wanted."""
+
+    WANTED = "wanted"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    """Its lease expired, or its job has moved on: whatever it says is too late."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A job that this worker has, with all that is needed to run it.
+
+    Attributes:
+        number: of the attempt, from 1.
+        expected_seconds: how long such a job takes, as far as the farm knows.
+    """
+
+    job_id: str
+    attempt_id: str
+    run_id: str
+    number: int
+    system: str
+    environments: tuple[str, ...]
+    tool: str
+    variables: Mapping[str, str]
+    inferred: str | None
+    source_sha256: str
+    expected_seconds: float
+
+
+def claim_job(database: Database, *, worker: str, lease_seconds: float) -> Claim | None:
+    """Take the best job that waits: of a system whose image is ready, longest expected first, then oldest.
+
+    Returns None when nothing can be done now. The lease must be renewed within `lease_seconds`.
+    """
+    with database.write() as session:
+        moment = now()
+        found = session.exec(
+            select(Job, Cell, Run)
+            .join(Cell, col(Cell.id) == col(Job.cell_id))
+            .join(Run, col(Run.id) == col(Job.run_id))
+            .join(Image, col(Image.name) == col(Cell.system))
+            .where(Job.state == JobState.QUEUED, Image.state == ImageState.READY)
+            .where(col(Run.state).in_([RunState.QUEUED, RunState.RUNNING]))
+            .where(or_(col(Job.not_before).is_(None), col(Job.not_before) <= moment))
+            .order_by(col(Job.expected_seconds).desc(), col(Job.created), col(Job.id))
+            .limit(1)
+            .with_for_update(of=Job, skip_locked=True)
+        ).first()
+        if found is None:
+            return None
+        job, cell, run = found
+        attempt = _attempt(session, job, worker, moment + timedelta(seconds=lease_seconds))
+        if run.state == RunState.QUEUED:
+            guard(RUN_MOVES, run.state, RunState.RUNNING, f"run {run.id}")
+            run.state = RunState.RUNNING
+        return _claim(job, cell, run, attempt)
+
+
+def _attempt(session: Session, job: Job, worker: str, expires: datetime) -> Attempt:
+    guard(JOB_MOVES, job.state, JobState.LEASED, f"job {job.id}")
+    job.state = JobState.LEASED
+    job.started = job.started or now()
+    before = session.exec(select(func.count()).select_from(Attempt).where(Attempt.job_id == job.id)).one()
+    attempt = Attempt(job_id=job.id, number=before + 1, worker=worker, lease_expires=expires)
+    session.add(attempt)
+    session.flush()
+    return attempt
+
+
+def _claim(job: Job, cell: Cell, run: Run, attempt: Attempt) -> Claim:
+    return Claim(
+        job_id=job.id,
+        attempt_id=attempt.id,
+        run_id=run.id,
+        number=attempt.number,
+        system=cell.system,
+        environments=tuple(cell.environments),
+        tool=cell.tool,
+        variables=dict(cell.variables),
+        inferred=cell.inferred_config,
+        source_sha256=run.source_sha256,
+        expected_seconds=job.expected_seconds,
+    )
+
+
+def move(database: Database, claim: Claim, state: JobState, **facts: object) -> None:
+    """Bring job and attempt to the next state together, with facts for the attempt (`machine`, `warm`, …).
+
+    Raises:
+        StateError: the move is not allowed, or the attempt has lost its job.
+    """
+    with database.write() as session:
+        job, attempt = _owned(session, claim)
+        guard(JOB_MOVES, job.state, state, f"job {job.id}")
+        there = AttemptState(state.value)
+        guard(ATTEMPT_MOVES, attempt.state, there, f"attempt {attempt.id}")
+        job.state, attempt.state = state, there
+        for name, value in facts.items():
+            setattr(attempt, name, value)
+
+
+def renew(database: Database, claim: Claim, *, lease_seconds: float) -> Standing:
+    """Say that the attempt lives, and ask whether it is still wanted."""
+    with database.write() as session:
+        try:
+            job, attempt = _owned(session, claim)
+        except StateError:
+            return Standing.LOST
+        attempt.lease_expires = now() + timedelta(seconds=lease_seconds)
+        return Standing.CANCELLED if job.cancel_requested else Standing.WANTED
+
+
+def finish(
+    database: Database, claim: Claim, judgement: Judgement, *, seconds: Mapping[str, float] | None = None
+) -> bool:
+    """End the attempt with a verdict; the job ends with it, or waits for another try after a farm-error.
+
+    Returns whether the job waits again. An attempt that has lost its job changes nothing.
+    """
+    with database.write() as session:
+        try:
+            job, attempt = _owned(session, claim)
+        except StateError:
+            return False
+        attempt.seconds = {**attempt.seconds, **(seconds or {})}
+        return end_attempt(session, job, attempt, judgement)
+
+
+def give_up(database: Database, claim: Claim) -> None:
+    """End a cancelled attempt, and its job."""
+    with database.write() as session:
+        try:
+            job, attempt = _owned(session, claim)
+        except StateError:
+            return
+        attempt.state, attempt.finished = AttemptState.CANCELLED, now()
+        attempt.lease_expires = None
+        job.state, job.finished, job.now = JobState.CANCELLED, now(), None
+        settle_run(session, job.run_id)
+
+
+def expire_attempts(database: Database, *, dead_workers: frozenset[str] = frozenset()) -> int:
+    """End the attempts whose worker does not renew any more, or is known to be dead; returns how many."""
+    with database.write() as session:
+        found = session.exec(
+            select(Attempt, Job)
+            .join(Job, col(Job.id) == col(Attempt.job_id))
+            .where(col(Job.state).in_(list(JOB_AT_WORK)), col(Attempt.finished).is_(None))
+            .where(or_(col(Attempt.lease_expires) < now(), col(Attempt.worker).in_(dead_workers)))
+        ).all()
+        for attempt, job in found:
+            reason = f"the worker {attempt.worker} stopped in the middle of the job"
+            end_attempt(session, job, attempt, Judgement(verdict=Verdict.FARM_ERROR, reason=reason))
+        return len(found)
+
+
+def end_attempt(session: Session, job: Job, attempt: Attempt, judgement: Judgement) -> bool:
+    """Write the end of an attempt; returns whether its job waits again."""
+    attempt.state, attempt.finished, attempt.lease_expires = AttemptState.FINISHED, now(), None
+    attempt.verdict, attempt.reason = judgement.verdict, judgement.reason
+    job.now, job.left_seconds = None, None
+    again = judgement.verdict is Verdict.FARM_ERROR and attempt.number < MAX_ATTEMPTS
+    if again and not job.cancel_requested:
+        guard(JOB_MOVES, job.state, JobState.QUEUED, f"job {job.id}")
+        job.state = JobState.QUEUED
+        job.not_before = now() + timedelta(seconds=RETRY_SECONDS * 2 ** (attempt.number - 1))
+        job.tests_passed = job.tests_failed = job.tests_skipped = job.tests_other = job.tests_total = 0
+        return True
+    end = JobState.CANCELLED if again else JobState.FINISHED
+    guard(JOB_MOVES, job.state, end, f"job {job.id}")
+    job.state, job.finished = end, now()
+    if end is JobState.FINISHED:
+        job.verdict, job.reason = judgement.verdict, judgement.reason
+    settle_run(session, job.run_id)
+    return False
+
+
+def _owned(session: Session, claim: Claim) -> tuple[Job, Attempt]:
+    job, attempt = session.get(Job, claim.job_id), session.get(Attempt, claim.attempt_id)
+    if job is None or attempt is None or attempt.finished is not None or job.state not in JOB_AT_WORK:
+        sentence = f"attempt {claim.attempt_id} has lost its job {claim.job_id}; nothing of it is recorded"
+        raise StateError(sentence, job=claim.job_id, attempt=claim.attempt_id)
+    return job, attempt

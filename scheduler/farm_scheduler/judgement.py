@@ -1,0 +1,209 @@
+"""The verdict: from the evidence of an attempt to one exact word and one sentence.
+
+Called by whoever ran or replays an attempt. Pure: the same evidence gives the same verdict. It never trusts
+tox's exit code alone, and never says `passed` unless a test ran and passed and nothing was hidden.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from farm_scheduler.evidence import CommandEntry, Evidence
+from farm_scheduler.verdicts import Verdict
+
+CREATE, INSTALL, PACKAGE = "farm:create", "farm:install", "farm:package"
+COMMANDS, PROVISION = "farm:commands", "farm:provision"
+NOTHING_COLLECTED = 5
+"""Exit code of pytest when there was no test (pytest.ExitCode.NO_TESTS_COLLECTED)."""
+
+_MISSING = ("could not find python interpreter", "interpreternotfound", "no interpreter")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A verdict and the sentence that gives the reason; None for `passed`, which needs none."""
+
+    verdict: Verdict
+    reason: str | None = None
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """The verdict of an attempt; the first rule that applies decides."""
+    for rule in RULES:
+        judgement = rule(evidence)
+        if judgement is not None:
+            return judgement
+    return Judgement(verdict=Verdict.PASSED)
+
+
+def _limits(evidence: Evidence) -> Judgement | None:
+    limit = evidence.host_limit or (evidence.end.limit if evidence.end else None)
+    if limit is None:
+        return None
+    where = _where(evidence)
+    if limit == "time":
+        return Judgement(verdict=Verdict.TIMED_OUT, reason=f"the time for the job ran out{where}")
+    return Judgement(verdict=Verdict.LIMIT_EXCEEDED, reason=f"the limit on {limit} was reached{where}")
+
+
+def _farm_error(evidence: Evidence) -> Judgement | None:
+    if evidence.farm_error is None:
+        return None
+    return Judgement(verdict=Verdict.FARM_ERROR, reason=evidence.farm_error)
+
+
+def _lost(evidence: Evidence) -> Judgement | None:
+    if evidence.unfinished:
+        environment, test = evidence.unfinished[0]
+        return Judgement(verdict=Verdict.LOST, reason=f"{environment}: {test} began and never ended")
+    if evidence.end is None:
+        reason = f"the machine's stream ended before the job did{_where(evidence)}"
+        return Judgement(verdict=Verdict.FARM_ERROR, reason=reason)
+    if evidence.end.signal is not None:
+        reason = f"tox was killed by signal {evidence.end.signal}{_where(evidence)}"
+        return Judgement(verdict=Verdict.LOST, reason=reason)
+    return None
+
+
+def _failing_tests(evidence: Evidence) -> Judgement | None:
+    if not evidence.counts.failed and not evidence.failing:
+        return None
+    environment, test = evidence.failing[0] if evidence.failing else ("?", "a test")
+    more = evidence.counts.failed - 1
+    rest = f", and {more} more" if more > 0 else ""
+    return Judgement(verdict=Verdict.FAILED, reason=f"{environment}: {test} failed{rest}")
+
+
+def _setup(evidence: Evidence) -> Judgement | None:
+    """Provisioning, creating, packaging, installing: the first that failed, in the order of the environments."""
+    if evidence.statuses.get((None, PROVISION)) == "fail":
+        said = _said(evidence, (None, PROVISION))
+        return Judgement(
+            verdict=Verdict.INSTALL_FAILED, reason=f"tox could not provision what it requires{said}"
+        )
+    for name in evidence.environments:
+        skipped = evidence.report is not None and _skipped(evidence, name)
+        if evidence.statuses.get((name, CREATE)) == "skip" or skipped:
+            said = _said(evidence, (name, CREATE)) or ": no interpreter, or another platform"
+            return Judgement(verdict=Verdict.UNSUPPORTED, reason=f"{name}: tox left it out{said}")
+        for step, verdict, words in _SETUP_STEPS:
+            if evidence.statuses.get((name, step)) == "fail":
+                said = _said(evidence, (name, step))
+                missing = step == CREATE and any(each in said.lower() for each in _MISSING)
+                found = Verdict.UNSUPPORTED if missing else verdict
+                return Judgement(verdict=found, reason=f"{name}: {words}{said}")
+    return None
+
+
+_SETUP_STEPS = (
+    (PACKAGE, Verdict.BUILD_FAILED, "the project's package could not be built"),
+    (CREATE, Verdict.INSTALL_FAILED, "the environment could not be made"),
+    (INSTALL, Verdict.INSTALL_FAILED, "its dependencies could not be installed"),
+)
+
+
+def _unreported(evidence: Evidence) -> Judgement | None:
+    for name in evidence.environments:
+        if evidence.statuses.get((name, COMMANDS)) not in {"success", "fail"}:
+            code = evidence.end.exit_code if evidence.end else None
+            reason = f"tox ended with {code} before it ran {name}; its log says why"
+            return Judgement(verdict=Verdict.INSTALL_FAILED, reason=reason)
+        if evidence.report is None or name not in evidence.report.environments:
+            return Judgement(verdict=Verdict.FARM_ERROR, reason=f"tox left no result of {name}")
+    return None
+
+
+def _failing_commands(evidence: Evidence) -> Judgement | None:
+    for name in evidence.environments:
+        code = _exit_code(evidence, name)
+        if code == 0 and evidence.statuses[name, COMMANDS] == "success":
+            continue
+        command = next((each for each in _failed(evidence, name) if not each.ignored), None)
+        if _found_nothing(evidence, command, code):
+            return Judgement(verdict=Verdict.NO_TESTS, reason=f"{name}: pytest found no test")
+        what = (
+            f"`{_short(command.command)}` ended with {command.exit_code}" if command else f"tox says {code}"
+        )
+        return Judgement(verdict=Verdict.FAILED, reason=f"{name}: {what}")
+    return None
+
+
+def _hidden(evidence: Evidence) -> Judgement | None:
+    """A failure that tox was told to ignore is not green; one that a retry mended is none."""
+    for name in evidence.environments:
+        mended = {each.name for each in evidence.commands.get(name, ()) if not each.failed}
+        for command in _failed(evidence, name):
+            if command.ignored and command.name not in mended:
+                what = (
+                    f"`{_short(command.command)}` ended with {command.exit_code}, which the project ignores"
+                )
+                return Judgement(verdict=Verdict.FAILED, reason=f"{name}: {what}")
+    return None
+
+
+def _no_tests(evidence: Evidence) -> Judgement | None:
+    counts = evidence.counts
+    if counts.passed:
+        return None
+    if not counts.done:
+        return Judgement(verdict=Verdict.NO_TESTS, reason="everything ran, and no test was reported")
+    if counts.skipped == counts.done:
+        reason = "the only test was skipped" if counts.done == 1 else f"all {counts.done} tests were skipped"
+        return Judgement(verdict=Verdict.NO_TESTS, reason=reason)
+    reason = f"no test passed: {counts.skipped} were skipped, {counts.other} were expected to fail"
+    return Judgement(verdict=Verdict.NO_TESTS, reason=reason)
+
+
+RULES: tuple[Callable[[Evidence], Judgement | None], ...] = (
+    _limits,
+    _farm_error,
+    _lost,
+    _failing_tests,
+    _setup,
+    _unreported,
+    _failing_commands,
+    _hidden,
+    _no_tests,
+)
+
+
+def _exit_code(evidence: Evidence, name: str) -> int:
+    assert evidence.report is not None, "_unreported comes first"  # noqa: S101 - an invariant of RULES
+    return evidence.report.environments[name].exit_code
+
+
+def _skipped(evidence: Evidence, name: str) -> bool:
+    report = evidence.report.environments.get(name) if evidence.report else None
+    return report is not None and report.skipped
+
+
+def _failed(evidence: Evidence, name: str) -> Iterator[CommandEntry]:
+    return (each for each in evidence.commands.get(name, ()) if each.failed)
+
+
+def _found_nothing(evidence: Evidence, command: CommandEntry | None, code: int) -> bool:
+    if evidence.counts.done:
+        return False
+    return (command.exit_code if command else code) == NOTHING_COLLECTED
+
+
+def _where(evidence: Evidence) -> str:
+    """In which test or step the job was; empty when the stream does not say."""
+    if evidence.unfinished:
+        environment, test = evidence.unfinished[0]
+        return f", in {environment}: {test}"
+    running = [key for key, status in evidence.statuses.items() if status == "inprogress"]
+    if not running:
+        return ""
+    of, step = max(running, key=lambda key: key[0] is not None)
+    word = step.removeprefix("farm:")
+    return f", in {word} of {of}" if of else f", in {word}"
+
+
+def _said(evidence: Evidence, key: tuple[str | None, str]) -> str:
+    reason = evidence.reasons.get(key, "").strip()
+    return f": {_short(reason, 300)}" if reason else ""
+
+
+def _short(text: str, most: int = 120) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1] + "…"

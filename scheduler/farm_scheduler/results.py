@@ -1,0 +1,224 @@
+"""Results: consumes the stream of one attempt and knows at any moment what it said so far.
+
+Called by the worker that runs a job, and by a replay of stored evidence. The stream is hostile: everything kept
+is bounded. It touches neither the record nor the machine, and never decides a verdict.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from farm_images.subunit_stream import Event
+from farm_images.wire import ID_ERROR, ID_JOB, ID_TOX
+from farm_scheduler.attachments import Attachments, read_commands, read_job_end, text_of
+from farm_scheduler.evidence import Evidence, JobEnd, StepKey, TestCounts
+from farm_scheduler.tox_report import read_report
+
+MAX_TESTS = 200_000
+"""Test results of one attempt; more ends it with limit-exceeded."""
+
+MAX_MESSAGE = 16 << 10
+"""Bytes of what a test said that the record keeps; the stream has all of it."""
+
+MAX_NAMED = 50
+"""Failing and unfinished tests that the evidence names."""
+
+MAX_STEPS = 10_000
+"""Steps of one attempt that are kept."""
+
+MAX_NOW = 200
+"""Characters of what runs now."""
+
+FINAL = frozenset({"success", "uxsuccess", "skip", "fail", "xfail"})
+RUNNING = "inprogress"
+_COUNTED = {"success": "passed", "fail": "failed", "skip": "skipped", "xfail": "other", "uxsuccess": "other"}
+_MESSAGES = ("traceback", "reason")
+_REASONS = ("reason", "text", "traceback", "error")
+
+TestKey = tuple[str, str]
+"""Environment and test id."""
+
+
+@dataclass(slots=True, kw_only=True)
+class StepResult:
+    """One step; `row` is its id in the record once it is there."""
+
+    environment: str | None
+    name: str
+    status: str
+    started: datetime | None = None
+    finished: datetime | None = None
+    row: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestResult:
+    """One test that ended, or (`inprogress`) never did; `position` counts the results of the attempt from 0."""
+
+    __test__ = False  # pytest would take the name for a test class
+
+    environment: str
+    name: str
+    status: str
+    seconds: float | None
+    message: str | None
+    position: int
+
+
+class Results:
+    """The state of one stream. Feed it events in order; then ask.
+
+    Attributes:
+        environments: what the job was asked to run.
+        now: what runs, in words for a person; None before the first step.
+        end: the guest's last word, once it came.
+        too_many: whether there were more tests than are kept.
+    """
+
+    def __init__(self, environments: Iterable[str]) -> None:
+        self.environments = tuple(environments)
+        self.now: str | None = None
+        self.end: JobEnd | None = None
+        self.too_many = False
+        self._files = Attachments()
+        self._steps: dict[StepKey, StepResult] = {}
+        self._changed: dict[StepKey, StepResult] = {}
+        self._known: set[TestKey] = set()
+        self._open: dict[TestKey, datetime | None] = {}
+        self._unfinished: list[TestKey] = []
+        self._failing: list[TestKey] = []
+        self._ended: list[TestResult] = []
+        self._positions = 0
+        self._tally = {"passed": 0, "failed": 0, "skipped": 0, "other": 0}
+
+    @property
+    def counts(self) -> TestCounts:
+        """Tests so far; `total` counts those that are only announced as well."""
+        return TestCounts(**self._tally, total=max(len(self._known), sum(self._tally.values())))
+
+    def feed(self, events: Iterable[Event]) -> None:
+        """Take in events; those after the guest's last word are ignored."""
+        for event in events:
+            if self.end is not None or event.test_id is None:
+                continue
+            if event.test_id.startswith("farm:") and not event.runnable:
+                self._step_event(event, (event.route_code, event.test_id))
+            else:
+                self._test_event(event, (event.route_code or "", event.test_id))
+
+    def take_steps(self) -> list[StepResult]:
+        """The steps that are new or changed since the last call."""
+        changed = list(self._changed.values())
+        self._changed.clear()
+        return changed
+
+    def take_tests(self) -> list[TestResult]:
+        """The tests that ended since the last call."""
+        ended, self._ended = self._ended, []
+        return ended
+
+    def close(self) -> None:
+        """End of stream: what is still running never ended."""
+        for key in list(self._open):
+            self._unfinished.append(key)
+            self._record(key, RUNNING, None)
+        self._open.clear()
+
+    def evidence(self, host_limit: str | None = None) -> Evidence:
+        """What the verdict is read from."""
+        commands = self._files.named("commands.json")
+        report = self._files.content((None, ID_TOX, "tox-result.json"))
+        return Evidence(
+            environments=self.environments,
+            statuses={key: step.status for key, step in self._steps.items()},
+            reasons={key: self._reason(key) for key in self._steps},
+            commands={place[0]: read_commands(content) for place, content in commands.items() if place[0]},
+            counts=self.counts,
+            failing=tuple(self._failing),
+            unfinished=tuple([*self._unfinished, *self._open][:MAX_NAMED]),
+            report=read_report(report) if report else None,
+            end=self.end,
+            farm_error=self._farm_error(),
+            host_limit=host_limit or ("tests" if self.too_many else None),
+        )
+
+    def _farm_error(self) -> str | None:
+        key = next((key for key in self._steps if key[1] == ID_ERROR), None)
+        return None if key is None else self._reason(key) or "the farm's agent in the machine failed"
+
+    def _reason(self, key: StepKey) -> str:
+        contents = (self._files.content((*key, name)) for name in _REASONS)
+        return text_of(next(filter(None, contents), b""), MAX_MESSAGE)
+
+    def _step_event(self, event: Event, key: StepKey) -> None:
+        if event.file_name is not None and event.file_bytes is not None and event.file_name != "log":
+            self._files.add((*key, event.file_name), event.file_bytes)
+        if event.status is None or event.status == "exists":
+            if key[1] == ID_ERROR and key not in self._steps:
+                self._steps[key] = StepResult(environment=key[0], name=key[1], status="fail")
+            return
+        if key not in self._steps and len(self._steps) >= MAX_STEPS:
+            return
+        self._step_status(event, key, event.status)
+        if key[1] == ID_JOB and event.status in FINAL:
+            self.end = read_job_end(self._files.content((*key, "job.json")))
+
+    def _step_status(self, event: Event, key: StepKey, status: str) -> None:
+        step = self._steps.get(key)
+        begins = status == RUNNING and (step is None or step.status != RUNNING)
+        if step is None or begins:
+            step = StepResult(environment=key[0], name=key[1], status=status, started=event.timestamp)
+            self._steps[key] = step
+        step.status = status
+        if status in FINAL:
+            step.finished = event.timestamp
+        else:
+            word = key[1].removeprefix("farm:")
+            self.now = f"{key[0]}: {word}" if key[0] else word
+        self._changed[key] = step
+
+    def _test_event(self, event: Event, key: TestKey) -> None:
+        if event.file_name in _MESSAGES and event.file_bytes is not None:
+            self._files.add((*key, "message"), event.file_bytes[-MAX_MESSAGE:])
+        if event.status is None:
+            return
+        if event.runnable and key not in self._known:
+            if len(self._known) >= MAX_TESTS:
+                self.too_many = True
+                return
+            self._known.add(key)
+        if event.status == RUNNING:
+            self._open.pop(key, None)
+            self._open[key] = event.timestamp
+            self.now = f"{key[0]}: {key[1]}"[:MAX_NOW]
+        elif event.status in FINAL:
+            self._end_test(event, key, event.status)
+
+    def _end_test(self, event: Event, key: TestKey, status: str) -> None:
+        started = self._open.pop(key, None)
+        if not event.runnable and status != "fail":
+            self._files.take((*key, "message"))
+            return  # a subtest that went well is part of its test
+        if self._positions >= MAX_TESTS:
+            self.too_many = True
+            return
+        self._tally[_COUNTED[status]] += 1
+        if status == "fail" and len(self._failing) < MAX_NAMED:
+            self._failing.append(key)
+        finished = event.timestamp
+        seconds = (finished - started).total_seconds() if started and finished else None
+        self._record(key, status, seconds)
+
+    def _record(self, key: TestKey, status: str, seconds: float | None) -> None:
+        message = text_of(self._files.take((*key, "message")), MAX_MESSAGE)
+        self._ended.append(
+            TestResult(
+                environment=key[0],
+                name=key[1],
+                status=status,
+                seconds=None if seconds is None else max(0.0, seconds),
+                message=message or None,
+                position=self._positions,
+            )
+        )
+        self._positions += 1

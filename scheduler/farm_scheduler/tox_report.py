@@ -1,0 +1,58 @@
+"""Tox's result file (`--result-json`), read as what it is: text from a hostile machine.
+
+Called by results. It keeps the exit status of each environment and never believes more of the file than that.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MAX_BYTES = 32 << 20
+"""Bytes of the file; more is cut off by the reader of the stream and makes it unreadable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentReport:
+    """How one environment ended by tox's own account.
+
+    Attributes:
+        exit_code: 0 is success; of tox 3, which does not say, the first that is not 0 of its commands.
+        skipped: tox left it out, for want of an interpreter or for another platform.
+    """
+
+    exit_code: int
+    skipped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToxReport:
+    """The environments that tox reports."""
+
+    environments: Mapping[str, EnvironmentReport]
+
+
+def read_report(content: bytes) -> ToxReport | None:
+    """The report in a result file; None when it is none."""
+    try:
+        document = json.loads(content)
+        testenvs = document["testenvs"]
+        found = {str(name): _environment(table) for name, table in testenvs.items()}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+    return ToxReport(environments={name: each for name, each in found.items() if each is not None})
+
+
+def _environment(table: Mapping[str, Any]) -> EnvironmentReport | None:
+    result = table.get("result")
+    if isinstance(result, Mapping) and "exit_code" in result:
+        code = int(result["exit_code"])
+        success = result.get("success", code == 0) is True
+        return EnvironmentReport(
+            exit_code=code if code or success else 1, skipped=result.get("skipped") is True
+        )
+    executed = [*table.get("setup", ()), *table.get("test", ())]
+    if not executed:
+        return None
+    codes = [int(each.get("retcode", 1)) for each in executed]
+    return EnvironmentReport(exit_code=next((code for code in codes if code), 0))
