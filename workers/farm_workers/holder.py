@@ -30,6 +30,7 @@ from farm_workers.leases import LINE_BYTES, LeaseRequest
 from farm_workers.warm_clones import WarmClones
 
 _LOG = logging.getLogger("farm.holder")
+_CLOSE_SECONDS = 5.0
 _LIBVIRT_PATH_BYTES = 50
 """What is left of a socket's 107 bytes after libvirt's own folders under its root."""
 
@@ -51,7 +52,7 @@ class Holder:
         self._warm = WarmClones()
         self._making: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
-        self._machines: set[str] = set()
+        self._leases: set[threading.Thread] = set()
         self.stopping = threading.Event()
 
     def serve(self, path: Path) -> None:
@@ -66,18 +67,27 @@ class Holder:
             try:
                 while not self.stopping.is_set():
                     with contextlib.suppress(TimeoutError):
-                        connection, _ = listener.accept()
-                        threading.Thread(target=self._lease, args=(connection,), daemon=True).start()
+                        self._start_lease(listener.accept()[0])
             finally:
                 path.unlink(missing_ok=True)
                 self.close()
 
     def close(self) -> None:
-        """Destroy every machine and close libvirt."""
+        """Destroy every machine, also those that leases are making just now, and close libvirt."""
         self._warm.close()
+        deadline = time.monotonic() + _CLOSE_SECONDS
+        self._hypervisor.reap()
+        for thread in list(self._leases):
+            thread.join(max(0.0, deadline - time.monotonic()))
         self._hypervisor.reap()
         shutil.rmtree(self._settings.home / "machines", ignore_errors=True)
         self._hypervisor.close()
+
+    def _start_lease(self, connection: socket.socket) -> None:
+        self._leases = {thread for thread in self._leases if thread.is_alive()}
+        thread = threading.Thread(target=self._lease, args=(connection,), daemon=True)
+        self._leases.add(thread)
+        thread.start()
 
     def _lease(self, connection: socket.socket) -> None:
         """One lease from its request to its end, in a thread of its own."""

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from farm_images.catalogue import Image
 from farm_images.machine import Bootable
 from farm_scheduler.errors import FarmError
 
@@ -42,6 +43,22 @@ class LeaseRequest:
     template: bool = True
     warm: bool = True
     index: bool = True
+
+    @classmethod
+    def of(
+        cls, image: Image, *, memory_mib: int, vcpus: int, template: bool = True, warm: bool = True
+    ) -> "LeaseRequest":
+        """A machine of `image` from the catalogue."""
+        boot = Bootable(
+            digest=image.digest,
+            disk=image.disk,
+            kernel=image.kernel,
+            initrd=image.initrd,
+            command_line=image.command_line,
+        )
+        return cls(
+            image=boot, agent=image.key, memory_mib=memory_mib, vcpus=vcpus, template=template, warm=warm
+        )
 
     def line(self) -> bytes:
         """One JSON line."""
