@@ -32,6 +32,7 @@ ID_TOX: Final = "farm:tox"
 ID_CREATE: Final = "farm:create"
 ID_PACKAGE: Final = "farm:package"
 ID_INSTALL: Final = "farm:install"
+ID_PROVISION: Final = "farm:provision"
 ID_COMMANDS: Final = "farm:commands"
 ID_INTERPRETER: Final = "farm:interpreter"
 ID_ERROR: Final = "farm:error"
@@ -176,19 +177,29 @@ class ProbeFrame:
         """The JSON of this frame."""
         return _dump({"kind": self.kind, **asdict(self)})
 
-    @classmethod
-    def _read(cls, fields: "_Fields") -> "ProbeFrame":
-        probe = cls(job=fields.text("job", 100, _NAME), interpreters=fields.texts("interpreters", 100, 4096))
-        fields.done()
-        return probe
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarmFrame:
+    """Fill the caches that tox needs for these interpreters; for a machine that becomes a template."""
+
+    kind: ClassVar[Literal["warm"]] = "warm"
+    job: str
+    interpreters: tuple[str, ...]
+
+    def payload(self) -> bytes:
+        """The JSON of this frame."""
+        return _dump({"kind": self.kind, **asdict(self)})
 
 
-def parse_job(payload: bytes) -> JobFrame | ProbeFrame:
+def parse_job(payload: bytes) -> JobFrame | ProbeFrame | WarmFrame:
     """The payload of a JOB frame, by its kind. Raises WireError."""
     fields = _Fields(payload, "job")
-    if fields.one_of("kind", "tox", "probe") == "tox":
+    kind = fields.one_of("kind", "tox", "probe", "warm")
+    if kind == "tox":
         return JobFrame._read(fields)
-    return ProbeFrame._read(fields)
+    job, interpreters = fields.text("job", 100, _NAME), fields.texts("interpreters", 100, 4096)
+    fields.done()
+    return (ProbeFrame if kind == "probe" else WarmFrame)(job=job, interpreters=interpreters)
 
 
 def encode_frame(type_: FrameType, payload: bytes = b"") -> bytes:

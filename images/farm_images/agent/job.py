@@ -1,0 +1,158 @@
+"""One job from its frame to `farm:job`: source in, tox run, everything it said out.
+
+Called by `conversation` for each JOB frame of the kind `tox`. It never raises for anything the project
+does; what it raises is the farm's fault and becomes `farm:error` there.
+"""
+
+import os
+import stat
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from farm_images.agent import inferred, source
+from farm_images.agent.channel import Channel
+from farm_images.agent.confinement import Confinement
+from farm_images.agent.job_user import JobUser
+from farm_images.agent.log import Log
+from farm_images.agent.packets import JSON, Packets
+from farm_images.agent.places import Places
+from farm_images.agent.reports import Listener, Relay
+from farm_images.agent.starter_process import StarterProcess
+from farm_images.agent.watch import Listeners, Watch
+from farm_images.wire import ID_JOB, ID_SOURCE, ID_TOX, JobFrame
+
+_RESULT_BYTES = 16 << 20
+_FULL_BYTES = 1 << 20
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """What `job.json` says; filled while the job goes on."""
+
+    exit_code: int | None = None
+    signal: int | None = None
+    limit: str | None = None
+    cancelled: bool = False
+    refused: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether tox ended by itself, with 0."""
+        return self.exit_code == 0 and self.limit is None and not self.cancelled
+
+    def report(self, packets: Packets) -> None:
+        """The last packets of the job's stream."""
+        content: dict[str, Any] = {
+            "exit_code": self.exit_code,
+            "signal": self.signal,
+            "limit": self.limit,
+            "cancelled": self.cancelled,
+            "refused": self.refused,
+            "seconds": {name: round(seconds, 3) for name, seconds in self.seconds.items()},
+        }
+        packets.attach_json(ID_JOB, "job.json", content)
+        packets.step(ID_JOB, "success" if self.ok else "fail", eof=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guest:
+    """What every job of this agent works with."""
+
+    places: Places
+    user: JobUser
+    confinement: Confinement
+    channel: Channel
+    packets: Packets
+
+
+def run_tox(guest: Guest, frame: JobFrame, process: StarterProcess, outcome: Outcome) -> None:
+    """Receive the source, run tox on it in `process`, send all of it but the final `farm:job`.
+
+    Raises SourceError, CancelledError, StarterError, ChannelClosedError, OSError.
+    """
+    started = time.monotonic()
+    guest.packets.step(ID_SOURCE, "inprogress")
+    archive = guest.places.spool / "source.tar.gz"
+    source.receive(guest.channel, frame.source, archive)
+    answer = process.unpack(archive, guest.places.project)
+    archive.unlink()
+    outcome.seconds["source"] = time.monotonic() - started
+    if "project" not in answer:
+        guest.packets.step(ID_SOURCE, "fail", reason=answer.get("reason"))
+        return
+    guest.packets.step(ID_SOURCE, "success")
+    _run(guest, frame, process, Path(answer["project"]), outcome)
+
+
+def _run(guest: Guest, frame: JobFrame, process: StarterProcess, project: Path, outcome: Outcome) -> None:
+    packets = guest.packets
+    listeners = Listeners(
+        steps=Listener(guest.places.run / "steps.sock", guest.user),
+        tests=Listener(guest.places.run / "results.sock", guest.user),
+    )
+    log = Log(process.output, frame.limits.log_bytes, packets)
+    relay = Relay(packets, frozenset(frame.environments))
+    watch = Watch(guest.channel, process, guest.confinement, log, relay)
+    started = time.monotonic()
+    packets.step(ID_TOX, "inprogress")
+    try:
+        kind, argv = _command(guest.places, frame, project)
+        process.become(kind, argv, _variables(guest, frame, listeners), project)
+        status = watch.run(listeners, frame.limits.seconds)
+    finally:
+        listeners.close()
+    outcome.seconds["tox"] = time.monotonic() - started
+    outcome.cancelled = watch.cancelled
+    outcome.refused = relay.refused
+    outcome.exit_code, outcome.signal = (status, None) if status >= 0 else (None, -status)
+    outcome.limit = watch.limit or (_exhausted(guest) if status else None)
+    log.finish()
+    if (result := _read_result(guest.places.tox_result)) is not None:
+        packets.attach(ID_TOX, "tox-result.json", result, JSON)
+    packets.step(ID_TOX, "success" if outcome.ok else "fail")
+
+
+def _command(places: Places, frame: JobFrame, project: Path) -> tuple[str, list[str]]:
+    """How to start tox: `tox` in the warm process, `exec` for the old one."""
+    launcher = str(places.launcher(frame.tool))
+    options = ["-e", ",".join(frame.environments), "--result-json", str(places.tox_result)]
+    if frame.inferred is not None:
+        options += inferred.write(frame.inferred, frame.tool, project, places.spool)
+    if frame.tool == "tox":
+        return "tox", [launcher, "run", *options]
+    return "exec", [launcher, *options]
+
+
+def _variables(guest: Guest, frame: JobFrame, listeners: Listeners) -> dict[str, str]:
+    """The environment of tox; the plugins take theirs out again before the project's commands run."""
+    variables = guest.user.variables(guest.places) | frame.env
+    variables |= {
+        "WHEELFARM_STEPS": str(listeners.steps.path),
+        "WHEELFARM_RESULTS": str(listeners.tests.path),
+    }
+    if frame.tool != "tox":
+        variables["PYTHONPATH"] = str(guest.places.tox_plugins)
+    return variables
+
+
+def _exhausted(guest: Guest) -> str | None:
+    if (resource := guest.confinement.exceeded()) is not None:
+        return resource
+    space = os.statvfs(guest.places.home)
+    return "disk" if space.f_bavail * space.f_frsize < _FULL_BYTES else None
+
+
+def _read_result(path: Path) -> bytes | None:
+    """The file that tox wrote, if it is a file and not too long; the job could have put anything there."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with open(descriptor, "rb") as file:  # noqa: PTH123 (a descriptor, opened so that no link is followed)
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return None
+        content = file.read(_RESULT_BYTES + 1)
+    return content if 0 < len(content) <= _RESULT_BYTES else None
