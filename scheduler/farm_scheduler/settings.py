@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     source_bytes: int = Field(default=512 * 1024**2, gt=0)
     index_seconds: float = Field(default=20, gt=0)
     pyenv_root: Path | None = Field(default_factory=default_pyenv_root)
-    qemu_user: str = "wheelfarm-qemu"
+    qemu_user: str = "libvirt-qemu"
     systems: tuple[str, ...] = ("debian-12",)
 
     def model_post_init(self, context: object) -> None:
