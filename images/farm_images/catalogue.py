@@ -5,6 +5,7 @@ image: machines read these files for as long as they live. One folder is `ROOT/N
 `disk.qcow2`, `vmlinuz`, `initrd.img` and `image.json`.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -112,8 +113,11 @@ def with_interpreters(image: Image, probe_results: Iterable[dict[str, Any]]) -> 
 
 def images(root: Path, name: str | None = None) -> list[Image]:
     """All ready images below the root (of one name), newest first; a folder that is not whole is no image."""
-    pattern = f"{name or '*'}/*/{DESCRIPTION}"
-    found = [read_image(path.parent) for path in root.glob(pattern) if not path.parent.name.startswith(".")]
+    found = []
+    for path in root.glob(f"{name or '*'}/*/{DESCRIPTION}"):
+        if not path.parent.name.startswith("."):
+            with contextlib.suppress(ImageError):
+                found.append(read_image(path.parent))
     return sorted(found, key=lambda image: image.baked, reverse=True)
 
 

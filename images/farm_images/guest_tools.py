@@ -6,6 +6,7 @@ fails. The folders hold pure-Python packages for the guest's own python3 and are
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -83,6 +84,8 @@ def _install(target: Path, name: str, python: str) -> None:
             stderr=done.stderr[-2000:],
         )
     (target / ".lock").unlink(missing_ok=True)
+    for folder in ("bin", "share"):  # uv's scripts name the host's Python; the launchers stand in for them.
+        shutil.rmtree(target / folder, ignore_errors=True)
 
 
 def _environment(folder: Path, name: str, python: str) -> None:

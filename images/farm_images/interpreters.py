@@ -69,7 +69,7 @@ def find_interpreters(pyenv_root: Path, without: Iterable[str]) -> list[HostInte
 def copy_interpreter(source: HostInterpreter, root: Path) -> Interpreter:
     """Copy one interpreter below `root` (a tree that becomes the guest's `/`) and link it in `/opt/python/bin`.
 
-    Modification times are kept, so that bytecode stays valid; what names the host's path is rewritten.
+    Modification times are kept, so that bytecode stays valid; what names the host's path is rewritten, and younger.
     """
     target = root / source.guest_folder.lstrip("/")
     shutil.copytree(source.folder, target, symlinks=True, ignore=_ignored)
@@ -79,9 +79,11 @@ def copy_interpreter(source: HostInterpreter, root: Path) -> Interpreter:
     _relocate(target, source)
     bin_folder = root / HOME.lstrip("/") / "bin"
     bin_folder.mkdir(parents=True, exist_ok=True)
-    (bin_folder / source.name).symlink_to(f"../{source.folder.name}/bin/{source.name}")
+    path = f"{source.guest_folder}/bin/{source.name}"
+    # Absolute: Pythons before 3.12 take a relative link into their sys.prefix as it stands.
+    (bin_folder / source.name).symlink_to(path)
     return Interpreter(
-        path=f"{source.guest_folder}/bin/{source.name}",
+        path=path,
         version=source.version,
         python=source.python,
         implementation=source.implementation,
@@ -160,7 +162,8 @@ def _rewrite(path: Path, prefixes: set[str], guest: str, *, binary: bool) -> Non
         status = path.stat()
         path.chmod(0o755 if status.st_mode & 0o111 else 0o644)
         path.write_bytes(content)
-        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        # A second younger: compileall goes by the time alone, and would take old bytecode for fresh.
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000_000))
 
 
 def _with_run_path(content: bytes, old: bytes, new: bytes, path: Path) -> bytes:

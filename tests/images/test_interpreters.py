@@ -91,7 +91,7 @@ def test_copy_leaves_out_what_no_job_needs(tree: Path, tmp_path: Path) -> None:
         "lib/python3.12/unittest/mock.py",
     }
     assert (home / "lib/python3.12/site-packages").is_dir()
-    assert (tmp_path / "root/opt/python/bin/python3.12").resolve() == (home / "bin/python3.12").resolve()
+    assert (tmp_path / "root/opt/python/bin/python3.12").readlink() == Path(copied.path)
 
 
 def test_copy_keeps_times(tree: Path, tmp_path: Path) -> None:
