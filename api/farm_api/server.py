@@ -1,0 +1,53 @@
+"""The process that serves the HTTP application: `python -m farm_api.server --host H --port P`.
+
+Started by `wheelfarm up`. It binds first and says at once when it cannot; it holds no service and starts no job.
+"""
+
+import argparse
+import logging
+import socket
+import sys
+from collections.abc import Sequence
+
+import uvicorn
+
+from farm_api.application import create_app
+from farm_scheduler.errors import FarmError
+from farm_scheduler.settings import Settings
+
+FARMS_FAULT = 3
+LOG = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until SIGTERM; 3 when the address or the record is not to be had."""
+    parser = argparse.ArgumentParser(description="Serve the farm's pages and API.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8600)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    try:
+        listener = bind(options.host, options.port)
+        app = create_app(Settings())
+    except (OSError, FarmError) as error:
+        LOG.critical("%s port %d: %s", options.host, options.port, error)
+        return FARMS_FAULT
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=2
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+    return 0
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        OSError: the address is taken, or not this host's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=128)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

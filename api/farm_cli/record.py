@@ -1,0 +1,65 @@
+"""The record as the commands open it: settings from the environment, and a database of this program's schema.
+
+Called by every command that reads or writes the record. It never starts the service.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+from sqlalchemy.exc import OperationalError
+
+from farm_scheduler.database import Database
+from farm_scheduler.errors import InputError, RecordError
+from farm_scheduler.schema import upgrade
+from farm_scheduler.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What a command needs to know of its farm."""
+
+    settings: Settings
+    database: Database
+
+
+def read_settings() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        InputError: a `WHEELFARM_…` variable has a value that cannot be used.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = "WHEELFARM_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise InputError(f"{name} cannot be used: {first['msg'].lower()}", variable=name) from error
+
+
+@contextmanager
+def open_record() -> Iterator[Record]:
+    """The record, brought to this program's schema; closed at the end.
+
+    Raises:
+        InputError: a setting cannot be used.
+        RecordError: the database cannot be opened.
+    """
+    settings = read_settings()
+    try:
+        settings.prepare()
+        database = Database(settings.record_url)
+        upgrade(database)
+    except OSError as error:
+        sentence = f"the farm's home {settings.home} cannot be written ({error.strerror}); set WHEELFARM_HOME"
+        raise RecordError(sentence, home=str(settings.home)) from error
+    except OperationalError as error:
+        sentence = (
+            f"the record cannot be opened ({error.orig}); check WHEELFARM_HOME and WHEELFARM_DATABASE_URL"
+        )
+        raise RecordError(sentence) from error
+    try:
+        yield Record(settings=settings, database=database)
+    finally:
+        database.close()

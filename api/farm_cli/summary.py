@@ -1,0 +1,91 @@
+"""The summary of a run: each cell's verdict and reason, the failing tests, the end of each bad cell's log.
+
+Called by run when a run has ended, and by results. It prints what stays on the terminal; it never waits.
+"""
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from farm_cli.plain_lines import count_text
+from farm_cli.screen import seconds_text, style_of
+from farm_scheduler.guest_text import clean_line, tail
+from farm_scheduler.run_report import CellReport, FailingTest, RunReport, notes_by_reason
+
+LOG_LINES = 20
+MESSAGE_LINES = 12
+TESTS_SHOWN = 10
+
+
+def print_summary(console: Console, report: RunReport, tails: Mapping[str, str]) -> None:
+    """Print it all; `tails` is the end of the log by job."""
+    for cell in report.cells:
+        if cell.bad:
+            _print_bad(console, cell, tails.get(cell.job_id, ""))
+    _print_cells(console, report)
+    _print_notes(console, report)
+    _print_more(console, report)
+
+
+def _print_bad(console: Console, cell: CellReport, log: str) -> None:
+    console.print()
+    console.rule(
+        Text(f" {clean_line(cell.label)}: {cell.word} ", style="bold red"), align="left", style="dim"
+    )
+    if cell.reason:
+        console.print(Text(clean_line(cell.reason)))
+    for test in cell.failing[:TESTS_SHOWN]:
+        _print_test(console, test)
+    more = cell.failed - TESTS_SHOWN
+    if more > 0:
+        console.print(Text(f"… and {more} more failing tests", style="dim"))
+    if log:
+        console.print(Text(f"the end of the log (all of it: wheelfarm logs {cell.job_id})", style="dim"))
+        _print_block(console, tail(log, LOG_LINES))
+
+
+def _print_test(console: Console, test: FailingTest) -> None:
+    word = {"fail": "FAILED", "uxsuccess": "PASSED UNEXPECTEDLY", "inprogress": "NEVER ENDED"}
+    line = Text(word.get(test.status, test.status), style="red")
+    line.append(f" {clean_line(test.environment)}: ", style="dim").append(clean_line(test.name))
+    console.print(line)
+    if test.message:
+        _print_block(console, tail(test.message, MESSAGE_LINES))
+
+
+def _print_block(console: Console, text: str) -> None:
+    for line in text.split("\n"):
+        console.print(Text(f"  │ {line}"), no_wrap=True, crop=False, overflow="ignore")
+
+
+def _print_cells(console: Console, report: RunReport) -> None:
+    console.print()
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    for place in range(5):
+        table.add_column(no_wrap=place < 4, justify="right" if place == 3 else "left", overflow="fold")
+    for cell in report.cells:
+        word, counts = Text(cell.word, style=style_of(cell)), Text(count_text(cell))
+        time, reason = Text(seconds_text(cell.seconds)), Text(clean_line(cell.reason or ""))
+        table.add_row(Text(clean_line(cell.label)), word, counts, time, reason)
+    console.print(table)
+
+
+def _print_notes(console: Console, report: RunReport) -> None:
+    if report.inferred:
+        console.print(Text("The project has no tox configuration: its test command was inferred."))
+    for reason, environments in notes_by_reason(report).items():
+        names = f"left out: {', '.join(environments)} — " if environments else "note: "
+        console.print(Text(clean_line(f"{names}{reason}"), style="dim"))
+
+
+def _print_more(console: Console, report: RunReport) -> None:
+    ended = "as expected" if report.exit_code == 0 else "not as expected"
+    state = f"{report.state.value}, {ended}" if report.exit_code is not None else report.state.value
+    line = f"{report.id} · {clean_line(report.title)} · {state} · {seconds_text(report.seconds)}"
+    console.print(Text(line, style="bold"))
+    console.print(Text(f"again: wheelfarm results {report.id} · a log: wheelfarm logs JOB", style="dim"))
+    for cell in report.cells:
+        if cell.bad:
+            console.print(Text(f"  {cell.job_id}  {clean_line(cell.label)}", style="dim"))

@@ -1,0 +1,68 @@
+"""The templates and the words that they need.
+
+Called by site. Autoescape is always on, and every filter that takes a guest's text makes it harmless; no template
+marks anything as safe.
+"""
+
+from datetime import datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from farm_scheduler.guest_text import clean, clean_line, tail
+from farm_scheduler.run_report import CALM, CellReport, RunReport, notes_by_reason
+from farm_scheduler.tables import now
+
+
+class Pages:
+    """The pages of a folder of templates."""
+
+    def __init__(self, templates: Path) -> None:
+        self._environment = Environment(
+            loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        )
+        self._environment.filters.update(
+            clean=clean, line=clean_line, tail=tail, seconds=seconds_text, tone=tone, tally=tally, ago=ago
+        )
+        self._environment.globals["left_out"] = notes_by_reason
+
+    def render(self, name: str, **values: object) -> str:
+        """The HTML of one page."""
+        return self._environment.get_template(name).render(**values)
+
+
+def tone(cell: CellReport) -> str:
+    """The class of a cell's badge: `good` only for what is green."""
+    if cell.verdict is None:
+        return "waiting" if cell.ended or cell.seconds is None else "working"
+    if cell.verdict.green:
+        return "good"
+    return "calm" if cell.verdict in CALM else "bad"
+
+
+def tally(run: RunReport) -> list[tuple[str, str, int]]:
+    """(word, tone, number of cells), in the order in which the words first come."""
+    found: dict[str, tuple[str, int]] = {}
+    for cell in run.cells:
+        found[cell.word] = (tone(cell), found.get(cell.word, ("", 0))[1] + 1)
+    return [(word, kind, number) for word, (kind, number) in found.items()]
+
+
+def seconds_text(seconds: float | None) -> str:
+    """`8.2 s`, `3:05 min`, `1:02:03 h`; empty for None."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    hours, rest = divmod(round(seconds), 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02} h" if hours else f"{rest // 60}:{rest % 60:02} min"
+
+
+def ago(moment: datetime) -> str:
+    """How long ago something was, roughly."""
+    seconds = (now() - moment).total_seconds()
+    for size, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            number = int(seconds // size)
+            return f"{number} {word}{'s' if number > 1 else ''} ago"
+    return "just now"

@@ -1,0 +1,71 @@
+"""The windows: pages that show the runs of the farm, as an application of its own.
+
+Mounted by farm_api's factory. Pages are read-only and say what `wheelfarm results` says; nothing here parses what a
+guest wrote, and nothing of a guest is shown that did not pass guest_text.
+"""
+
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.middleware.base import RequestResponseEndpoint
+from starlette.responses import Response
+
+from farm_dashboards.log_tails import LogTails
+from farm_dashboards.rendering import Pages
+from farm_scheduler.database import Database
+from farm_scheduler.errors import NotFoundError
+from farm_scheduler.run_report import read_report, recent_runs
+from farm_scheduler.settings import Settings
+
+FOLDER = Path(__file__).parent
+RUNS_SHOWN = 50
+LOG_LINES = 40
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def create_site(database: Database, settings: Settings) -> FastAPI:
+    """The pages over this record."""
+    site = FastAPI(openapi_url=None)
+    pages, tails = Pages(FOLDER / "templates"), LogTails(settings.home)
+    site.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
+
+    @site.get("/", response_class=HTMLResponse)
+    def index() -> str:
+        with database.read() as session:
+            runs = recent_runs(session, limit=RUNS_SHOWN)
+        return pages.render("index.html", runs=runs, live=any(not run.ended for run in runs))
+
+    @site.get("/runs/{run_id}", response_class=HTMLResponse)
+    def run(run_id: str) -> str:
+        with database.read() as session:
+            report = read_report(session, run_id)
+        logs = {cell.job_id: tails.tail(cell, LOG_LINES) for cell in report.cells if cell.bad}
+        return pages.render("run.html", run=report, logs=logs, live=not report.ended)
+
+    @site.exception_handler(NotFoundError)
+    @site.exception_handler(HTTPException)
+    def missing(request: Request, error: Exception) -> HTMLResponse:
+        del request
+        code = error.status_code if isinstance(error, HTTPException) else 404
+        sentence = error.sentence if isinstance(error, NotFoundError) else "There is no such page."
+        return HTMLResponse(pages.render("error.html", sentence=sentence, live=False), status_code=code)
+
+    @site.middleware("http")
+    async def protect(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        response = await call_next(request)
+        response.headers.update(HEADERS)
+        if not request.url.path.rpartition("/static/")[1]:
+            response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return site

@@ -1,0 +1,250 @@
+"""A run as people see it: its cells with their verdicts, counts and times, at one moment.
+
+Called by the command and the pages, so that both say the same. It reads the record and nothing else: no stream, no
+file, and it never writes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, func, select
+
+from farm_scheduler.errors import NotFoundError
+from farm_scheduler.states import JOB_ENDED, RUN_ENDED, JobState, RunState
+from farm_scheduler.tables import Attempt, Cell, Job, Run, Test, now
+from farm_scheduler.verdicts import Verdict
+
+BAD_STATUSES = ("fail", "uxsuccess", "inprogress")
+"""Statuses of a test (subunit v2) that want a person's look; `inprogress` is a test that never ended."""
+
+CALM = frozenset({Verdict.NO_TESTS, Verdict.UNSUPPORTED, Verdict.EXPECTED_FAILURE})
+"""Neither green nor somebody's fault: the reason is shown, the log is not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailingTest:
+    """A test that failed, passed against its mark, or was running when the stream ended."""
+
+    environment: str
+    name: str
+    status: str
+    seconds: float | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellReport:
+    """One row of the table.
+
+    Attributes:
+        seconds: from the first lease to the end, or to now; None before that.
+        left_seconds: an estimate of what is left; None when there is none.
+        attempt_id: the newest attempt, whose evidence counts; None before the first.
+        stream_path: where the evidence of that attempt is, relative to the farm's home.
+        attempts: how many there were.
+        failing: the tests to look at, of the newest attempt, at most `limit` of `read_report`.
+    """
+
+    job_id: str
+    label: str
+    python: str | None
+    system: str
+    environments: tuple[str, ...]
+    tool: str
+    state: JobState
+    verdict: Verdict | None
+    expected: Verdict
+    reason: str | None
+    passed: int
+    failed: int
+    skipped: int
+    other: int
+    total: int
+    now: str | None
+    seconds: float | None
+    left_seconds: float | None
+    attempt_id: str | None
+    stream_path: str | None
+    attempts: int
+    machine: str | None
+    accelerator: str | None
+    failing: tuple[FailingTest, ...]
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.state in JOB_ENDED
+
+    @property
+    def green(self) -> bool:
+        """Whether it may be shown in green."""
+        return self.verdict is not None and self.verdict.green
+
+    @property
+    def bad(self) -> bool:
+        """Whether somebody should look into it: failing tests and the end of the log are shown."""
+        return self.verdict is not None and not self.verdict.green and self.verdict not in CALM
+
+    @property
+    def word(self) -> str:
+        """The one word for it: the verdict when there is one, the state before."""
+        return self.verdict.value if self.verdict is not None else self.state.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """A run at one moment.
+
+    Attributes:
+        notes: what was left out, as (environment, reason); without an environment it concerns the whole run.
+        exit_code: that of `wheelfarm run`; None until the run has ended.
+    """
+
+    id: str
+    target: str
+    project: str
+    version: str | None
+    state: RunState
+    created: datetime
+    finished: datetime | None
+    seconds: float
+    inferred: bool
+    notes: tuple[tuple[str | None, str], ...]
+    exit_code: int | None
+    cells: tuple[CellReport, ...]
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run is finished or cancelled."""
+        return self.state in RUN_ENDED
+
+    @property
+    def title(self) -> str:
+        """`pluggy 1.7.0`, or the name alone when the version is not known."""
+        return f"{self.project} {self.version}" if self.version else self.project
+
+
+def read_report(session: Session, run_id: str, *, failing: int = 20) -> RunReport:
+    """The run as it stands in the record; `failing` bounds the failing tests of each cell.
+
+    Raises:
+        NotFoundError: no run has this id.
+    """
+    run = session.get(Run, run_id)
+    if run is None:
+        raise NotFoundError(f"there is no run {run_id}; `wheelfarm results` lists the newest", run=run_id)
+    rows = session.exec(
+        select(Cell, Job)
+        .join(Job, col(Job.cell_id) == col(Cell.id))
+        .where(Cell.run_id == run_id)
+        .order_by(col(Cell.position), col(Job.created))
+    ).all()
+    attempts = _newest_attempts(session, [job.id for _cell, job in rows])
+    cells = [_cell(session, cell, job, attempts.get(job.id), failing) for cell, job in rows]
+    return _report(run, cells)
+
+
+def recent_runs(session: Session, *, limit: int = 50) -> list[RunReport]:
+    """The newest runs, newest first, with their cells but without failing tests."""
+    runs = session.exec(select(Run.id).order_by(col(Run.created).desc()).limit(limit)).all()
+    return [read_report(session, run_id, failing=0) for run_id in runs]
+
+
+def notes_by_reason(report: RunReport) -> dict[str, list[str]]:
+    """The environments that were left out, by reason, in the order of the plan; none for the whole run."""
+    found: dict[str, list[str]] = {}
+    for environment, reason in report.notes:
+        names = found.setdefault(reason, [])
+        if environment is not None:
+            names.append(environment)
+    return found
+
+
+def _report(run: Run, cells: Sequence[CellReport]) -> RunReport:
+    return RunReport(
+        id=run.id,
+        target=run.target,
+        project=run.project,
+        version=run.version,
+        state=run.state,
+        created=run.created,
+        finished=run.finished,
+        seconds=((run.finished or now()) - run.created).total_seconds(),
+        inferred=run.inferred,
+        notes=tuple((note.get("environment"), note.get("reason") or "") for note in run.notes),
+        exit_code=run.exit_code,
+        cells=tuple(cells),
+    )
+
+
+def _newest_attempts(session: Session, jobs: Sequence[str]) -> Mapping[str, tuple[Attempt, int]]:
+    """The newest attempt of each job and how many it had."""
+    found = session.exec(
+        select(Attempt).where(col(Attempt.job_id).in_(jobs)).order_by(col(Attempt.number))
+    ).all()
+    return {attempt.job_id: (attempt, attempt.number) for attempt in found}
+
+
+def _cell(
+    session: Session, cell: Cell, job: Job, newest: tuple[Attempt, int] | None, failing: int
+) -> CellReport:
+    attempt, attempts = newest or (None, 0)
+    seconds = ((job.finished or now()) - job.started).total_seconds() if job.started else None
+    return CellReport(
+        job_id=job.id,
+        label=cell.label,
+        python=cell.python,
+        system=cell.system,
+        environments=tuple(cell.environments),
+        tool=cell.tool,
+        state=job.state,
+        verdict=job.verdict,
+        expected=cell.expected,
+        reason=job.reason,
+        passed=job.tests_passed,
+        failed=job.tests_failed,
+        skipped=job.tests_skipped,
+        other=job.tests_other,
+        total=job.tests_total,
+        now=job.now,
+        seconds=seconds,
+        left_seconds=job.left_seconds,
+        attempt_id=attempt.id if attempt else None,
+        stream_path=attempt.stream_path if attempt else None,
+        attempts=attempts,
+        machine=attempt.machine if attempt else None,
+        accelerator=attempt.accelerator if attempt else None,
+        failing=_failing(session, attempt, failing) if attempt and failing else (),
+    )
+
+
+def _failing(session: Session, attempt: Attempt, limit: int) -> tuple[FailingTest, ...]:
+    # While a job runs, a test in progress is no news; it is when the job has ended.
+    wanted = BAD_STATUSES if attempt.finished else ("fail", "uxsuccess")
+    rows = session.exec(
+        select(Test)
+        .where(Test.attempt_id == attempt.id, col(Test.status).in_(wanted))
+        .order_by(col(Test.position))
+        .limit(limit)
+    ).all()
+    return tuple(
+        FailingTest(
+            environment=row.environment,
+            name=row.name,
+            status=row.status,
+            seconds=row.seconds,
+            message=row.message,
+        )
+        for row in rows
+    )
+
+
+def count_failing(session: Session, attempt_id: str) -> int:
+    """How many tests of an attempt want a look, when `read_report` was given a bound."""
+    statement = (
+        select(func.count())
+        .select_from(Test)
+        .where(Test.attempt_id == attempt_id, col(Test.status).in_(BAD_STATUSES))
+    )
+    return session.exec(statement).one()
