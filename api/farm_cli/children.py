@@ -89,4 +89,6 @@ def worker(settings: Settings) -> ChildPlan:
     argv = (sys.executable, "-m", "celery", "-A", "farm_workers.tasks", "worker", *options, *quiet, *schedule)
     up = partial(worker_waits, settings.redis_socket)
     # A worker without its supervisor has nobody to work for: its leases end with it.
-    return ChildPlan(name="worker", argv=argv, stage=1, up=up, orphan_signal=signal.SIGKILL)
+    return ChildPlan(
+        name="worker", argv=argv, stage=1, up=up, stop_seconds=10.0, orphan_signal=signal.SIGKILL
+    )

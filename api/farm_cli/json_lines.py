@@ -111,7 +111,7 @@ def cell_document(report: RunReport, cell: CellReport) -> dict[str, Any]:
     }
 
 
-def summary_document(report: RunReport, exit_code: int, tails: Mapping[str, str]) -> dict[str, Any]:
+def summary_document(report: RunReport, exit_code: int | None, tails: Mapping[str, str]) -> dict[str, Any]:
     """The fields of `summary`; `tails` is the end of the log by job."""
     verdicts: dict[str, int] = {}
     for cell in report.cells:

@@ -22,7 +22,7 @@ class LiveTable:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._said = ""
-        self._live = Live(console=console, refresh_per_second=REDRAWS_PER_SECOND, transient=False)
+        self._live = Live(console=console, refresh_per_second=REDRAWS_PER_SECOND, transient=True)
         self._live.start()
 
     def say(self, sentence: str) -> None:

@@ -18,6 +18,15 @@ LOG_LINES = 20
 MESSAGE_LINES = 12
 TESTS_SHOWN = 10
 
+PIPE_WIDTH = 160
+"""Columns where stdout is no terminal."""
+
+
+def summary_console() -> Console:
+    """Where a summary goes: stdout, as wide as it is."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PIPE_WIDTH)
+
 
 def print_summary(console: Console, report: RunReport, tails: Mapping[str, str]) -> None:
     """Print it all; `tails` is the end of the log by job."""

@@ -1,8 +1,9 @@
 """The supervisor of the embedded service: starts its processes, keeps them up, ends them with its last client.
 
 Started by farm_cli.service as `python -m farm_cli.supervisor CLIENT_FD`, one per home (a lock holds that). A
-client is an open connection to `farm.sock`; what it says is never needed, that it lives is. It reads no job and
-no record. Everything happens in one thread, because the kernel ties children to the thread that started them.
+client is an open connection to `farm.sock`; what it says is never needed, that it lives is. Of the record it knows
+only the runs that lost their owner, which it cancels. Everything happens in one thread, because the kernel ties
+children to the thread that started them.
 """
 
 import contextlib
@@ -21,6 +22,7 @@ from farm_cli import leftovers
 from farm_cli.child_process import ChildProcess
 from farm_cli.children import NAMES, ChildPlan, children
 from farm_cli.errors import ServiceError
+from farm_cli.ownership import cancel_orphans
 from farm_cli.service import BUSY
 from farm_scheduler.settings import Settings
 
@@ -110,6 +112,7 @@ class Supervisor:
         self.selector.unregister(client)
         self.clients.discard(client)
         self.parted.append(client)
+        cancel_orphans(self.settings)
 
     def _mind_children(self) -> None:
         up = self._stages_up()
@@ -197,6 +200,7 @@ def main(arguments: Sequence[str]) -> int:
         left = leftovers.clear(settings)
         if left:
             LOG.warning("%d processes of a killed service were ended", left)
+        cancel_orphans(settings)
         chosen = os.environ.get(ONLY, ",".join(NAMES)).split(",")
         plans = [plan for plan in children(settings) if plan.name in chosen]
         supervisor = Supervisor(settings, plans, client)
