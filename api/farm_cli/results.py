@@ -7,9 +7,8 @@ import click
 
 from farm_cli.json_lines import JsonLines, cell_document, run_document, summary_document
 from farm_cli.record import Record, open_record
-from farm_cli.run import log_tails
 from farm_cli.screen import seconds_text
-from farm_cli.summary import print_summary, summary_console
+from farm_cli.summary import log_tails, print_summary, summary_console
 from farm_scheduler.guest_text import clean_line
 from farm_scheduler.run_report import RunReport, read_report, recent_runs
 

@@ -3,8 +3,6 @@
 Found by main. It plans and judges nothing itself: the record says what to show, and the run its exit code.
 """
 
-from pathlib import Path
-
 import click
 
 from farm_cli.interruption import Interruption
@@ -73,20 +71,11 @@ def show_end(screen: Screen, report: RunReport, settings: Settings) -> int:
 
     # Without one the run was given up on: it was cancelled, and did not end in time.
     exit_code = report.exit_code if report.exit_code is not None else CANCELLED
+    from farm_cli.summary import log_tails, print_summary, summary_console
+
     tails = log_tails(report, settings.home)
     if isinstance(screen, JsonLines):
         screen.tell("summary", **summary_document(report, exit_code, tails))
     else:
-        from farm_cli.summary import print_summary, summary_console
-
         print_summary(summary_console(), report, tails)
     return exit_code
-
-
-def log_tails(report: RunReport, home: Path) -> dict[str, str]:
-    """The end of the log of each bad cell, by job."""
-    from farm_cli.summary import LOG_LINES
-    from farm_scheduler.job_log import log_tail
-
-    bad = [(cell.job_id, cell.stream_path) for cell in report.cells if cell.bad]
-    return {job: log_tail(home / path, LOG_LINES) for job, path in bad if path is not None}

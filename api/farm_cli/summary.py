@@ -4,6 +4,7 @@ Called by run when a run has ended, and by results. It prints what stays on the 
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -12,6 +13,7 @@ from rich.text import Text
 from farm_cli.plain_lines import count_text
 from farm_cli.screen import seconds_text, style_of
 from farm_scheduler.guest_text import clean_line, tail
+from farm_scheduler.job_log import log_tail
 from farm_scheduler.run_report import CellReport, FailingTest, RunReport, notes_by_reason
 
 LOG_LINES = 20
@@ -36,6 +38,12 @@ def print_summary(console: Console, report: RunReport, tails: Mapping[str, str])
     _print_cells(console, report)
     _print_notes(console, report)
     _print_more(console, report)
+
+
+def log_tails(report: RunReport, home: Path) -> dict[str, str]:
+    """The end of the log of each bad cell, by job."""
+    bad = [(cell.job_id, cell.stream_path) for cell in report.cells if cell.bad]
+    return {job: log_tail(home / path, LOG_LINES) for job, path in bad if path is not None}
 
 
 def _print_bad(console: Console, cell: CellReport, log: str) -> None:
