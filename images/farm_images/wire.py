@@ -21,6 +21,7 @@ from farm_images.errors import WireError
 CHANNEL: Final = "org.wheelfarm.agent"
 """Name of the virtio-serial port; in the guest /dev/virtio-ports/NAME."""
 GUEST_ADDRESS: Final = "10.0.2.15/24"
+JOB_HOME: Final = "/home/job"
 AGENT_PATH: Final = "/opt/wheelfarm/agent.pyz"
 TOX_PLUGINS_PATH: Final = "/opt/wheelfarm/plugins/tox"
 PYTEST_PLUGINS_PATH: Final = "/opt/wheelfarm/plugins/pytest"
@@ -34,6 +35,7 @@ ID_PACKAGE: Final = "farm:package"
 ID_INSTALL: Final = "farm:install"
 ID_PROVISION: Final = "farm:provision"
 ID_COMMANDS: Final = "farm:commands"
+ID_COMMAND: Final = "farm:command"
 ID_INTERPRETER: Final = "farm:interpreter"
 ID_ERROR: Final = "farm:error"
 ID_JOB: Final = "farm:job"
@@ -48,6 +50,7 @@ _HEADER: Final = struct.Struct(">BI")
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_HOME_PATH: Final = re.compile(rf"{JOB_HOME}(/(?!\.\.?(/|$))[^/]+)+")
 
 
 class FrameType(IntEnum):
@@ -106,6 +109,12 @@ class SourceFrame:
     bytes: int
     sha256: str
 
+    @classmethod
+    def _read(cls, fields: "_Fields") -> "SourceFrame":
+        length, sha256 = int(fields.number("bytes", 1, 2**40)), fields.text("sha256", 64, _SHA256)
+        fields.done()
+        return cls(bytes=length, sha256=sha256)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsFrame:
@@ -113,6 +122,12 @@ class LimitsFrame:
 
     seconds: float = 1800
     log_bytes: int = 64 << 20
+
+    @classmethod
+    def _read(cls, fields: "_Fields") -> "LimitsFrame":
+        seconds, log_bytes = fields.number("seconds", 0.1, 7 * 86400), fields.number("log_bytes", 1024, 2**40)
+        fields.done()
+        return cls(seconds=seconds, log_bytes=int(log_bytes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,27 +157,59 @@ class JobFrame:
 
     @classmethod
     def _read(cls, fields: "_Fields") -> "JobFrame":
-        source = fields.inner("source")
-        limits = fields.inner("limits")
         job = cls(
             job=fields.text("job", 100, _NAME),
             tool=fields.one_of("tool", "tox", "tox3"),
             environments=fields.texts("environments", 1000, 100, _NAME),
             inferred=fields.text("inferred", 256 << 10) if fields.present("inferred") else None,
-            source=SourceFrame(
-                bytes=int(source.number("bytes", 1, 2**40)), sha256=source.text("sha256", 64, _SHA256)
-            ),
-            limits=LimitsFrame(
-                seconds=limits.number("seconds", 0.1, 7 * 86400),
-                log_bytes=int(limits.number("log_bytes", 1024, 2**40)),
-            ),
+            source=SourceFrame._read(fields.inner("source")),
+            limits=LimitsFrame._read(fields.inner("limits")),
             env=fields.mapping("env", 100, 8192),
         )
         if not job.environments:
             raise WireError("A job names at least one tox environment.")
-        for part in (source, limits, fields):
-            part.done()
+        fields.done()
         return job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandFrame:
+    """Run one command as the job's user, as that user would at a shell: nothing of ours is around it.
+
+    Attributes:
+        job: id of the job, for the guest's log only.
+        argv: the command; its first word is looked up in the guest's PATH.
+        source: unpacked first, and the folder in which the command runs; None for the user's home.
+        env: added to the user's plain environment.
+        collect: files of /home/job to bring out afterwards, as absolute paths with `*`, `?`, `[]` and `**`.
+    """
+
+    kind: ClassVar[Literal["command"]] = "command"
+    job: str
+    argv: tuple[str, ...]
+    source: SourceFrame | None = None
+    limits: LimitsFrame = LimitsFrame()
+    env: dict[str, str] = field(default_factory=dict)
+    collect: tuple[str, ...] = ()
+
+    def payload(self) -> bytes:
+        """The JSON of this frame."""
+        return _dump({"kind": self.kind, **asdict(self)})
+
+    @classmethod
+    def _read(cls, fields: "_Fields") -> "CommandFrame":
+        command = cls(
+            job=fields.text("job", 100, _NAME),
+            argv=fields.texts("argv", 1000, 100_000),
+            source=SourceFrame._read(fields.inner("source")) if fields.present("source") else None,
+            limits=LimitsFrame._read(fields.inner("limits")),
+            env=fields.mapping("env", 100, 8192),
+            collect=fields.texts("collect", 100, 4096, _HOME_PATH),
+        )
+        if not command.argv:
+            raise WireError("A command has at least one word.")
+        fields.done()
+        return command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,12 +238,16 @@ class WarmFrame:
         return _dump({"kind": self.kind, **asdict(self)})
 
 
-def parse_job(payload: bytes) -> JobFrame | ProbeFrame | WarmFrame:
+AnyJob = JobFrame | CommandFrame | ProbeFrame | WarmFrame
+"""What the payload of a JOB frame can be; only the first two have a source."""
+
+
+def parse_job(payload: bytes) -> AnyJob:
     """The payload of a JOB frame, by its kind. Raises WireError."""
     fields = _Fields(payload, "job")
-    kind = fields.one_of("kind", "tox", "probe", "warm")
-    if kind == "tox":
-        return JobFrame._read(fields)
+    kind = fields.one_of("kind", "tox", "command", "probe", "warm")
+    if kind in {"tox", "command"}:
+        return (JobFrame if kind == "tox" else CommandFrame)._read(fields)
     job, interpreters = fields.text("job", 100, _NAME), fields.texts("interpreters", 100, 4096)
     fields.done()
     return (ProbeFrame if kind == "probe" else WarmFrame)(job=job, interpreters=interpreters)

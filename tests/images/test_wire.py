@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from farm_images.errors import WireError
 from farm_images.wire import (
+    AnyJob,
+    CommandFrame,
     Frame,
     FrameDecoder,
     FrameType,
@@ -24,6 +26,8 @@ from farm_images.wire import (
 JOB = JobFrame(
     job="j-1", environments=("py312",), source=SourceFrame(bytes=5, sha256="a" * 64), env={"CI": "1"}
 )
+
+COMMAND = CommandFrame(job="j-2", argv=("ls", "-a"), collect=("/home/job/a/**/*.xml",))
 
 
 @given(
@@ -53,8 +57,12 @@ def test_a_source_ends_with_an_empty_frame() -> None:
     assert [len(frame.payload) for frame in frames][-2:] == [1, 0]
 
 
-@pytest.mark.parametrize("job", [JOB, ProbeFrame(job="p", interpreters=("/usr/bin/python3.11",))])
-def test_jobs_survive_the_wire(job: JobFrame | ProbeFrame) -> None:
+@pytest.mark.parametrize(
+    "job",
+    [JOB, COMMAND, ProbeFrame(job="p", interpreters=("/usr/bin/python3.11",))],
+    ids=lambda job: job.kind,
+)
+def test_jobs_survive_the_wire(job: AnyJob) -> None:
     """A job is the same on both ends."""
     assert parse_job(job.payload()) == job
 
@@ -89,6 +97,27 @@ def test_a_job_is_read_strictly(change: dict[str, Any]) -> None:
     """A field that is unknown, missing, of the wrong type or out of its bounds refuses the whole job."""
     with pytest.raises(WireError):
         parse_job(json.dumps(json.loads(JOB.payload()) | change).encode())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"argv": []},
+        {"argv": "ls"},
+        {"source": {"bytes": 5}},
+        {"collect": ["/etc/shadow"]},
+        {"collect": ["/home/job"]},
+        {"collect": ["/home/job/a/../../b"]},
+        {"collect": ["/home/jobs/a"]},
+        {"collect": ["a"]},
+        {"tool": "tox"},
+    ],
+    ids=str,
+)
+def test_a_command_is_read_strictly(change: dict[str, Any]) -> None:
+    """A command without words, or one that asks for files outside the user's home, is refused."""
+    with pytest.raises(WireError):
+        parse_job(json.dumps(json.loads(COMMAND.payload()) | change).encode())
 
 
 @pytest.mark.parametrize("payload", [b"", b"[]", b"\xff", b"[" * 100_000, b'{"kind":"tox"}'])

@@ -14,6 +14,8 @@ The stream of a job, all ids but the tests' non-runnable:
 - From the pytest plugin, with the environment as route: each test `exists`, `inprogress`, then its final
   status; attachments before the final status. A subtest is non-runnable, its id begins with its test's, and
   if it fails so does its test. What fails to be collected is a failed test named for its path.
+- Of a job that is a plain command there is `farm:command` instead, with `log`, the collected files by their
+  absolute paths, and `collected.json` (their sizes, and what was left out, why).
 - `farm:error`, with `text`: the agent itself failed; never the project's fault.
 - `farm:job`, last, after its `job.json`: {"exit_code", "signal", "limit", "cancelled", "seconds",
   "refused"}. `limit` is null, "time", "log", "results", "memory", "processes" or "disk".

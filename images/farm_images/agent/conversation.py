@@ -8,6 +8,7 @@ import traceback
 
 from farm_images.agent import caches, greeting, network, probe
 from farm_images.agent.channel import ChannelClosedError
+from farm_images.agent.command import run_command
 from farm_images.agent.job import Guest, Outcome, run_tox
 from farm_images.agent.packets import TEXT
 from farm_images.agent.source import CancelledError
@@ -17,6 +18,8 @@ from farm_images.wire import (
     GUEST_ADDRESS,
     ID_ERROR,
     ID_READY,
+    AnyJob,
+    CommandFrame,
     FrameType,
     HelloFrame,
     JobFrame,
@@ -68,11 +71,11 @@ class Conversation:
         self._guest.packets.step(ID_READY, "success", tags=frozenset({hello.nonce}))
         self._guest.channel.drain(10)
 
-    def _job(self, frame: JobFrame | ProbeFrame | WarmFrame) -> None:
+    def _job(self, frame: AnyJob) -> None:
         outcome = Outcome()
         try:
-            if isinstance(frame, JobFrame):
-                self._tox(frame, outcome)
+            if isinstance(frame, JobFrame | CommandFrame):
+                self._in_first_process(frame, outcome)
             elif isinstance(frame, ProbeFrame):
                 guest = self._guest
                 works = probe.run_probe(frame.interpreters, guest.places, guest.user, guest.packets)
@@ -88,12 +91,15 @@ class Conversation:
         outcome.report(self._guest.packets)
         self._guest.channel.drain(_DRAIN_SECONDS)
 
-    def _tox(self, frame: JobFrame, outcome: Outcome) -> None:
+    def _in_first_process(self, frame: JobFrame | CommandFrame, outcome: Outcome) -> None:
         if not self._process.is_alive():
             self._process.kill()
             self._process = self._new_process()
         try:
-            run_tox(self._guest, frame, self._process, outcome)
+            if isinstance(frame, JobFrame):
+                run_tox(self._guest, frame, self._process, outcome)
+            else:
+                run_command(self._guest, frame, self._process, outcome)
         finally:
             self._process.kill()
             self._guest.confinement.kill_all()

@@ -1,17 +1,16 @@
 """One job from its frame to `farm:job`: source in, tox run, everything it said out.
 
-Called by `conversation` for each JOB frame of the kind `tox`. It never raises for anything the project
-does; what it raises is the farm's fault and becomes `farm:error` there.
+Called by `conversation` for each JOB frame of the kind `tox`; `command` shares its parts. It
+never raises for anything the project does; what it raises is the farm's fault and becomes `farm:error` there.
 """
 
 import os
-import stat
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from farm_images.agent import inferred, source
+from farm_images.agent import inferred, job_file, source
 from farm_images.agent.channel import Channel
 from farm_images.agent.confinement import Confinement
 from farm_images.agent.job_user import JobUser
@@ -21,7 +20,7 @@ from farm_images.agent.places import Places
 from farm_images.agent.reports import Listener, Relay
 from farm_images.agent.starter_process import StarterProcess
 from farm_images.agent.watch import Listeners, Watch
-from farm_images.wire import ID_JOB, ID_SOURCE, ID_TOX, JobFrame
+from farm_images.wire import ID_JOB, ID_SOURCE, ID_TOX, JobFrame, SourceFrame
 
 _RESULT_BYTES = 16 << 20
 _FULL_BYTES = 1 << 20
@@ -73,18 +72,27 @@ def run_tox(guest: Guest, frame: JobFrame, process: StarterProcess, outcome: Out
 
     Raises SourceError, CancelledError, StarterError, ChannelClosedError, OSError.
     """
+    project = take_source(guest, frame.source, process, outcome)
+    if project is not None:
+        _run(guest, frame, process, project, outcome)
+
+
+def take_source(
+    guest: Guest, announced: SourceFrame, process: StarterProcess, outcome: Outcome
+) -> Path | None:
+    """The step `farm:source`; the project's folder, or None if the archive is at fault. Raises as `run_tox`."""
     started = time.monotonic()
     guest.packets.step(ID_SOURCE, "inprogress")
     archive = guest.places.spool / "source.tar.gz"
-    source.receive(guest.channel, frame.source, archive)
+    source.receive(guest.channel, announced, archive)
     answer = process.unpack(archive, guest.places.project)
     archive.unlink()
     outcome.seconds["source"] = time.monotonic() - started
     if "project" not in answer:
         guest.packets.step(ID_SOURCE, "fail", reason=answer.get("reason"))
-        return
+        return None
     guest.packets.step(ID_SOURCE, "success")
-    _run(guest, frame, process, Path(answer["project"]), outcome)
+    return Path(answer["project"])
 
 
 def _run(guest: Guest, frame: JobFrame, process: StarterProcess, project: Path, outcome: Outcome) -> None:
@@ -93,7 +101,7 @@ def _run(guest: Guest, frame: JobFrame, process: StarterProcess, project: Path, 
         steps=Listener(guest.places.run / "steps.sock", guest.user),
         tests=Listener(guest.places.run / "results.sock", guest.user),
     )
-    log = Log(process.output, frame.limits.log_bytes, packets)
+    log = Log(process.output, frame.limits.log_bytes, packets, ID_TOX)
     relay = Relay(packets, frozenset(frame.environments))
     watch = Watch(guest.channel, process, guest.confinement, log, relay)
     started = time.monotonic()
@@ -105,14 +113,19 @@ def _run(guest: Guest, frame: JobFrame, process: StarterProcess, project: Path, 
     finally:
         listeners.close()
     outcome.seconds["tox"] = time.monotonic() - started
-    outcome.cancelled = watch.cancelled
     outcome.refused = relay.refused
-    outcome.exit_code, outcome.signal = (status, None) if status >= 0 else (None, -status)
-    outcome.limit = watch.limit or (_exhausted(guest) if status else None)
+    settle(guest, watch, status, outcome)
     log.finish()
-    if (result := _read_result(guest.places.tox_result)) is not None:
+    if result := job_file.read(guest.places.tox_result, _RESULT_BYTES):
         packets.attach(ID_TOX, "tox-result.json", result, JSON)
     packets.step(ID_TOX, "success" if outcome.ok else "fail")
+
+
+def settle(guest: Guest, watch: Watch, status: int, outcome: Outcome) -> None:
+    """Write down how the watched process ended."""
+    outcome.cancelled = watch.cancelled
+    outcome.exit_code, outcome.signal = (status, None) if status >= 0 else (None, -status)
+    outcome.limit = watch.limit or (_exhausted(guest) if status else None)
 
 
 def _command(places: Places, frame: JobFrame, project: Path) -> tuple[str, list[str]]:
@@ -143,16 +156,3 @@ def _exhausted(guest: Guest) -> str | None:
         return resource
     space = os.statvfs(guest.places.home)
     return "disk" if space.f_bavail * space.f_frsize < _FULL_BYTES else None
-
-
-def _read_result(path: Path) -> bytes | None:
-    """The file that tox wrote, if it is a file and not too long; the job could have put anything there."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None
-    with open(descriptor, "rb") as file:  # noqa: PTH123 (a descriptor, opened so that no link is followed)
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            return None
-        content = file.read(_RESULT_BYTES + 1)
-    return content if 0 < len(content) <= _RESULT_BYTES else None

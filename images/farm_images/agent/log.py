@@ -1,4 +1,4 @@
-"""The log of tox on its way to the host: read as it is written, cut at its limit, sent in chunks.
+"""The log of a job on its way to the host: read as it is written, cut at its limit, sent in chunks.
 
 Used by `watch`. It never interprets a byte of it.
 """
@@ -7,20 +7,21 @@ import os
 import time
 
 from farm_images.agent.packets import TEXT, Packets
-from farm_images.wire import ID_TOX, MAX_CHUNK
+from farm_images.wire import MAX_CHUNK
 
 FLUSH_SECONDS = 0.3
 _READ_BYTES = 1 << 16
 
 
 class Log:
-    """One pipe, read without blocking. What is read waits at most 0.3 s for more."""
+    """One pipe, read without blocking; the attachment `log` of a step. What is read waits at most 0.3 s."""
 
-    def __init__(self, descriptor: int, limit: int, packets: Packets) -> None:
+    def __init__(self, descriptor: int, limit: int, packets: Packets, step: str) -> None:
         os.set_blocking(descriptor, False)
         self._descriptor = descriptor
         self._left = limit
         self._packets = packets
+        self._step = step
         self._buffer = bytearray()
         self._due: float | None = None
         self.ended = False
@@ -53,12 +54,12 @@ class Log:
     def flush(self) -> None:
         """Send the buffer now."""
         if self._buffer:
-            self._packets.attach(ID_TOX, "log", bytes(self._buffer), TEXT, eof=False)
+            self._packets.attach(self._step, "log", bytes(self._buffer), TEXT, eof=False)
         self._buffer.clear()
         self._due = None
 
     def finish(self) -> None:
         """Send the rest, and that there is no more."""
-        self._packets.attach(ID_TOX, "log", bytes(self._buffer), TEXT, eof=True)
+        self._packets.attach(self._step, "log", bytes(self._buffer), TEXT, eof=True)
         self._buffer.clear()
         self._due = None

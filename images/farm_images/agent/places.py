@@ -6,7 +6,7 @@ Made in `main`, passed to whoever needs a path. It never looks whether a path ex
 from dataclasses import dataclass
 from pathlib import Path
 
-from farm_images.wire import INTERPRETERS_PATH, TOX_PLUGINS_PATH
+from farm_images.wire import INTERPRETERS_PATH, JOB_HOME, TOX_PLUGINS_PATH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Places:
     @property
     def home(self) -> Path:
         """The job user's home."""
-        return self._at("/home/job")
+        return self._at(JOB_HOME)
 
     @property
     def project(self) -> Path:

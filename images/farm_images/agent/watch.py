@@ -52,10 +52,10 @@ class Watch:
         self._selector = selectors.DefaultSelector()
         self._reading = False
 
-    def run(self, listeners: Listeners, seconds: float) -> int:
-        """Until tox has ended, nothing of the job is left, and all it said is on its way; tox's exit status.
+    def run(self, listeners: Listeners | None, seconds: float) -> int:
+        """Until the process has ended, nothing of the job is left, and all it said is on its way; its status.
 
-        `seconds` is the time limit. Raises ChannelClosedError.
+        `seconds` is the time limit; no `listeners` for a job without plugins. Raises ChannelClosedError.
         """
         handle = os.pidfd_open(self._process.pid)
         deadline = time.monotonic() + seconds
@@ -74,7 +74,7 @@ class Watch:
             self._selector.close()
         return status
 
-    def _turn(self, listeners: Listeners, deadline: float) -> None:
+    def _turn(self, listeners: Listeners | None, deadline: float) -> None:
         now = time.monotonic()
         due = now + _TICK_SECONDS if self._log.due is None else self._log.due
         for key, _ in self._selector.select(max(0.0, min(_TICK_SECONDS, deadline - now, due - now))):
@@ -100,7 +100,7 @@ class Watch:
                 self._end(name)
                 return
 
-    def _drain(self, listeners: Listeners) -> None:
+    def _drain(self, listeners: Listeners | None) -> None:
         """Take what the dead have written; all writers are gone, so every source ends."""
         deadline = time.monotonic() + _DRAIN_SECONDS
         for listener, judge in self._pairs(listeners):
@@ -109,16 +109,18 @@ class Watch:
         while (not self._log.ended or self._connections) and time.monotonic() < deadline:
             self._turn(listeners, deadline)
 
-    def _pairs(self, listeners: Listeners) -> tuple[tuple[Listener, Judge], tuple[Listener, Judge]]:
+    def _pairs(self, listeners: Listeners | None) -> tuple[tuple[Listener, Judge], ...]:
+        if listeners is None:
+            return ()
         return (listeners.steps, judge_step), (listeners.tests, judge_test)
 
-    def _read_job(self, listeners: Listeners, *, wanted: bool) -> None:
+    def _read_job(self, listeners: Listeners | None, *, wanted: bool) -> None:
         """Listen to the job's side, or stop listening while the host is slow."""
         if wanted is self._reading:
             return
         self._reading = wanted
         if not wanted:
-            descriptors = [self._log.fileno(), listeners.steps.fileno(), listeners.tests.fileno()]
+            descriptors = [self._log.fileno(), *(pair[0].fileno() for pair in self._pairs(listeners))]
             for descriptor in descriptors + [connection.fileno() for connection in self._connections]:
                 if descriptor in self._selector.get_map():
                     self._selector.unregister(descriptor)

@@ -21,13 +21,12 @@ import pytest
 from farm_images.agent_archive import install_guest_files
 from farm_images.subunit_stream import Decoder, Event
 from farm_images.wire import (
+    AnyJob,
     FrameType,
     HelloFrame,
     JobFrame,
     LimitsFrame,
-    ProbeFrame,
     SourceFrame,
-    WarmFrame,
     data_frames,
     encode_frame,
 )
@@ -129,7 +128,7 @@ class AgentHost:
         self.channel.sendall(encode_frame(FrameType.HELLO, frame.payload()))
         return self.next_event()
 
-    def send(self, frame: JobFrame | ProbeFrame | WarmFrame, source: bytes | None = None) -> None:
+    def send(self, frame: AnyJob, source: bytes | None = None) -> None:
         """Send a job and its source."""
         self.channel.sendall(encode_frame(FrameType.JOB, frame.payload()))
         if source is not None:
