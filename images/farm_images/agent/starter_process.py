@@ -51,6 +51,7 @@ class StarterProcess:
         confinement.take_in(self._process.pid)
         self._socket = ours
         self._ready = False
+        self._closed = False
 
     @property
     def pid(self) -> int:
@@ -89,12 +90,14 @@ class StarterProcess:
         return self._process.wait(timeout=10)
 
     def kill(self) -> None:
-        """End it and let go of what belongs to it."""
+        """End it and let go of what belongs to it; a second time does nothing."""
         if self.is_alive():
             os.killpg(self.pid, signal.SIGKILL)
             self._process.wait(timeout=10)
         self._socket.close()
-        os.close(self.output)
+        if not self._closed:
+            self._closed = True
+            os.close(self.output)
 
     def _ask(self, request: dict[str, Any]) -> None:
         try:
