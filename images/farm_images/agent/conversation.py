@@ -17,6 +17,7 @@ from farm_images.errors import WireError
 from farm_images.wire import (
     GUEST_ADDRESS,
     ID_ERROR,
+    ID_JOB,
     ID_READY,
     AnyJob,
     CommandFrame,
@@ -107,6 +108,9 @@ class Conversation:
     def _warm(self, frame: WarmFrame, outcome: Outcome) -> None:
         failed = caches.fill_caches(frame.interpreters, self._guest.places, self._guest.user)
         outcome.exit_code = 1 if failed else 0
+        for path, reason in failed.items():
+            text = f"{path}: {reason}\n"
+            self._guest.packets.attach(ID_JOB, "reason", text.encode(errors="replace"), TEXT, eof=False)
 
     def _new_process(self) -> StarterProcess:
         guest = self._guest

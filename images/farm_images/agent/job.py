@@ -104,6 +104,7 @@ def _run(guest: Guest, frame: JobFrame, process: StarterProcess, project: Path, 
     log = Log(process.output, frame.limits.log_bytes, packets, ID_TOX)
     relay = Relay(packets, frozenset(frame.environments))
     watch = Watch(guest.channel, process, guest.confinement, log, relay)
+    guest.places.tox_result.unlink(missing_ok=True)
     started = time.monotonic()
     packets.step(ID_TOX, "inprogress")
     try:

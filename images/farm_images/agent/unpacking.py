@@ -7,6 +7,7 @@ them.)
 
 import gzip
 import posixpath
+import shutil
 import tarfile
 import zlib
 from pathlib import Path
@@ -20,13 +21,14 @@ class UnpackingError(Exception):
 
 
 def unpack(archive: Path, folder: Path) -> Path:
-    """Unpack a tar.gz; the project's root: the single top folder if there is one, else the folder itself.
+    """Unpack a tar.gz into an emptied folder; its single top folder if there is one, else the folder.
 
     Raises:
         UnpackingError: what is wrong with the archive.
         OSError: no space, for example.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     total = 0
     try:
         with tarfile.open(archive, "r:gz") as tar:

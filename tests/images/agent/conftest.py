@@ -171,7 +171,7 @@ def project_archive(files: dict[str, str]) -> bytes:
     with tarfile.open(fileobj=sink, mode="w:gz") as tar:
         for name, text in files.items():
             content = textwrap.dedent(text).encode()
-            member = tarfile.TarInfo(f"project/{name}")
+            member = tarfile.TarInfo(name if name.startswith("/") else f"project/{name}")
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
     return sink.getvalue()
@@ -182,13 +182,20 @@ def tox_ini(commands: str = "python -m pytest -p no:cacheprovider {posargs}") ->
     return TOX_INI.replace("{site_packages}", str(SITE_PACKAGES)).replace("{commands}", commands)
 
 
+@pytest.fixture(scope="session")
+def warm_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache folder of the job's user, as a template would have it: filled by the first test."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def guest_root() -> Iterator[Path]:
+def guest_root(warm_cache: Path) -> Iterator[Path]:
     """A folder with what the agent needs of a guest; short, as sockets are made in it."""
     with tempfile.TemporaryDirectory(prefix="wf-", dir="/tmp") as name:
         root = Path(name)
         install_guest_files(root)
         (root / "home/job").mkdir(parents=True)
+        (root / "home/job/.cache").symlink_to(warm_cache)
         for tool in ("tox", "tox3"):
             (root / "opt/wheelfarm/venvs").mkdir(exist_ok=True)
             (root / "opt/wheelfarm/venvs" / tool).symlink_to(ENVIRONMENT)
