@@ -34,10 +34,10 @@ def test_a_test_that_ends_its_interpreter(agent: AgentHost, body: str) -> None:
 
 def test_a_hang_ends_at_the_time_limit(agent: AgentHost) -> None:
     """At the time limit everything of the job is killed, and the limit is named."""
-    stream = agent.run(in_test("import time; time.sleep(300)"), seconds=3)
+    stream = agent.run(in_test("import time; time.sleep(300)"), seconds=15)
     assert stream.tests() == {"test_it.py::test_it": "inprogress"}
     assert (stream.job["limit"], stream.job["signal"]) == ("time", signal.SIGKILL)
-    assert stream.job["seconds"]["tox"] < 8
+    assert 15 <= stream.job["seconds"]["tox"] < 20
     assert stream.statuses("farm:job") == ["fail"]
 
 
