@@ -223,3 +223,13 @@ def _owned(session: Session, claim: Claim) -> tuple[Job, Attempt]:
         sentence = f"attempt {claim.attempt_id} has lost its job {claim.job_id}; nothing of it is recorded"
         raise StateError(sentence, job=claim.job_id, attempt=claim.attempt_id)
     return job, attempt
+
+
+def standing_of(database: Database, claim: Claim) -> Standing:
+    """Whether the attempt is still wanted; reads only."""
+    with database.read() as session:
+        try:
+            job, _ = _owned(session, claim)
+        except StateError:
+            return Standing.LOST
+        return Standing.CANCELLED if job.cancel_requested else Standing.WANTED
