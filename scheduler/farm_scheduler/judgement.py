@@ -117,7 +117,7 @@ def _failing_commands(evidence: Evidence) -> Judgement | None:
         code = _exit_code(evidence, name)
         if code == 0 and evidence.statuses[name, COMMANDS] == "success":
             continue
-        command = next((each for each in _failed(evidence, name) if not each.ignored), None)
+        command = min(_failed(evidence, name), key=lambda each: each.ignored, default=None)
         if _found_nothing(evidence, command, code):
             return Judgement(verdict=Verdict.NO_TESTS, reason=f"{name}: pytest found no test")
         what = (

@@ -8,8 +8,7 @@ import logging
 import select
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,10 +29,8 @@ from farm_scheduler.tables import now
 from farm_scheduler.verdicts import Verdict
 from farm_workers.heartbeat import Heartbeat
 from farm_workers.leases import Lease
+from farm_workers.machines import Machines
 from farm_workers.stream_reader import StreamReader
-
-Machines = Callable[[Image, Callable[[str], None]], AbstractContextManager[Lease]]
-"""Gives a machine of an image for the length of a block; told what happens meanwhile."""
 
 GRACE_SECONDS = 60.0
 """Beyond the job's own limit, before the host ends a machine that stays silent about it."""

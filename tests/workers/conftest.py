@@ -1,0 +1,185 @@
+"""Machines for tests of the hands: the real agent as a process of this host, or real machines.
+
+What is tested through the fixture `hands` runs against the real agent on a unix socket. With
+`WHEELFARM_TEST_HOME` (the home of a farm whose holder is up and whose image is ready) it runs against real
+machines as well: one suite for both.
+"""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from farm_images import catalogue
+from farm_images.agent_archive import install_guest_files
+from farm_images.guest import greet
+from farm_scheduler.database import Database
+from farm_scheduler.schema import upgrade
+from farm_scheduler.settings import Settings
+from farm_scheduler.states import ImageState
+from farm_scheduler.tables import Image
+from farm_workers.leases import Lease
+from farm_workers.machines import Machines, holder_machines
+from farm_workers.run import Hands
+
+ENVIRONMENT = Path(sys.prefix)
+
+
+def fill_guest(root: Path) -> None:
+    """Put what the agent needs of a guest below a folder."""
+    install_guest_files(root)
+    (root / "home/job").mkdir(parents=True)
+    (root / "opt/wheelfarm/venvs").mkdir(exist_ok=True)
+    for tool in ("tox", "tox3"):
+        (root / "opt/wheelfarm/venvs" / tool).symlink_to(ENVIRONMENT)
+    (root / "opt/wheelfarm/bin").mkdir()
+    (root / "opt/wheelfarm/bin/tox").symlink_to(ENVIRONMENT / "bin/tox")
+
+
+class AgentMachines:
+    """Gives the real agent, unprivileged, as if it were a machine.
+
+    Attributes:
+        processes: the agents so far; the last one is at work.
+        before: called with the channel before it is given, to break it.
+    """
+
+    def __init__(self) -> None:
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.before: Callable[[], None] = lambda: None
+
+    @contextlib.contextmanager
+    def __call__(self, image: catalogue.Image, progress: Callable[[str], None]) -> Iterator[Lease]:
+        """A machine of any image."""
+        del image
+        progress("starting an agent")
+        self.before()
+        with (
+            tempfile.TemporaryDirectory(prefix="wf-", dir="/tmp") as name,
+            socket.socket(socket.AF_UNIX) as listener,
+        ):
+            root = Path(name)
+            fill_guest(root)
+            path = root / "channel.sock"
+            listener.bind(str(path))
+            listener.listen()
+            listener.settimeout(30)
+            with (root / "agent.log").open("wb") as log:
+                process = self._start(root, path, log.fileno())
+            try:
+                channel, _ = listener.accept()
+                with channel:
+                    began = time.monotonic()
+                    greet(channel, timeout=30)
+                    yield self._lease(channel, time.monotonic() - began)
+            finally:
+                process.terminate()
+                try:
+                    process.wait(timeout=15)
+                finally:
+                    process.kill()
+
+    def _start(self, root: Path, path: Path, log: int) -> "subprocess.Popen[bytes]":
+        options = ["--channel", str(path), "--unprivileged", "--root", str(root)]
+        process = subprocess.Popen(
+            ["/usr/bin/python3", "-I", "-S", str(root / "opt/wheelfarm/agent.pyz"), *options],
+            env={"PATH": f"{ENVIRONMENT / 'bin'}:{os.environ['PATH']}", "HOME": str(root)},
+            stdout=log,
+            stderr=log,
+        )
+        self.processes.append(process)
+        return process
+
+    @staticmethod
+    def _lease(channel: socket.socket, seconds: float) -> Lease:
+        return Lease(
+            channel=channel,
+            machine_id="m-agent",
+            accelerator="none",
+            accelerator_reason="a process of this host",
+            warm=False,
+            cloned=False,
+            answered_seconds=seconds,
+            seconds={},
+        )
+
+
+def fake_image(settings: Settings) -> None:
+    """An image in the catalogue and the record that only an agent process can start from."""
+    folder = settings.images / "debian-12" / ("0" * 64)
+    folder.mkdir(parents=True)
+    for name in (catalogue.DISK, catalogue.KERNEL, catalogue.INITRD):
+        (folder / name).write_bytes(b"")
+    image = catalogue.Image(
+        name="debian-12",
+        digest="0" * 64,
+        folder=folder,
+        key="k",
+        command_line="",
+        interpreters=(),
+        probed=True,
+        packages=(),
+        baked=time.time(),
+    )
+    catalogue.write_description(image)
+
+
+def interpreter_rows() -> list[dict[str, object]]:
+    """This Python as the only interpreter."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    return [{"path": sys.executable, "version": version, "implementation": "cpython", "works": True}]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A farm in a temporary home."""
+    for name in ("TOX_OVERRIDE", "TOX_TESTENV_PASSENV", "PIP_FIND_LINKS"):
+        monkeypatch.delenv(name, raising=False)
+    settings = Settings(home=tmp_path / "home", job_seconds=60)
+    settings.prepare()
+    return settings
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    """Its record, with one image."""
+    database = Database(settings.record_url)
+    upgrade(database)
+    yield database
+    database.close()
+
+
+def _real_machines(settings: Settings) -> tuple[Machines, str, list[dict[str, object]]]:
+    home = os.environ.get("WHEELFARM_TEST_HOME")
+    if not home:
+        pytest.skip("WHEELFARM_TEST_HOME names no farm with a holder and an image")
+    real = Settings(home=Path(home))
+    image = catalogue.newest(real.images, "debian-12")
+    assert image is not None, "the farm in WHEELFARM_TEST_HOME has no image"
+    settings.images.rmdir()
+    settings.images.symlink_to(real.images)
+    rows = [
+        {"path": i.path, "version": i.version, "implementation": "cpython", "works": True}
+        for i in image.interpreters
+    ]
+    return holder_machines(real), image.digest, rows
+
+
+@pytest.fixture(params=["agent process", "machine"])
+def hands(request: pytest.FixtureRequest, settings: Settings, database: Database) -> Hands:
+    """What a worker works with; `hands.machines` is an AgentMachines or the holder's."""
+    if request.param == "machine":
+        machines, digest, rows = _real_machines(settings)
+    else:
+        fake_image(settings)
+        machines, digest, rows = AgentMachines(), "0" * 64, interpreter_rows()
+    with database.write() as session:
+        session.add(Image(name="debian-12", state=ImageState.READY, digest=digest, interpreters=rows))
+    return Hands(settings=settings, database=database, machines=machines)

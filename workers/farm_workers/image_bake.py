@@ -1,0 +1,189 @@
+"""Bakes the image of a system, starts every interpreter of it in a machine, and records what works.
+
+Called by the bake task. A second caller for the same image finds the first one's work. It never changes an
+image that is ready, and a bake that fails leaves a sentence in the record.
+"""
+
+import json
+import logging
+import select
+import threading
+import time
+from datetime import timedelta
+from typing import Any
+
+from farm_images.bake import bake
+
+from farm_images.catalogue import Image, Interpreter, with_interpreters
+from farm_images.errors import FarmError, ImageError
+from farm_images.recipes import load_recipe
+from farm_images.wire import ID_INTERPRETER, ID_JOB, FrameType, ProbeFrame, encode_frame
+from farm_scheduler.database import Database
+from farm_scheduler.identifiers import new_id
+from farm_scheduler.settings import Settings
+from farm_scheduler.states import ImageState
+from farm_scheduler.tables import Image as ImageRow
+from farm_scheduler.tables import now
+from farm_workers.leases import Lease
+from farm_workers.machines import Machines
+from farm_workers.stream_reader import StreamReader
+
+STALE = timedelta(minutes=5)
+"""A bake that says nothing for this long is dead, and another may begin."""
+
+BAKE_SHARE = 0.9
+"""The bake's part of the whole progress; the rest is the probe of the interpreters."""
+
+PROBE_SECONDS = 900.0
+PROBE_BYTES = 16 << 20
+WRITE_SECONDS = 0.5
+
+LOG = logging.getLogger(__name__)
+
+
+class ImageBake:
+    """One bake of one image, with its row in the record.
+
+    Args:
+        stop: set it to end the bake early.
+    """
+
+    def __init__(
+        self, name: str, *, settings: Settings, database: Database, machines: Machines, stop: threading.Event
+    ) -> None:
+        self._name = name
+        self._settings = settings
+        self._database = database
+        self._machines = machines
+        self._stop = stop
+        self._written = 0.0
+
+    def run(self) -> bool:
+        """Bring the image to ready or failed; returns False when another bake of it is at work."""
+        if not self._begin():
+            return False
+        try:
+            image, found = self._image()
+        except FarmError as error:
+            self._fail(error.sentence)
+        except Exception as error:
+            LOG.exception("the bake of %s failed", self._name)
+            self._fail(
+                f"the bake failed unexpectedly ({type(error).__name__}: {error}); see the worker's log"
+            )
+        else:
+            self._ready(image, found)
+        return True
+
+    def _begin(self) -> bool:
+        with self._database.write() as session:
+            row = session.get(ImageRow, self._name) or ImageRow(name=self._name)
+            fresh = row.updated is not None and now() - row.updated < STALE
+            if row.state == ImageState.BAKING and fresh:
+                return False
+            row.state, row.progress, row.note, row.updated = (
+                ImageState.BAKING,
+                0,
+                "looking at the image",
+                now(),
+            )
+            session.add(row)
+            return True
+
+    def _image(self) -> tuple[Image, list[dict[str, Any]]]:
+        image = bake(
+            load_recipe(self._name),
+            images=self._settings.images,
+            pyenv_root=self._settings.pyenv_root,
+            progress=lambda percent, sentence: self._tell(int(percent * BAKE_SHARE), sentence),
+            stop=self._stop,
+        )
+        if image.probed:
+            with self._database.read() as session:
+                row = session.get(ImageRow, self._name)
+            if row is not None and row.digest == image.digest and row.interpreters:
+                return image, row.interpreters
+            return image, [_entry(each) for each in image.interpreters]
+        found = self._probe(image)
+        return with_interpreters(image, found), found
+
+    def _probe(self, image: Image) -> list[dict[str, Any]]:
+        """Start every interpreter in a machine of the image; what it says of each."""
+        self._tell(int(100 * BAKE_SHARE), "starting the first machine of the image")
+        say = lambda sentence: self._tell(int(100 * BAKE_SHARE) + 1, sentence)  # noqa: E731 - as short as it is
+        with self._machines(image, say) as lease:
+            self._tell(96, f"starting {len(image.interpreters)} interpreters in the machine")
+            found = self._ask(lease, image)
+        if not any(each.get("works") is True for each in found):
+            sentence = f"no interpreter of the image {self._name} works in its machine; see its log"
+            raise ImageError(sentence, image=self._name)
+        return found
+
+    def _ask(self, lease: Lease, image: Image) -> list[dict[str, Any]]:
+        paths = tuple(each.path for each in image.interpreters)
+        frame = ProbeFrame(job=new_id("probe"), interpreters=paths)
+        lease.channel.setblocking(True)
+        lease.channel.settimeout(30)
+        lease.channel.sendall(encode_frame(FrameType.JOB, frame.payload()))
+        lease.channel.setblocking(False)
+        contents: list[bytearray] = []
+        deadline = time.monotonic() + PROBE_SECONDS
+        with StreamReader(lease.channel, None, PROBE_BYTES) as reader:
+            while not reader.ended and not reader.full and time.monotonic() < deadline:
+                if not select.select([lease.channel], [], [], 1.0)[0]:
+                    continue
+                for event in reader.read():
+                    if event.test_id == ID_INTERPRETER and event.file_bytes is not None:
+                        contents.append(bytearray(event.file_bytes))
+                    if event.test_id == ID_JOB and event.status is not None:
+                        return [found for each in contents if (found := _answer(each)) is not None]
+        raise ImageError(
+            f"the machine of the image {self._name} did not answer for its interpreters; try again"
+        )
+
+    def _tell(self, percent: int, sentence: str) -> None:
+        if time.monotonic() - self._written < WRITE_SECONDS:
+            return
+        self._written = time.monotonic()
+        self._write(state=ImageState.BAKING, progress=min(99, percent), note=sentence)
+
+    def _fail(self, sentence: str) -> None:
+        self._write(state=ImageState.FAILED, note=sentence)
+
+    def _ready(self, image: Image, found: list[dict[str, Any]]) -> None:
+        self._write(
+            state=ImageState.READY,
+            progress=100,
+            note="",
+            digest=image.digest,
+            interpreters=found,
+            baked=now(),
+        )
+
+    def _write(self, **facts: object) -> None:
+        with self._database.write() as session:
+            row = session.get(ImageRow, self._name)
+            if row is None:
+                return
+            for name, value in {**facts, "updated": now()}.items():
+                setattr(row, name, value)
+
+
+def _entry(interpreter: Interpreter) -> dict[str, Any]:
+    """A catalogue entry as the probe tells it."""
+    return {
+        "path": interpreter.path,
+        "version": interpreter.version,
+        "implementation": interpreter.implementation,
+        "tags": list(interpreter.tags),
+        "works": True,
+        "reason": "",
+    }
+
+
+def _answer(content: bytearray) -> dict[str, Any] | None:
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

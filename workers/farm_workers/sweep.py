@@ -1,0 +1,122 @@
+"""The sweep: puts right what was lost, every few seconds and at the start of a worker.
+
+Called by tasks. Lost tickets are issued again, jobs of dead workers queued again, waiting runs planned, missing
+images asked for. All of it may happen twice without harm; it never runs a job.
+"""
+
+import os
+import socket
+
+from celery import Celery
+from sqlalchemy import func
+from sqlmodel import col, select
+
+from farm_scheduler import runs
+from farm_scheduler.claims import expire_attempts
+from farm_scheduler.database import Database
+from farm_scheduler.engine import publish_bake, publish_tickets, waiting_tickets
+from farm_scheduler.settings import Settings
+from farm_scheduler.states import JOB_AT_WORK, ImageState, JobState
+from farm_scheduler.tables import Attempt, Cell, Image, Job, now
+from farm_workers.image_bake import STALE
+
+
+def worker_name() -> str:
+    """What this process is called in the record: host and process id."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def sweep(database: Database, app: Celery, settings: Settings) -> None:
+    """One round.
+
+    Raises:
+        EngineError: Redis does not answer; the next round tries again.
+    """
+    expire_attempts(database)
+    _forget_dead_bakes(database)
+    for run_id in runs.waiting_runs(database):
+        runs.advance(database, app, settings, run_id)
+    for system in _wanted_images(database):
+        publish_bake(app, system)
+    waiting = _waiting_jobs(database)
+    if waiting:
+        publish_tickets(app, max(0, waiting - waiting_tickets(app)))
+
+
+def first_sweep(database: Database, app: Celery, settings: Settings) -> None:
+    """The round of a worker that starts: what died with its forerunner, and images to be looked at again.
+
+    Raises:
+        EngineError: Redis does not answer.
+    """
+    expire_attempts(database, dead_workers=_dead_workers(database))
+    with database.write() as session:
+        for image in session.exec(select(Image)):
+            if image.state in {ImageState.BAKING, ImageState.READY}:
+                # The farm may have changed since: the bake finds in a moment whether its image is still right.
+                image.state, image.updated = ImageState.MISSING, None
+        known = set(session.exec(select(Image.name)))
+    for system in settings.systems:
+        if system in known:
+            publish_bake(app, system)
+    sweep(database, app, settings)
+
+
+def _dead_workers(database: Database) -> frozenset[str]:
+    """Workers of this host that have attempts at work and no process."""
+    with database.read() as session:
+        chosen = (
+            select(Attempt.worker)
+            .join(Job, col(Job.id) == col(Attempt.job_id))
+            .where(col(Job.state).in_(list(JOB_AT_WORK)), col(Attempt.finished).is_(None))
+            .distinct()
+        )
+        names = list(session.exec(chosen))
+    host = socket.gethostname()
+    return frozenset(name for name in names if name.rpartition(":")[0] == host and not _alive(name))
+
+
+def _alive(worker: str) -> bool:
+    process = worker.rpartition(":")[2]
+    if worker == worker_name() or not process.isdigit():
+        return worker != worker_name()
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _forget_dead_bakes(database: Database) -> None:
+    with database.write() as session:
+        for image in session.exec(select(Image).where(Image.state == ImageState.BAKING)):
+            if image.updated is None or now() - image.updated > STALE:
+                image.state = ImageState.MISSING
+
+
+def _wanted_images(database: Database) -> list[str]:
+    """Systems that queued jobs wait for and nobody bakes."""
+    with database.read() as session:
+        chosen = (
+            select(Image.name)
+            .join(Cell, col(Cell.system) == col(Image.name))
+            .join(Job, col(Job.cell_id) == col(Cell.id))
+            .where(Job.state == JobState.QUEUED, Image.state == ImageState.MISSING)
+            .distinct()
+        )
+        return list(session.exec(chosen))
+
+
+def _waiting_jobs(database: Database) -> int:
+    with database.read() as session:
+        chosen = (
+            select(func.count())
+            .select_from(Job)
+            .join(Cell, col(Cell.id) == col(Job.cell_id))
+            .join(Image, col(Image.name) == col(Cell.system))
+            .where(Job.state == JobState.QUEUED, Image.state == ImageState.READY)
+            .where(func.coalesce(Job.not_before, Job.created) <= now())
+        )
+        return int(session.exec(chosen).one())

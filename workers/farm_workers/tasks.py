@@ -1,0 +1,111 @@
+"""The engine's tasks: ticket, bake, sweep.
+
+Started as `python -m celery -A farm_workers.tasks worker --beat --pool threads`; Celery asks this module for
+`app`, which is built then, from the environment. A task may come twice or never: the record decides. Nothing
+here runs a job itself.
+"""
+
+import logging
+import threading
+from functools import cache
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_ready, worker_shutting_down
+
+from farm_scheduler import runs
+from farm_scheduler.claims import claim_job
+from farm_scheduler.database import Database
+from farm_scheduler.engine import BAKE, SWEEP, TICKET, celery_app
+from farm_scheduler.errors import EngineError
+from farm_scheduler.schema import upgrade
+from farm_scheduler.settings import Settings
+from farm_workers.image_bake import ImageBake
+from farm_workers.machines import holder_machines
+from farm_workers.run import Hands, run_claim
+from farm_workers.sweep import first_sweep, sweep, worker_name
+
+LOG = logging.getLogger(__name__)
+
+
+def __getattr__(name: str) -> Celery:
+    """`app`, when Celery asks for it (PEP 562): importing this module opens nothing."""
+    if name == "app":
+        return _app()
+    raise AttributeError(name)
+
+
+@cache
+def _app() -> Celery:
+    settings = Settings()
+    settings.prepare()
+    database = Database(settings.record_url)
+    upgrade(database)
+    hands = Hands(settings=settings, database=database, machines=holder_machines(settings))
+    return worker_app(hands)
+
+
+def worker_app(hands: Hands) -> Celery:
+    """The Celery application of a worker, with its tasks."""
+    app = celery_app(hands.settings)
+    stop = threading.Event()
+    tasks = _Tasks(hands, app, stop)
+    # Celery tells tasks by name and wants functions; bound methods carry what they work with.
+    app.task(name=TICKET)(tasks.ticket)
+    app.task(name=BAKE)(tasks.bake)
+    app.task(name=SWEEP)(tasks.sweep)
+    worker_ready.connect(tasks.ready, weak=False)
+    worker_shutting_down.connect(lambda **_: stop.set(), weak=False)
+    return app
+
+
+class _Tasks:
+    """The tasks of one worker process."""
+
+    def __init__(self, hands: Hands, app: Celery, stop: threading.Event) -> None:
+        self._hands = hands
+        self._app = app
+        self._stop = stop
+        self._sweeping = threading.Lock()
+
+    def ticket(self) -> None:
+        """Claim the best queued job and run it; nothing to do is no error."""
+        if self._stop.is_set():
+            return
+        settings = self._hands.settings
+        claim = claim_job(self._hands.database, worker=worker_name(), lease_seconds=settings.lease_seconds)
+        if claim is None:
+            return
+        LOG.info("%s: attempt %d of %s", claim.attempt_id, claim.number, claim.job_id)
+        run_claim(self._hands, claim)
+
+    def bake(self, system: str) -> None:
+        """Bring the image of a system to ready, then plan the runs that wait for it."""
+        hands = self._hands
+        ImageBake(
+            system,
+            settings=hands.settings,
+            database=hands.database,
+            machines=hands.machines,
+            stop=self._stop,
+        ).run()
+        for run_id in runs.waiting_runs(hands.database):
+            runs.advance(hands.database, self._app, hands.settings, run_id)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """One round of the sweep, unless one is on its way."""
+        if self._sweeping.acquire(blocking=False):
+            try:
+                sweep(self._hands.database, self._app, self._hands.settings)
+            except EngineError as error:
+                LOG.warning("%s", error)
+            finally:
+                self._sweeping.release()
+
+    def ready(self, **_: Any) -> None:
+        """The worker waits for messages: begin with what its forerunner left."""
+        try:
+            first_sweep(self._hands.database, self._app, self._hands.settings)
+        except EngineError as error:
+            LOG.warning("%s", error)
