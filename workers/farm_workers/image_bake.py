@@ -13,7 +13,6 @@ from datetime import timedelta
 from typing import Any
 
 from farm_images.bake import bake
-
 from farm_images.catalogue import Image, Interpreter, with_interpreters
 from farm_images.errors import FarmError, ImageError
 from farm_images.recipes import load_recipe

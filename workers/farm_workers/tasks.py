@@ -5,13 +5,15 @@ Started as `python -m celery -A farm_workers.tasks worker --beat --pool threads`
 here runs a job itself.
 """
 
+import ctypes
 import logging
+import signal
 import threading
 from functools import cache
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import beat_embedded_init, worker_ready, worker_shutting_down
 
 from farm_scheduler import runs
 from farm_scheduler.claims import claim_job
@@ -24,6 +26,8 @@ from farm_workers.image_bake import ImageBake
 from farm_workers.machines import holder_machines
 from farm_workers.run import Hands, run_claim
 from farm_workers.sweep import first_sweep, sweep, worker_name
+
+PR_SET_PDEATHSIG = 1
 
 LOG = logging.getLogger(__name__)
 
@@ -41,6 +45,7 @@ def _app() -> Celery:
     settings.prepare()
     database = Database(settings.record_url)
     upgrade(database)
+    database.close()  # the worker forks its beat: no connection may be shared with it
     hands = Hands(settings=settings, database=database, machines=holder_machines(settings))
     return worker_app(hands)
 
@@ -50,13 +55,19 @@ def worker_app(hands: Hands) -> Celery:
     app = celery_app(hands.settings)
     stop = threading.Event()
     tasks = _Tasks(hands, app, stop)
-    # Celery tells tasks by name and wants functions; bound methods carry what they work with.
-    app.task(name=TICKET)(tasks.ticket)
-    app.task(name=BAKE)(tasks.bake)
-    app.task(name=SWEEP)(tasks.sweep)
+    # Bound methods carry what they work with; Celery's check of arguments (typing) would count `self`.
+    app.task(name=TICKET, typing=False)(tasks.ticket)
+    app.task(name=BAKE, typing=False)(tasks.bake)
+    app.task(name=SWEEP, typing=False)(tasks.sweep)
     worker_ready.connect(tasks.ready, weak=False)
+    beat_embedded_init.connect(_die_with_worker, weak=False)
     worker_shutting_down.connect(lambda **_: stop.set(), weak=False)
     return app
+
+
+def _die_with_worker(**_: Any) -> None:
+    """Beat is a process of its own: the kernel ends it when the worker is killed (prctl(2))."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class _Tasks:
