@@ -57,7 +57,7 @@ def _print_bad(console: Console, cell: CellReport, log: str) -> None:
         _print_test(console, test)
     more = cell.failed - TESTS_SHOWN
     if more > 0:
-        console.print(Text(f"… and {more} more failing tests", style="dim"))
+        console.print(Text(f"… and {more} more", style="dim"))
     if log:
         console.print(Text(f"the end of the log (all of it: wheelfarm logs {cell.job_id})", style="dim"))
         _print_block(console, tail(log, LOG_LINES))
@@ -98,8 +98,8 @@ def _print_notes(console: Console, report: RunReport) -> None:
 
 
 def _print_more(console: Console, report: RunReport) -> None:
-    ended = "as expected" if report.exit_code == 0 else "not as expected"
-    state = f"{report.state.value}, {ended}" if report.exit_code is not None else report.state.value
+    ended = {0: ", as expected", 1: ", not as expected"}.get(report.exit_code or 0, "")
+    state = report.state.value + (ended if report.exit_code is not None else "")
     line = f"{report.id} · {clean_line(report.title)} · {state} · {seconds_text(report.seconds)}"
     console.print(Text(line, style="bold"))
     console.print(Text(f"again: wheelfarm results {report.id} · a log: wheelfarm logs JOB", style="dim"))

@@ -22,7 +22,7 @@ from farm_scheduler.settings import Settings
 
 FOLDER = Path(__file__).parent
 RUNS_SHOWN = 50
-LOG_LINES = 40
+LOG_LINES = 20
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
