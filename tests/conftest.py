@@ -24,7 +24,7 @@ testing/test_pluginmanager.py:241: AssertionError
 LOG = "py311: install_deps> python -m pip install pytest\r\n" + "".join(
     f"testing/test_hookcaller.py::test_call_{number} \x1b[32mPASSED\x1b[0m\n" for number in range(60)
 )
-HOSTILE = "<script>alert(1)</script> \x1b]0;owned\x07\x1b[2J ‮txt.exe"
+HOSTILE = "<script>alert(1)</script> \x1b]0;owned\x07\x1b[2J \u202etxt.exe"
 FINISHED = "r-fin23456"
 RUNNING = "r-run23456"
 CANCELLED = "r-can23456"
@@ -62,7 +62,14 @@ def runs(database, settings):
 def _image(session):
     found = [("3.11.2", "/usr/bin/python3.11"), ("3.12.1", "/opt/python/3.12.1/bin/python3.12")]
     interpreters = [
-        {"path": path, "version": version, "implementation": "cpython", "works": True, "tags": [], "reason": None}
+        {
+            "path": path,
+            "version": version,
+            "implementation": "cpython",
+            "works": True,
+            "tags": [],
+            "reason": None,
+        }
         for version, path in found
     ]
     digest = "sha256:" + "ab12" * 16
@@ -93,10 +100,25 @@ def _finished(session, settings):
     session.add(run)
     session.flush()
     rows = [
-        ("2.7", Verdict.INSTALL_FAILED, "py27: its dependencies could not be installed: no such package", (0, 0, 0, 0)),
+        (
+            "2.7",
+            Verdict.INSTALL_FAILED,
+            "py27: its dependencies could not be installed: no such package",
+            (0, 0, 0, 0),
+        ),
         ("3.10", Verdict.PASSED, None, (119, 0, 1, 0)),
-        ("3.11", Verdict.FAILED, "py311: testing/test_pluginmanager.py::test_register_validation failed", (116, 3, 1, 0)),
-        ("3.12", Verdict.LOST, "py312: testing/test_crash.py::test_segfault began and never ended", (58, 0, 0, 0)),
+        (
+            "3.11",
+            Verdict.FAILED,
+            "py311: testing/test_pluginmanager.py::test_register_validation failed",
+            (116, 3, 1, 0),
+        ),
+        (
+            "3.12",
+            Verdict.LOST,
+            "py312: testing/test_crash.py::test_segfault began and never ended",
+            (58, 0, 0, 0),
+        ),
         ("3.13", Verdict.NO_TESTS, "all 120 tests were skipped", (0, 0, 120, 0)),
         ("3.14", Verdict.TIMED_OUT, "the time for the job ran out, in commands of py314", (12, 0, 0, 0)),
         (None, Verdict.UNSUPPORTED, "linting: needs network", (0, 0, 0, 0)),
@@ -192,7 +214,13 @@ def _cell(session, run, position, python, state, counts):
 def _attempt(session, job, state, stream):
     session.flush()
     attempt = Attempt(
-        job_id=job.id, number=1, state=state, machine="m-1", accelerator="tcg", stream_path=stream, finished=job.finished
+        job_id=job.id,
+        number=1,
+        state=state,
+        machine="m-1",
+        accelerator="tcg",
+        stream_path=stream,
+        finished=job.finished,
     )
     session.add(attempt)
     session.flush()
@@ -220,5 +248,8 @@ def _tests(session, attempt, verdict):
 def _stream(path):
     content = LOG.encode() + HOSTILE.encode()
     pieces = [content[place : place + 1000] for place in range(0, len(content), 1000)]
-    packets = [encode(Event(test_id="farm:tox", runnable=False, file_name="log", file_bytes=piece)) for piece in pieces]
+    packets = [
+        encode(Event(test_id="farm:tox", runnable=False, file_name="log", file_bytes=piece))
+        for piece in pieces
+    ]
     path.write_bytes(b"".join(packets))

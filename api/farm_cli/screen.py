@@ -30,7 +30,7 @@ def seconds_text(seconds: float | None) -> str:
     """`8.2 s`, `3:05`, `1:02:03`; empty for None."""
     if seconds is None:
         return ""
-    if seconds < 60:
+    if seconds < 59.95:  # what would be rounded to 60.0 is a minute
         return f"{seconds:.1f} s"
     whole = round(seconds)
     hours, rest = divmod(whole, 3600)

@@ -52,7 +52,7 @@ def seconds_text(seconds: float | None) -> str:
     """`8.2 s`, `3:05 min`, `1:02:03 h`; empty for None."""
     if seconds is None:
         return ""
-    if seconds < 60:
+    if seconds < 59.95:  # what would be rounded to 60.0 is a minute
         return f"{seconds:.1f} s"
     hours, rest = divmod(round(seconds), 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02} h" if hours else f"{rest // 60}:{rest % 60:02} min"

@@ -1,0 +1,122 @@
+"""The HTTP application and the pages in it."""
+
+import contextlib
+import re
+import threading
+
+import httpx
+import pytest
+import uvicorn
+
+from farm_api.application import create_app
+from farm_api.server import bind
+
+
+@contextlib.contextmanager
+def served(settings):
+    """A client of the application, which a real server serves."""
+    listener = bind("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        port = listener.getsockname()[1]
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as found:
+            yield found
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)
+        listener.close()
+
+
+@pytest.fixture
+def client(settings, runs):
+    """A client of the application over the realistic record."""
+    del runs
+    with served(settings) as found:
+        yield found
+
+
+def test_health_answers(client):
+    """`/healthz` says ok while the record answers."""
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize("path", ["/", "/runs/r-fin23456", "/runs/nope", "/nope", "/static/style.css"])
+def test_every_page_has_a_strict_policy(client, path):
+    """No page may run, load or frame anything but the farm's own files."""
+    policy = client.get(path).headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+@pytest.mark.parametrize("path", ["/", "/runs/r-fin23456", "/runs/r-run23456"])
+def test_no_page_has_anything_inline(client, path):
+    """Scripts and styles are files: what the policy forbids is not there."""
+    text = client.get(path).text
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:", text)
+
+
+@pytest.mark.parametrize("path", ["/", "/runs/r-fin23456", "/runs/r-can23456"])
+def test_a_guests_text_is_no_markup(client, path):
+    """What a project or a test is called is shown, not run, and cannot turn the direction of a line."""
+    text = client.get(path).text
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;" in text
+    assert not {"\x1b", "\u202e"} & set(text)
+
+
+def test_the_page_of_a_run_says_what_the_command_says(client):
+    """Words, counts, reasons, failing tests, the end of the log and what was left out are all there."""
+    text = client.get("/runs/r-fin23456").text
+    for piece in (
+        "install-failed",
+        "timed-out",
+        ">116<",
+        "test_register_validation",
+        "AssertionError: assert",
+        "test_call_59 PASSED",
+        "needs network (https://docs.python.org)",
+        "not as expected",
+    ):
+        assert piece in text
+
+
+def test_only_green_is_green(client):
+    """The good badge is on passed cells alone."""
+    words = re.findall(r'<span class="badge good">([^<]+)<', client.get("/runs/r-fin23456").text)
+    assert set(words) == {"passed"}
+
+
+def test_a_page_refreshes_itself_only_while_something_runs(client):
+    """The live mark, and the way without a script, are there for a run at work and gone afterwards."""
+    assert 'data-live="2"' in client.get("/runs/r-run23456").text
+    assert 'http-equiv="refresh"' in client.get("/runs/r-run23456").text
+    finished = client.get("/runs/r-fin23456").text
+    assert "data-live" not in finished
+    assert "http-equiv" not in finished
+
+
+def test_the_list_links_to_every_run(client):
+    """The first page has a link to each of the newest runs, newest first."""
+    assert re.findall(r'href="runs/([^"]+)"', client.get("/").text) == [
+        "r-run23456",
+        "r-fin23456",
+        "r-can23456",
+    ]
+
+
+@pytest.mark.parametrize("path", ["/runs/nope", "/nope", "/runs/../../etc/passwd", "/static/../site.py"])
+def test_what_is_not_there_is_a_page_that_says_so(client, path):
+    """An unknown address gives 404 and a readable page."""
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "Not here" in answer.text
+
+
+def test_an_empty_farm_says_how_to_begin(settings, database):
+    """Without any run the first page names the command."""
+    del database
+    with served(settings) as client:
+        assert "wheelfarm run" in client.get("/").text
