@@ -7,6 +7,7 @@ machines as well: one suite for both.
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -41,6 +42,14 @@ def fill_guest(root: Path) -> None:
         (root / "opt/wheelfarm/venvs" / tool).symlink_to(ENVIRONMENT)
     (root / "opt/wheelfarm/bin").mkdir()
     (root / "opt/wheelfarm/bin/tox").symlink_to(ENVIRONMENT / "bin/tox")
+
+
+def end_processes_below(root: Path) -> None:
+    """End what an agent that was killed could not: the processes that know this temporary folder."""
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if f"{root}/".encode() in path.read_bytes() + (path.parent / "cmdline").read_bytes():
+                os.kill(int(path.parent.name), signal.SIGKILL)
 
 
 class AgentMachines:
@@ -80,11 +89,12 @@ class AgentMachines:
                     greet(channel, timeout=30)
                     yield self._lease(channel, time.monotonic() - began)
             finally:
-                process.terminate()
+                # The channel is closed: the agent ends as a machine would, with everything that it started.
                 try:
                     process.wait(timeout=15)
                 finally:
                     process.kill()
+                    end_processes_below(root)
 
     def _start(self, root: Path, path: Path, log: int) -> "subprocess.Popen[bytes]":
         options = ["--channel", str(path), "--unprivileged", "--root", str(root)]
