@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import pytest
 
@@ -64,10 +65,11 @@ def test_old_and_plain_html() -> None:
         """<base href="/f/"><a href=toy-1.0.tar.gz data-yanked>x</a>
         <a href="toy-2.0.tar.gz#md5=00" data-dist-info-metadata="true" data-requires-python="&gt;=3">y</a>
         <a href="file:///etc/passwd">p</a> <a href="javascript:x">j</a> <a>none</a> <a href="http://[x/a">bad</a>
-        <a href="../">up</a> <a href="a%2Fb.whl">slash</a> <a href="toy-2.0.tar.gz">again</a>"""
+        <a href="../">up</a> <a href="a%2Fb.whl">slash</a> <a href="toy-2.0.tar.gz">again</a>
+        <!-- <a href="toy-3.0.tar.gz"> --> <A HREF='toy-4.0.tar.gz?a=">"#'>four</A>"""
     )
-    assert list(page.files) == ["toy-1.0.tar.gz", "toy-2.0.tar.gz"]
-    first, second = page.files.values()
+    assert list(page.files) == ["toy-1.0.tar.gz", "toy-2.0.tar.gz", "toy-4.0.tar.gz"]
+    first, second, _ = page.files.values()
     assert (first.url, first.yanked, first.sha256) == ("https://index.example/f/toy-1.0.tar.gz", True, None)
     assert (second.core_metadata, second.requires_python, second.hashes) == (True, ">=3", {"md5": "00"})
 
@@ -117,6 +119,16 @@ def test_find_only_what_the_page_names() -> None:
     assert (metadata.url, metadata.sha256) == (f"{wheel.url}.metadata", "c" * 64)
     assert find(page, "toy-2.0.tar.gz.metadata") is None
     assert find(page, "toy-3.0.tar.gz") is None
+
+
+@pytest.mark.parametrize(
+    "piece", ["<a ", '<a href="', "<a href='x\"", "<!--", "<a x", '<a "', "<a x =  ", "<base "]
+)
+def test_garbage_is_read_in_linear_time(piece: str) -> None:
+    """Megabytes of unfinished tags are read without any delay."""
+    started = time.monotonic()
+    assert read_html(piece * 500_000).files == {}
+    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize(

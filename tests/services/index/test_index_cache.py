@@ -222,3 +222,17 @@ def test_one_proxy_per_cache(proxy: Any, start_proxy: Any) -> None:
         assert second.process.wait(10) == 3
     assert "Another index proxy uses" in second.log.read_text()
     assert proxy.machine().get(PAGE)[0] == 200
+
+
+def test_damaged_page_is_fetched_anew(start_proxy: Any, toy_index: Any) -> None:
+    """A page in the cache that is damaged, or came from another index, is not used."""
+    with start_proxy() as proxy:
+        assert proxy.machine().get(PAGE)[0] == 200
+        assert proxy.machine("m-2").get("/simple/dep/")[0] == 200
+    page, other = proxy.home / "index/pages/to/toy", proxy.home / "index/pages/de/dep"
+    page.write_bytes(page.read_bytes()[:40])
+    other.write_bytes(other.read_bytes().replace(toy_index.url.rstrip("/").encode(), b"http://other", 1))
+    with start_proxy() as proxy:
+        assert proxy.machine().get(PAGE)[0] == 200
+        assert proxy.machine("m-2").get("/simple/dep/")[0] == 200
+    assert (toy_index.seen["/simple/toy/"], toy_index.seen["/simple/dep/"]) == (2, 2)

@@ -16,12 +16,13 @@ from functools import partial
 from typing import BinaryIO
 
 from farm_workers.index.guests import Fetches
-from farm_workers.index.pages import ProjectPage, read_page
+from farm_workers.index.pages import JSON_TYPE, ProjectPage, read_page, write_html, write_json
 from farm_workers.index.store import Store
 from farm_workers.index.upstream import PageAnswer, Upstream, UpstreamError
 
 _LOG = logging.getLogger(__name__)
 _MEMORY_BYTES = 24 * 1024 * 1024  # as they came; read, they are several times larger
+_LARGE_PAGE = 256 * 1024
 _MISSING_SECONDS = 60.0
 _MISSING_NAMES = 4096
 
@@ -36,6 +37,14 @@ class CachedPage:
     last_modified: str | None
     size: int
     forms: dict[str, bytes] = field(default_factory=dict)
+
+    async def form(self, kind: str) -> bytes:
+        """Give the page as a guest gets it, written the first time (a large one apart from the loop)."""
+        if kind not in self.forms:
+            write = write_json if kind == JSON_TYPE else write_html
+            large = self.size > _LARGE_PAGE
+            self.forms[kind] = await asyncio.to_thread(write, self.page) if large else write(self.page)
+        return self.forms[kind]
 
 
 class PageCache:
@@ -68,7 +77,9 @@ class PageCache:
             if task is None:
                 task = self._running[key] = asyncio.create_task(self._renew(name, any_age=any_age))
                 task.add_done_callback(partial(self._ended, key))
-            return await asyncio.shield(task)
+            held = await asyncio.shield(task)
+            fetches.charge(held.size)
+            return held
         finally:
             fetches.release()
 

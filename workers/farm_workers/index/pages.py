@@ -6,11 +6,9 @@ upstream through: what it writes names files of the proxy only. Sources: PEP 503
 """
 
 import re
-from contextlib import suppress
-from html import escape
-from html.parser import HTMLParser
+from html import escape, unescape
 from typing import Annotated
-from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
+from urllib.parse import quote, unquote, urldefrag, urljoin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -20,6 +18,9 @@ PLAIN_HTML_TYPE = "text/html"
 
 _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!~@=-]{0,254}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_TAG = re.compile(r"""<(a|base)\s((?:[^<>"']|"[^"]*"|'[^']*')*+)>""", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"""([^\s=>"'/]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+)))?""")
 
 Hashes = dict[str, str]
 
@@ -78,17 +79,16 @@ def read_page(*, name: str, url: str, content_type: str, body: bytes) -> Project
         for entry in raw:
             entry.setdefault("core-metadata", entry.get("dist-info-metadata"))
     else:
-        parser = _Anchors(url)
-        parser.feed(body.decode("utf-8", "replace"))
-        raw, versions = parser.files, None
+        (base, raw), versions = _read_anchors(body.decode("utf-8", "replace")), None
+        url = urljoin(url, base)
     files: dict[str, ProjectFile] = {}
     for entry in raw:
         try:
-            file = ProjectFile.model_validate({**entry, "url": urldefrag(urljoin(url, str(entry["url"])))[0]})
-            reachable = urlsplit(file.url).scheme in {"http", "https"}
+            address = urldefrag(urljoin(url, str(entry["url"])))[0]
+            file = ProjectFile.model_validate({**entry, "url": address})
         except (ValueError, KeyError):
             continue
-        if reachable:
+        if address.startswith(("https://", "http://")):
             files.setdefault(file.filename, file)
     return ProjectPage(name=name, files=files, versions=versions)
 
@@ -167,42 +167,42 @@ def _hash_pair(hashes: Hashes, lead: str) -> str:
     return f"{lead}{name}={hashes[name]}"
 
 
-class _Anchors(HTMLParser):
-    """Collects the links of a page as entries with the keys of the JSON form."""
+def _read_anchors(text: str) -> tuple[str, list[dict[str, object]]]:
+    """Give the base of a page's links ("" for its own address), and each link with the keys of the JSON form.
 
-    def __init__(self, url: str) -> None:
-        super().__init__()
-        self.files: list[dict[str, object]] = []
-        self._base = url
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        href = found.get("href")
-        if not href:
-            return
-        if tag == "base":
-            self._base = urljoin(self._base, href)
-        elif tag == "a":
-            with suppress(ValueError):  # no address at all: left out
-                self.files.append(self._entry(href, found))
-
-    def _entry(self, href: str, found: dict[str, str | None]) -> dict[str, object]:
-        url, fragment = urldefrag(urljoin(self._base, href))
-        metadata = found.get("data-core-metadata", found.get("data-dist-info-metadata", ""))
-        signed = found.get("data-gpg-sig")
-        size = found.get("data-size") or ""
-        return {
-            "filename": unquote(urlsplit(url).path.rpartition("/")[2]),
-            "url": url,
-            "hashes": _pairs(fragment),
-            "requires-python": found.get("data-requires-python"),
-            "core-metadata": (_pairs(metadata or "") or True) if metadata != "" else None,
-            "gpg-sig": None if signed is None else signed == "true",
-            "yanked": (found["data-yanked"] or True) if "data-yanked" in found else None,
-            "size": int(size) if size.isdecimal() else None,
-            "upload-time": found.get("data-upload-time"),
-            "provenance": found.get("data-provenance"),
+    Expressions, because pages of many megabytes are common and html.parser takes a second for six of them.
+    """
+    base, files = "", []
+    for tag, inside in _TAG.findall(_COMMENT.sub("", text)):
+        found = {
+            name.lower(): unescape(double or single or bare)
+            for name, double, single, bare in _ATTRIBUTE.findall(inside)
         }
+        if "href" not in found:
+            continue
+        if tag.lower() == "a":
+            files.append(_entry(found))
+        else:
+            base = base or found["href"]
+    return base, files
+
+
+def _entry(found: dict[str, str]) -> dict[str, object]:
+    url, _, fragment = found["href"].strip().partition("#")
+    metadata = found.get("data-core-metadata", found.get("data-dist-info-metadata"))
+    size = found.get("data-size", "")
+    return {
+        "filename": unquote(url.partition("?")[0].rpartition("/")[2]),
+        "url": url,
+        "hashes": _pairs(fragment),
+        "requires-python": found.get("data-requires-python"),
+        "core-metadata": None if metadata is None else _pairs(metadata) or metadata != "false",
+        "gpg-sig": found["data-gpg-sig"] == "true" if "data-gpg-sig" in found else None,
+        "yanked": found.get("data-yanked"),
+        "size": int(size) if size.isdecimal() else None,
+        "upload-time": found.get("data-upload-time"),
+        "provenance": found.get("data-provenance"),
+    }
 
 
 def _pairs(text: str) -> Hashes:

@@ -18,14 +18,7 @@ from farm_workers.index.answers import Answer, FilePart, Headers, Request, plain
 from farm_workers.index.downloads import Download, Downloads, FileAddress
 from farm_workers.index.guests import Delivery, Guest
 from farm_workers.index.page_cache import PageCache
-from farm_workers.index.pages import (
-    HTML_TYPE,
-    JSON_TYPE,
-    PLAIN_HTML_TYPE,
-    ProjectPage,
-    write_html,
-    write_json,
-)
+from farm_workers.index.pages import HTML_TYPE, JSON_TYPE, PLAIN_HTML_TYPE, ProjectPage
 from farm_workers.index.store import Store
 from farm_workers.index.upstream import UpstreamError
 
@@ -73,10 +66,7 @@ class Site:
     async def _page(self, request: Request, guest: Guest, name: str) -> Answer:
         held = await self._pages.get(name, guest.fetches)
         kind = choose_type(request.headers.get("accept", ""))
-        form = "json" if kind == JSON_TYPE else "html"
-        if form not in held.forms:
-            held.forms[form] = write_json(held.page) if form == "json" else write_html(held.page)
-        body = held.forms[form]
+        body = await held.form(JSON_TYPE if kind == JSON_TYPE else PLAIN_HTML_TYPE)
         tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         headers = (("ETag", tag), ("Vary", "Accept"), ("Cache-Control", "max-age=0, must-revalidate"))
         if request.headers.get("if-none-match") == tag:
