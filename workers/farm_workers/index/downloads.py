@@ -32,13 +32,17 @@ class FileAddress:
 
 
 class Download:
-    """One transfer of `total` bytes (None until known); those before `available` may be passed on."""
+    """One transfer of `total` bytes (None until known); those before `available` may be passed on.
+
+    It is `complete` once the whole file came and has the promised digest.
+    """
 
     def __init__(self, address: FileAddress, draft: BinaryIO) -> None:
         self.address = address
         self.draft = draft
         self.total: int | None = None
         self.available = 0
+        self.complete = False
         self.sha256 = hashlib.sha256()
         self.error: UpstreamError | None = None
         self._changed = asyncio.Event()
@@ -77,7 +81,7 @@ class Downloads:
         self._store = store
         self._upstream = upstream
         self._running: dict[str, Download] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Download] = {}
 
     async def start(self, address: FileAddress, fetches: Fetches) -> Download | None:
         """Join the transfer of a file or start it; None when the file came into the store in the meantime.
@@ -98,15 +102,16 @@ class Downloads:
             fetches.release()
             raise
         task = asyncio.create_task(self._run(download))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = download
+        task.add_done_callback(self._tasks.pop)
         task.add_done_callback(lambda _: fetches.release())
         return download
 
     async def aclose(self) -> None:
-        """Stop every transfer; their drafts are removed."""
-        for task in self._tasks:
-            task.cancel()
+        """Stop every transfer and remove its draft; what came whole is kept first."""
+        for task, download in self._tasks.items():
+            if not download.complete:
+                task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _run(self, download: Download) -> None:
@@ -145,6 +150,7 @@ class Downloads:
                 download.address, "has not the sha256 that its page promises; do not trust this index"
             )
         download.total = download.available = written
+        download.complete = True
         download.changed()
 
     def _check_size(self, download: Download, size: int) -> None:

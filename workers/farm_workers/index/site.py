@@ -90,6 +90,7 @@ class Site:
         if request.headers.get("if-none-match") == tag:
             return Answer(status=HTTPStatus.NOT_MODIFIED, headers=headers)
         file, download = await self._open(address, guest)
+        from_cache = download is None or download.complete
         try:
             size = await download.opened() if download else file.seek(0, 2)
             wanted = request.headers.get("range") if request.headers.get("if-range", tag) == tag else None
@@ -105,7 +106,7 @@ class Site:
         status = HTTPStatus.PARTIAL_CONTENT if (start, stop) != (0, size) else HTTPStatus.OK
         if status == HTTPStatus.PARTIAL_CONTENT:
             headers = (*headers, ("Content-Range", f"bytes {start}-{stop - 1}/{size}"))
-        sent = partial(_record, guest, filename, address, download)
+        sent = partial(_record, guest, filename, address, download, from_cache)
         body = FilePart(file=file, start=start, stop=stop, download=download, sent=sent)
         return Answer(
             status=status, headers=(("Content-Type", "application/octet-stream"), *headers), body=body
@@ -169,8 +170,10 @@ def _part(wanted: str | None, size: int) -> tuple[int, int] | None:
     return (start, stop) if start < size else None
 
 
-def _record(guest: Guest, filename: str, address: FileAddress, download: Download | None, sent: int) -> None:
+def _record(
+    guest: Guest, filename: str, address: FileAddress, download: Download | None, from_cache: bool, sent: int
+) -> None:
     digest = address.sha256
-    if download and download.available == download.total:
+    if download and download.complete:
         digest = download.sha256.hexdigest()
-    guest.record(Delivery(file=filename, sha256=digest, bytes=sent, from_cache=download is None))
+    guest.record(Delivery(file=filename, sha256=digest, bytes=sent, from_cache=from_cache))
