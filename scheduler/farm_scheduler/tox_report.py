@@ -38,7 +38,7 @@ def read_report(content: bytes) -> ToxReport | None:
         document = json.loads(content)
         testenvs = document["testenvs"]
         found = {str(name): _environment(table) for name, table in testenvs.items()}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         return None
     return ToxReport(environments={name: each for name, each in found.items() if each is not None})
 
