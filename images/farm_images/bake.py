@@ -53,7 +53,7 @@ def bake(
             if image.key == key:
                 return image
         for leftover in folder.glob(f"{_WORK}*"):  # Its owner held the lock that is ours now: it is dead.
-            shutil.rmtree(leftover)
+            _remove(leftover)
         check_space(folder, _NEEDED_GIB)
         with tempfile.TemporaryDirectory(prefix=_WORK, dir=folder) as work:
             run = BakeRun(recipe=recipe, work=Path(work), progress=progress, stop=stop, lock=lock)
@@ -156,6 +156,19 @@ def check_space(folder: Path, gib: int) -> None:
             needed_gib=gib,
             free_gib=round(free, 1),
         )
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, but never through something that is mounted in it."""
+    mounted = [
+        line.split()[4] for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    ]
+    inside = [place for place in mounted if place.startswith(f"{folder}/")]
+    if inside:
+        raise ImageError(
+            f"{inside[-1]} is still mounted. Unmount it (umount), then bake again.", mounted=inside
+        )
+    shutil.rmtree(folder)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ Called by the bake only. It never runs as a user it was not started as: as root 
 in a user namespace (mmdebstrap's `unshare` mode), and both give the same files.
 """
 
+import contextlib
 import os
 import re
 import shlex
@@ -23,6 +24,21 @@ from farm_images.recipes import Recipe
 Progress = Callable[[int, str], None]
 
 _SECONDS = 1800.0
+
+# As root, mounts and processes of our own: when their first process goes, with us or before us, so do they all.
+_OWN_SPACE = [
+    "setpriv",
+    "--pdeathsig",
+    "KILL",
+    "unshare",
+    "--mount-proc",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--",
+]
+# As anybody else mmdebstrap makes those itself, and must be left the time to remove what only it can.
+_TIED = ["setpriv", "--pdeathsig", "TERM", "--"]
 
 # Where the stage carries our two scripts; the last of them removes the folder.
 SCRIPTS = "/opt/wheelfarm/bake"
@@ -81,37 +97,33 @@ def make_disk(run: BakeRun, *, stage: Path, results: Path) -> None:
     Errors: ImageError with the end of mmdebstrap's messages.
     """
     root = os.geteuid() == 0
+    command = (_OWN_SPACE if root else _TIED) + _command(
+        run.recipe, stage, results, "root" if root else "unshare"
+    )
     environment = os.environ | {"LC_ALL": "C.UTF-8"}
     if root:  # Nobody else can enter a private folder, so mmdebstrap's user namespaces keep to /tmp.
         environment["TMPDIR"] = str(run.work)
-    process = subprocess.Popen(
-        # If this process is killed, so is mmdebstrap, which then removes its root.
-        [
-            "setpriv",
-            "--pdeathsig",
-            "TERM",
-            *_command(run.recipe, stage, results, "root" if root else "unshare"),
-        ],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-        pass_fds=(run.lock,),
-    )
-    watchdog = threading.Thread(target=_watch, args=(process, run.stop), daemon=True)
-    watchdog.start()
-    tail: deque[str] = deque(maxlen=40)
-    _follow(process, tail, run.progress)
-    if process.wait(timeout=60) != 0:
+    log = run.work / "mmdebstrap.log"
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,  # no pipe: if we die, mmdebstrap's last words must not kill it before it has cleaned up
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=(run.lock,),
+        )
+    try:
+        tail = _follow(process, log, run)
+    finally:
+        _end(process)
+    if process.returncode != 0:
         why = "was stopped" if run.stop.is_set() else f"ended with status {process.returncode}"
-        end = "\n".join(tail)[-3000:]
         raise ImageError(
-            f"mmdebstrap {why} (limit {_SECONDS:.0f} s). Read the end of its messages and bake again:\n{end}",
+            f"mmdebstrap {why} (limit {_SECONDS:.0f} s). Read the end of its messages and bake again:\n{tail}",
             status=process.returncode,
-            stderr=end,
+            stderr=tail,
         )
 
 
@@ -142,32 +154,47 @@ def _command(recipe: Recipe, stage: Path, results: Path, mode: str) -> list[str]
     return [*command, recipe.suite, "-", *host_sources(recipe.suite)]
 
 
-def _follow(process: "subprocess.Popen[str]", tail: deque[str], progress: Progress) -> None:
-    """Keep the end of the messages, and tell of each step and of what our scripts note."""
-    steps = deque(_STEPS)
-    reached = 0
-    for line in process.stdout or ():
-        text = line.rstrip()
-        tail.append(text)
-        at = next((number for number, step in enumerate(steps) if re.match(step[0], text)), None)
-        if at is not None:
-            reached, sentence = steps[at][1:]
-            for _ in range(at + 1):
-                steps.popleft()
-            progress(reached, sentence)
-        elif text.startswith("farm: /"):
-            progress(reached, text.removeprefix("farm: "))
-
-
-def _watch(process: "subprocess.Popen[str]", stop: threading.Event) -> None:
-    """End mmdebstrap's whole session when asked to or when it is too late: politely, then not."""
+def _follow(process: subprocess.Popen[bytes], log: Path, run: BakeRun) -> str:
+    """Tell of each step, and of what our scripts note, until the end or the limit; returns the log's end."""
+    told = _Told(progress=run.progress)
     deadline = time.monotonic() + _SECONDS
-    while process.poll() is None:
-        if stop.wait(0.5) or time.monotonic() > deadline:
-            break
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        patience = time.monotonic() + 20
+    with log.open(encoding="utf-8", errors="replace") as source:
+        over = False
+        while not over:
+            over = process.poll() is not None or run.stop.wait(0.2) or time.monotonic() > deadline
+            told.read(source.read())
+    return "\n".join(told.tail)[-3000:]
+
+
+class _Told:
+    """What was said until now: the last lines, and the step that was reached."""
+
+    def __init__(self, *, progress: Progress) -> None:
+        self.tail: deque[str] = deque(maxlen=40)
+        self._progress = progress
+        self._steps = deque(_STEPS)
+        self._reached = 0
+        self._begun = ""
+
+    def read(self, text: str) -> None:
+        """Take more of the log; an unfinished line is kept for the next time."""
+        *lines, self._begun = (self._begun + text).split("\n")
+        self.tail.extend(lines)
+        for line in lines:
+            at = next((number for number, step in enumerate(self._steps) if re.match(step[0], line)), None)
+            if at is not None:
+                self._reached, sentence = self._steps[at][1:]
+                for _ in range(at + 1):
+                    self._steps.popleft()
+                self._progress(self._reached, sentence)
+            elif line.startswith("farm: /"):
+                self._progress(self._reached, line.removeprefix("farm: "))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End mmdebstrap's whole session if it has not ended: politely, so that it removes its root, then not."""
+    for number, patience in ((signal.SIGTERM, 20), (signal.SIGKILL, 20)):
         if process.poll() is None:
             os.killpg(process.pid, number)
-        while process.poll() is None and time.monotonic() < patience:
-            time.sleep(0.1)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=patience)

@@ -18,7 +18,7 @@ _CPYTHON = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 _PYPY = re.compile(r"pypy(\d+)\.(\d+)-(\d+(?:\.\d+)+)")
 # Tests, demos and graphical tools of the standard library: half of its size, and no project needs them.
 _DROPPED_FOLDERS = frozenset(("test", "tests", "idlelib", "turtledemo", "site-packages", "lib-tk", "tkinter"))
-_DROPPED_FILES = re.compile(r".*\.(?:a|pth|opt-[12]\.pyc)|_tkinter\..*\.so|python.*-gdb\.py")
+_DROPPED_FILES = re.compile(r".*\.(?:a|pth|opt-[12]\.pyc)|_tkinter\.(?:.*\.)?so|python.*-gdb\.py")
 _SCRIPTS = re.compile(
     r"(?:python|pypy)[0-9.]*m?(?:-config)?|python[0-9.]+m?-(?:x86_64-linux-gnu-)?config|libpypy.*"
 )
