@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlmodel import Session
 
 from farm_scheduler.errors import RecordError
@@ -75,11 +75,20 @@ def _open(url: str) -> Engine:
         )
         raise RecordError(sentence, url=url) from error
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True)
+        return _open_server(parsed)
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _open_server(url: URL) -> Engine:
+    try:
+        return create_engine(url, pool_pre_ping=True)
+    except (ImportError, NoSuchModuleError) as error:
+        shown = url.render_as_string(hide_password=True)
+        sentence = f"the driver for {shown} is not installed ({error}); install it beside wheelfarm"
+        raise RecordError(sentence, url=shown) from error
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

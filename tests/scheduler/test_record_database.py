@@ -123,3 +123,10 @@ def test_a_lock_held_elsewhere_is_seen(tmp_path: Path) -> None:
                 raw.execute("BEGIN IMMEDIATE")
     first.close()
     second.close()
+
+
+def test_a_missing_driver_is_told() -> None:
+    """A database without its driver is a RecordError that hides the password."""
+    with pytest.raises(RecordError, match="not installed") as caught:
+        Database("postgresql+psycopg://user:secret@host/farm")
+    assert "secret" not in caught.value.sentence

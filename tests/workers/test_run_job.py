@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from farm_images.subunit_stream import Decoder
 from farm_scheduler import runs
 from farm_scheduler.claims import Claim, claim_job
+from farm_scheduler.judgement import judge
 from farm_scheduler.plan import Narrowing
-from farm_scheduler.states import JobState, RunState
-from farm_scheduler.tables import Attempt, Job, Run, Step, Test
+from farm_scheduler.replay import replay
+from farm_scheduler.states import ImageState, JobState, RunState
+from farm_scheduler.tables import Attempt, Image, Job, Run, Step, Test
 from farm_scheduler.verdicts import Verdict
 from farm_workers.leases import LeaseError
 from farm_workers.run import Hands, run_claim
@@ -91,9 +92,11 @@ def test_a_passing_project_passes(hands: Hands, tmp_path: Path) -> None:
     assert attempt.verdict is Verdict.PASSED
     stream = hands.settings.home / attempt.stream_path
     assert stream.stat().st_size == attempt.stream_bytes
-    decoder = Decoder()
-    assert any(event.test_id == "farm:job" for event in decoder.feed(stream.read_bytes()))
-    assert decoder.garbled_bytes == 0
+    again = replay(stream, [NAME])
+    assert judge(again.evidence()).verdict is Verdict.PASSED
+    assert [(each.name, each.status) for each in again.take_tests()] == [
+        (each.name, each.status) for each in rows(hands, Test)
+    ]
     with hands.database.read() as session:
         ended = session.get(Run, run.id)
     assert ended is not None
@@ -230,3 +233,17 @@ def test_a_stream_beyond_its_cap_is_a_limit(hands: Hands, tmp_path: Path) -> Non
     assert str(job.reason).startswith("the limit on stream was reached")
     (attempt,) = rows(hands, Attempt)
     assert attempt.stream_bytes == (hands.settings.home / attempt.stream_path).stat().st_size == 200_000
+
+
+def test_an_image_that_is_gone_is_baked_again(hands: Hands, tmp_path: Path) -> None:
+    """Files missing from a ready image are the farm's fault, and the record asks for a new bake."""
+    _, claim = submit(hands, project(tmp_path / "p", {}))
+    elsewhere = hands.settings.model_copy(update={"home": tmp_path / "elsewhere"})
+    source = elsewhere.sources / f"{claim.source_sha256}.tar.gz"
+    source.parent.mkdir(parents=True)
+    source.write_bytes(b"")
+    assert (
+        run_claim(Hands(settings=elsewhere, database=hands.database, machines=hands.machines), claim) is True
+    )
+    (image,) = rows(hands, Image)
+    assert image.state is ImageState.MISSING

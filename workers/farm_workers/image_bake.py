@@ -34,6 +34,8 @@ BAKE_SHARE = 0.9
 """The bake's part of the whole progress; the rest is the probe of the interpreters."""
 
 PROBE_SECONDS = 900.0
+PROBE_TRIES = 3
+PROBE_PAUSE = 2.0
 PROBE_BYTES = 16 << 20
 WRITE_SECONDS = 0.5
 
@@ -109,14 +111,23 @@ class ImageBake:
     def _probe(self, image: Image) -> list[dict[str, Any]]:
         """Start every interpreter in a machine of the image; what it says of each."""
         self._tell(int(100 * BAKE_SHARE), "starting the first machine of the image")
-        say = lambda sentence: self._tell(int(100 * BAKE_SHARE) + 1, sentence)  # noqa: E731 - as short as it is
-        with self._machines(image, say) as lease:
-            self._tell(96, f"starting {len(image.interpreters)} interpreters in the machine")
-            found = self._ask(lease, image)
+        for left in reversed(range(PROBE_TRIES)):
+            try:
+                found = self._probe_once(image)
+                break
+            except FarmError:
+                if not left or self._stop.wait(PROBE_PAUSE):
+                    raise
+                LOG.warning("the first machine of %s failed; trying again", self._name, exc_info=True)
         if not any(each.get("works") is True for each in found):
             sentence = f"no interpreter of the image {self._name} works in its machine; see its log"
             raise ImageError(sentence, image=self._name)
         return found
+
+    def _probe_once(self, image: Image) -> list[dict[str, Any]]:
+        with self._machines(image, lambda sentence: self._tell(int(100 * BAKE_SHARE) + 1, sentence)) as lease:
+            self._tell(96, f"starting {len(image.interpreters)} interpreters in the machine")
+            return self._ask(lease, image)
 
     def _ask(self, lease: Lease, image: Image) -> list[dict[str, Any]]:
         paths = tuple(each.path for each in image.interpreters)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from farm_images.catalogue import Image, read_image
-from farm_images.errors import FarmError
+from farm_images.errors import FarmError, ImageError
 from farm_images.wire import FrameType, JobFrame, LimitsFrame, SourceFrame, data_frames, encode_frame
 from farm_scheduler.claims import Claim, Standing, finish, give_up, move
 from farm_scheduler.database import Database
@@ -23,7 +23,7 @@ from farm_scheduler.judgement import Judgement, judge
 from farm_scheduler.results import Results
 from farm_scheduler.settings import Settings
 from farm_scheduler.sources import source_path
-from farm_scheduler.states import JobState
+from farm_scheduler.states import ImageState, JobState
 from farm_scheduler.tables import Image as ImageRow
 from farm_scheduler.tables import now
 from farm_scheduler.verdicts import Verdict
@@ -191,7 +191,13 @@ def ready_image(hands: Hands, system: str) -> Image:
         row = session.get(ImageRow, system)
     if row is None or row.digest is None:
         raise RecordError(f"there is no image for {system}; the farm bakes it and tries again")
-    return read_image(hands.settings.images / system / row.digest)
+    try:
+        return read_image(hands.settings.images / system / row.digest)
+    except ImageError:
+        # The files are gone: the sweep has the image baked again, and jobs wait for that.
+        with hands.database.write() as session:
+            session.merge(row).state = ImageState.MISSING
+        raise
 
 
 def _send(channel: socket.socket, pending: memoryview) -> memoryview:
