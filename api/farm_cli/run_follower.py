@@ -62,7 +62,8 @@ class RunFollower:
 
     def _hold_service(self) -> None:
         self._service = Service(self._record.settings)
-        self._service.wait_until_ready()
+        # The queue is all that a submission needs; machines come up while the source is fetched.
+        self._service.wait_for("redis")
 
     def _until_ended(self, run: Run) -> RunReport:
         services = 1

@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -43,6 +44,7 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.state = "starting"
+        self.up: frozenset[str] = frozenset()
         self._received = b""
         self._supervisor: int | None = None
         try:
@@ -60,14 +62,25 @@ class Service:
     def __exit__(self, *_: object) -> None:
         self.leave()
 
+    def wait_for(self, child: str, seconds: float = READY_SECONDS) -> None:
+        """Wait until one process of the service is up, by its name in the table of children.
+
+        Raises:
+            ServiceError: it does not come up; the end of its log is in the sentence.
+        """
+        self._wait(lambda: self.state == "ready" or child in self.up, seconds)
+
     def wait_until_ready(self, seconds: float = READY_SECONDS) -> None:
         """Wait until every process of the service is up.
 
         Raises:
             ServiceError: one of them does not come up; the end of its log is in the sentence.
         """
+        self._wait(lambda: self.state == "ready", seconds)
+
+    def _wait(self, condition: Callable[[], bool], seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while self.state != "ready":
+        while not condition():
             if time.monotonic() > deadline:
                 sentence = f"the embedded service is not ready after {seconds:.0f} s; see {self._log}"
                 raise ServiceError(sentence, log=str(self._log))
@@ -184,5 +197,6 @@ class Service:
         for line in lines:
             message = json.loads(line)
             self.state = str(message["state"])
+            self.up = frozenset(message.get("up", self.up))
             if self.state == "failed":
                 raise ServiceError(str(message["sentence"]), log=self._log)

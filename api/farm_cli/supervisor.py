@@ -54,7 +54,7 @@ class Supervisor:
         self.running: dict[str, ChildProcess] = {}
         self.deaths: dict[str, list[float]] = {plan.name: [] for plan in plans}
         self.not_before: dict[str, float] = {}
-        self.state: dict[str, object] = {"state": "starting"}
+        self.state: dict[str, object] = {"state": "starting", "up": []}
         self.over = False
         self.parted: list[socket.socket] = []
         self.selector = selectors.DefaultSelector()
@@ -115,19 +115,20 @@ class Supervisor:
         cancel_orphans(self.settings)
 
     def _mind_children(self) -> None:
-        up = self._stages_up()
+        stage = self._stages_up()
         for plan in self.plans:
             child = self.running.get(plan.name)
             if child is None:
-                if plan.stage <= up and time.monotonic() >= self.not_before.get(plan.name, 0.0):
+                if plan.stage <= stage and time.monotonic() >= self.not_before.get(plan.name, 0.0):
                     self._start(plan)
             elif child.exit_code() is not None:
                 self._bury(child)
             elif not child.is_up:
                 self._ask(child)
-        ready = len(self.running) == len(self.plans) and all(child.is_up for child in self.running.values())
-        if ready != (self.state["state"] == "ready"):
-            self.state = {"state": "ready" if ready else "starting", "pid": os.getpid()}
+        names = [name for name, child in self.running.items() if child.is_up]
+        if names != self.state["up"]:
+            ready = len(names) == len(self.plans)
+            self.state = {"state": "ready" if ready else "starting", "up": names}
             self._tell(self.state)
 
     def _stages_up(self) -> int:

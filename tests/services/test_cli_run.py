@@ -1,0 +1,222 @@
+"""`wheelfarm run` as a process, with a real queue and no machines: its start, its end, and being killed."""
+
+import json
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+from sqlmodel import select
+
+from farm_cli import leftovers, supervisor
+from farm_scheduler.states import RunState
+from farm_scheduler.tables import Run
+
+SECONDS = 30
+
+
+@pytest.fixture
+def project(tmp_path):
+    """The folder of a project that would run, were there a machine."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text('[project]\nname = "toy"\nversion = "1"\n')
+    (folder / "tox.ini").write_text("[tox]\nenv_list = py311\n[testenv]\ncommands = pytest\n")
+    return folder
+
+
+@pytest.fixture
+def farm(settings, database, monkeypatch):
+    """A farm whose service is only its queue: a run waits for its image for ever. Nothing may be left in the end."""
+    monkeypatch.setenv(supervisor.ONLY, "redis")
+    yield database
+    assert until(lambda: leftovers.marked(leftovers.mark(settings)) == []), "the service left processes"
+    assert until(lambda: not settings.farm_socket.exists())
+
+
+def until(condition, seconds=SECONDS):
+    """Wait until a condition holds; whether it did."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def start(*arguments, **options):
+    """A `wheelfarm` of its own."""
+    command = [sys.executable, "-m", "farm_cli", *map(str, arguments)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "stdin": subprocess.DEVNULL}
+    return subprocess.Popen(command, **{**pipes, **options})
+
+
+def states(database):
+    """The states of all runs."""
+    with database.read() as session:
+        return list(session.exec(select(Run.state)))
+
+
+def submitted(database):
+    """Whether a run waits in the record."""
+    return until(lambda: states(database) == [RunState.PLANNED])
+
+
+def test_ctrl_c_cancels_the_run(farm, project):
+    """The first Ctrl-C ends with 130, a cancelled run, and nothing left."""
+    process = start("run", project)
+    assert submitted(farm)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130, err
+    assert states(farm) == [RunState.CANCELLED]
+    assert "cancelled" in out
+
+
+def test_a_second_ctrl_c_does_not_wait(farm, project, settings):
+    """Two at once end the command within a second or two; the service ends behind it."""
+    process = start("run", project)
+    assert submitted(farm)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=5)
+    assert process.returncode == 130
+    assert until(lambda: states(farm) == [RunState.CANCELLED])
+    assert until(lambda: leftovers.marked(leftovers.mark(settings)) == [])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_closed_terminal_cancels_the_run(farm, project, number):
+    """SIGTERM and SIGHUP are the same wish as Ctrl-C."""
+    process = start("run", project)
+    assert submitted(farm)
+    process.send_signal(number)
+    process.communicate(timeout=SECONDS)
+    assert process.returncode == 130
+    assert states(farm) == [RunState.CANCELLED]
+
+
+def test_a_killed_command_cancels_its_run(farm, project):
+    """After kill -9 of the command its run is cancelled by the supervisor that it leaves behind."""
+    process = start("run", project)
+    assert submitted(farm)
+    process.kill()
+    process.communicate(timeout=SECONDS)
+    assert until(lambda: states(farm) == [RunState.CANCELLED])
+
+
+def test_the_next_start_cancels_what_was_killed_altogether(farm, project, settings):
+    """When command and supervisor are killed together, the next service cancels the run before it works on it."""
+    process = start("run", project)
+    assert submitted(farm)
+    (boss,) = [pid for pid in supervisors() if parent(pid) == process.pid]
+    os.kill(boss, signal.SIGKILL)
+    process.kill()
+    process.communicate(timeout=SECONDS)
+    assert states(farm) == [RunState.PLANNED]
+    second = start("run", project)
+    assert until(lambda: sorted(states(farm)) == [RunState.CANCELLED, RunState.PLANNED])
+    second.send_signal(signal.SIGINT)
+    second.communicate(timeout=SECONDS)
+    assert states(farm) == [RunState.CANCELLED] * 2
+    assert list((settings.sockets / "owned").iterdir()) == []
+
+
+def test_a_lost_service_is_started_again(farm, project):
+    """When the supervisor is killed the command says so, starts another one, and follows its run on."""
+    process = start("run", project)
+    assert submitted(farm)
+    (boss,) = [pid for pid in supervisors() if parent(pid) == process.pid]
+    os.kill(boss, signal.SIGKILL)
+    assert until(lambda: any(pid != boss and parent(pid) == process.pid for pid in supervisors()))
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130, err
+    assert "starting it again" in out
+    assert states(farm) == [RunState.CANCELLED]
+
+
+def test_bad_input_ends_the_service_as_well(farm, tmp_path):
+    """A folder that is no project is one sentence, exit code 2, and nothing is left running or recorded."""
+    process = start("run", tmp_path)
+    _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 2
+    assert len(err.splitlines()) == 1
+    assert states(farm) == []
+
+
+def test_json_lines_are_all_that_stdout_has(farm, project):
+    """With `--json` every line of stdout is an object, to the last one, the summary with its exit code."""
+    process = start("run", project, "--json")
+    assert submitted(farm)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=SECONDS)
+    documents = [json.loads(line) for line in out.splitlines()]
+    assert documents[-1]["type"] == "summary"
+    assert documents[-1]["exit_code"] == 130
+
+
+def test_a_terminal_is_left_in_order(farm, project):
+    """On a terminal Ctrl-C gives the cursor back."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color"}
+    process = start(
+        "run", project, stdout=theirs, stderr=theirs, stdin=theirs, env=environment, start_new_session=True
+    )
+    os.close(theirs)
+    assert submitted(farm)
+    process.send_signal(signal.SIGINT)
+    written = b""
+    try:
+        while piece := os.read(ours, 65536):
+            written += piece
+    except OSError:
+        written += b""  # the other side of the terminal is closed: the command has ended
+    assert process.wait(timeout=SECONDS) == 130
+    os.close(ours)
+    assert written.rindex(b"\x1b[?25h") > written.rindex(b"\x1b[?25l")
+
+
+def test_up_serves_the_pages(farm):
+    """`wheelfarm up` says where the pages are, serves them, and ends with 0 when asked to."""
+    process = start("up", "--port", "8653")
+    assert process.stdout.readline().startswith("the farm is up: http://127.0.0.1:8653/")
+    assert httpx.get("http://127.0.0.1:8653/", timeout=10, trust_env=False).status_code == 200
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=SECONDS)
+    assert process.returncode == 0
+    assert states(farm) == []
+
+
+def test_a_taken_port_is_one_sentence(farm):
+    """When the port is not to be had, `up` says so at once and names the way out."""
+    del farm
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        process = start("up", "--port", str(taken.getsockname()[1]))
+        _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 3
+    assert len(err.splitlines()) == 1
+    assert "--port" in err
+
+
+def supervisors():
+    """The supervisors on this host."""
+    found = subprocess.run(
+        ["pgrep", "-f", "farm_cli.supervisor"], capture_output=True, text=True, check=False, timeout=10
+    )
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def parent(pid):
+    """The parent of a process, or None when it is gone."""
+    found = subprocess.run(
+        ["ps", "-o", "ppid=", str(pid)], capture_output=True, text=True, check=False, timeout=10
+    )
+    return int(found.stdout) if found.stdout.strip() else None
