@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from farm_scheduler.errors import NotFoundError
+from farm_scheduler.errors import InputError, NotFoundError
 from farm_scheduler.settings import Settings
 
 LOG = logging.getLogger(__name__)
@@ -19,11 +19,15 @@ LOG = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def own(settings: Settings, run_id: str) -> Iterator[None]:
-    """Own a run for the length of the block."""
+    """Own a run for the length of the block; a block that fails leaves an orphan, if anything was recorded."""
     path = _folder(settings) / run_id
     with path.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        yield
+        try:
+            yield
+        except InputError:
+            path.unlink(missing_ok=True)
+            raise
         path.unlink(missing_ok=True)
 
 

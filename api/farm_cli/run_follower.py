@@ -16,6 +16,8 @@ from farm_cli.screen import Screen
 from farm_cli.service import Service
 from farm_scheduler import runs
 from farm_scheduler.engine import celery_app
+from farm_scheduler.errors import EngineError
+from farm_scheduler.identifiers import new_id
 from farm_scheduler.plan import Narrowing
 from farm_scheduler.run_report import RunReport, read_report
 from farm_scheduler.states import RunState
@@ -44,19 +46,25 @@ class RunFollower:
         """
         try:
             self._hold_service()
-            with self._interruption.held():
-                run = self._submit(target, narrowing)
-                with own(self._record.settings, run.id):
-                    return self._until_ended(run)
+            # Owned before it is recorded: however this command dies, no run is left without anybody to cancel it.
+            run_id = new_id("r")
+            with self._interruption.held(), own(self._record.settings, run_id):
+                return self._until_ended(self._submit(target, narrowing, run_id))
         finally:
             if self._service is not None and self._interruption.wishes < 2:
                 self._service.leave()
 
-    def _submit(self, target: str, narrowing: Narrowing) -> Run:
-        settings = self._record.settings
+    def _submit(self, target: str, narrowing: Narrowing, run_id: str) -> Run:
+        settings, database = self._record.settings, self._record.database
         app: Celery = celery_app(settings)
         try:
-            return runs.submit(self._record.database, app, settings, target, narrowing)
+            return runs.submit(database, app, settings, target, narrowing, run_id)
+        except EngineError:
+            with database.read() as session:
+                run = session.get(Run, run_id)
+            if run is None:
+                raise
+            return run  # recorded before the queue was lost: it goes on when the service is back
         finally:
             app.close()
 

@@ -13,6 +13,7 @@ from farm_scheduler.database import Database
 from farm_scheduler.durations import expected_seconds
 from farm_scheduler.engine import publish_bake, publish_tickets
 from farm_scheduler.errors import FarmError, NotFoundError, exit_code_of
+from farm_scheduler.identifiers import new_id
 from farm_scheduler.interpreters import SystemImage, system_image
 from farm_scheduler.plan import Narrowing, Plan, PlannedCell
 from farm_scheduler.planning import make_plan, narrow_systems
@@ -26,8 +27,15 @@ from farm_scheduler.targets import read_target
 from farm_scheduler.tox_configuration import read_configuration
 
 
-def submit(database: Database, app: Celery, settings: Settings, target: str, narrowing: Narrowing) -> Run:
-    """Record a run of TARGET and set it going.
+def submit(
+    database: Database,
+    app: Celery,
+    settings: Settings,
+    target: str,
+    narrowing: Narrowing,
+    run_id: str | None = None,
+) -> Run:
+    """Record a run of TARGET and set it going; under `run_id` when the caller must know the id beforehand.
 
     With its images ready the run is `queued` when this returns, and its cells and jobs are in the record. Else it
     is `planned` and has none yet: the bake is asked for, and `advance` goes on when it is done.
@@ -40,7 +48,7 @@ def submit(database: Database, app: Celery, settings: Settings, target: str, nar
     source = get_source(read_target(target), settings)
     read_configuration(source.files)  # a broken file is told now, not after an hour of bake
     narrow_systems([SystemImage(name=name, interpreters=()) for name in settings.systems], narrowing)
-    run = _new_run(source, target, narrowing)
+    run = _new_run(source, target, narrowing, run_id or new_id("r"))
     with database.read() as session:
         images = _images(session, wanted_systems(run, settings))
     plan = make_plan(source.files, images, narrowing) if images is not None else None
@@ -113,8 +121,9 @@ def wanted_systems(run: Run, settings: Settings) -> list[str]:
     return [name for name in settings.systems if not chosen or name in chosen]
 
 
-def _new_run(source: Source, target: str, narrowing: Narrowing) -> Run:
+def _new_run(source: Source, target: str, narrowing: Narrowing, run_id: str) -> Run:
     return Run(
+        id=run_id,
         target=target,
         project=source.project,
         version=source.version,

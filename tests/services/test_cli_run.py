@@ -49,11 +49,31 @@ def until(condition, seconds=SECONDS):
     return False
 
 
-def start(*arguments, **options):
-    """A `wheelfarm` of its own."""
-    command = [sys.executable, "-m", "farm_cli", *map(str, arguments)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "stdin": subprocess.DEVNULL}
-    return subprocess.Popen(command, **{**pipes, **options})
+@pytest.fixture
+def start(farm):
+    """Starts a `wheelfarm` of its own, which does not outlive the test."""
+    del farm
+    started = []
+
+    def begin(*arguments, **options):
+        command = [sys.executable, "-m", "farm_cli", *map(str, arguments)]
+        pipes = {
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "text": True,
+            "stdin": subprocess.DEVNULL,
+        }
+        process = subprocess.Popen(command, **{**pipes, **options})
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait(timeout=SECONDS)
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
 
 
 def states(database):
@@ -67,7 +87,7 @@ def submitted(database):
     return until(lambda: states(database) == [RunState.PLANNED])
 
 
-def test_ctrl_c_cancels_the_run(farm, project):
+def test_ctrl_c_cancels_the_run(start, farm, project):
     """The first Ctrl-C ends with 130, a cancelled run, and nothing left."""
     process = start("run", project)
     assert submitted(farm)
@@ -78,7 +98,7 @@ def test_ctrl_c_cancels_the_run(farm, project):
     assert "cancelled" in out
 
 
-def test_a_second_ctrl_c_does_not_wait(farm, project, settings):
+def test_a_second_ctrl_c_does_not_wait(start, farm, project, settings):
     """Two at once end the command within a second or two; the service ends behind it."""
     process = start("run", project)
     assert submitted(farm)
@@ -92,7 +112,7 @@ def test_a_second_ctrl_c_does_not_wait(farm, project, settings):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_closed_terminal_cancels_the_run(farm, project, number):
+def test_a_closed_terminal_cancels_the_run(start, farm, project, number):
     """SIGTERM and SIGHUP are the same wish as Ctrl-C."""
     process = start("run", project)
     assert submitted(farm)
@@ -102,7 +122,7 @@ def test_a_closed_terminal_cancels_the_run(farm, project, number):
     assert states(farm) == [RunState.CANCELLED]
 
 
-def test_a_killed_command_cancels_its_run(farm, project):
+def test_a_killed_command_cancels_its_run(start, farm, project):
     """After kill -9 of the command its run is cancelled by the supervisor that it leaves behind."""
     process = start("run", project)
     assert submitted(farm)
@@ -111,7 +131,7 @@ def test_a_killed_command_cancels_its_run(farm, project):
     assert until(lambda: states(farm) == [RunState.CANCELLED])
 
 
-def test_the_next_start_cancels_what_was_killed_altogether(farm, project, settings):
+def test_the_next_start_cancels_what_was_killed_altogether(start, farm, project, settings):
     """When command and supervisor are killed together, the next service cancels the run before it works on it."""
     process = start("run", project)
     assert submitted(farm)
@@ -128,7 +148,7 @@ def test_the_next_start_cancels_what_was_killed_altogether(farm, project, settin
     assert list((settings.sockets / "owned").iterdir()) == []
 
 
-def test_a_lost_service_is_started_again(farm, project):
+def test_a_lost_service_is_started_again(start, farm, project):
     """When the supervisor is killed the command says so, starts another one, and follows its run on."""
     process = start("run", project)
     assert submitted(farm)
@@ -143,7 +163,7 @@ def test_a_lost_service_is_started_again(farm, project):
     assert states(farm) == [RunState.CANCELLED]
 
 
-def test_bad_input_ends_the_service_as_well(farm, tmp_path):
+def test_bad_input_ends_the_service_as_well(start, farm, tmp_path):
     """A folder that is no project is one sentence, exit code 2, and nothing is left running or recorded."""
     process = start("run", tmp_path)
     _, err = process.communicate(timeout=SECONDS)
@@ -152,7 +172,7 @@ def test_bad_input_ends_the_service_as_well(farm, tmp_path):
     assert states(farm) == []
 
 
-def test_json_lines_are_all_that_stdout_has(farm, project):
+def test_json_lines_are_all_that_stdout_has(start, farm, project):
     """With `--json` every line of stdout is an object, to the last one, the summary with its exit code."""
     process = start("run", project, "--json")
     assert submitted(farm)
@@ -163,7 +183,7 @@ def test_json_lines_are_all_that_stdout_has(farm, project):
     assert documents[-1]["exit_code"] == 130
 
 
-def test_a_terminal_is_left_in_order(farm, project):
+def test_a_terminal_is_left_in_order(start, farm, project):
     """On a terminal Ctrl-C gives the cursor back."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color"}
@@ -184,7 +204,7 @@ def test_a_terminal_is_left_in_order(farm, project):
     assert written.rindex(b"\x1b[?25h") > written.rindex(b"\x1b[?25l")
 
 
-def test_up_serves_the_pages(farm):
+def test_up_serves_the_pages(start, farm):
     """`wheelfarm up` says where the pages are, serves them, and ends with 0 when asked to."""
     process = start("up", "--port", "8653")
     assert process.stdout.readline().startswith("the farm is up: http://127.0.0.1:8653/")
@@ -195,7 +215,7 @@ def test_up_serves_the_pages(farm):
     assert states(farm) == []
 
 
-def test_a_taken_port_is_one_sentence(farm):
+def test_a_taken_port_is_one_sentence(start, farm):
     """When the port is not to be had, `up` says so at once and names the way out."""
     del farm
     with socket.create_server(("127.0.0.1", 0)) as taken:
