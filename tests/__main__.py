@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
 WRONG_USE = 2
-UNIT = ("architecture", "images", "scheduler", "workers", "api", "dashboards")
+UNIT = ("architecture", "images", "scheduler", "workers", "api", "dashboards", "benchmarks")
 PARTS = {"unit": UNIT, "services": ("services",), "vm": ("vm",)}
 SECONDS = {"unit": 900, "services": 1200, "vm": 2700}
 CHECKS = (

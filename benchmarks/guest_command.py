@@ -1,0 +1,114 @@
+"""One plain command in a leased clone, from this host: sent, waited for, and what it left behind brought back.
+
+Called by the comparison with tox by hand. It trusts nothing of what comes back but its size, and it neither leases
+nor destroys the machine: that is the caller's block.
+"""
+
+import hashlib
+import json
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from farm_images.errors import MachineError
+from farm_images.subunit_stream import Decoder, Event
+from farm_images.wire import (
+    ID_COMMAND,
+    ID_ERROR,
+    ID_JOB,
+    CommandFrame,
+    FrameType,
+    SourceFrame,
+    data_frames,
+    encode_frame,
+)
+
+GRACE_SECONDS = 60.0
+STREAM_BYTES = 256 << 20
+_CHUNK = 256 << 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandEnd:
+    """How a command ended.
+
+    Attributes:
+        exit_code: None when a signal or a limit ended it.
+        limit: the resource that ran out, or None.
+        log: what it wrote.
+        files: the collected files by their paths in the guest.
+    """
+
+    exit_code: int | None
+    limit: str | None
+    log: str
+    files: dict[str, bytes]
+
+
+def source_frame(path: Path) -> SourceFrame:
+    """What a frame says of a source archive."""
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return SourceFrame(bytes=path.stat().st_size, sha256=digest)
+
+
+def run_command(channel: socket.socket, frame: CommandFrame, source: Path) -> CommandEnd:
+    """Run `frame` on the machine behind `channel`; `source` is the archive that the frame announces.
+
+    Raises:
+        MachineError: the machine fell silent, said too much, or its agent failed.
+    """
+    channel.settimeout(60)
+    try:
+        channel.sendall(encode_frame(FrameType.JOB, frame.payload()))
+        for data in data_frames(_chunks(source)):
+            channel.sendall(data)
+        return _read(channel, time.monotonic() + frame.limits.seconds + GRACE_SECONDS)
+    except OSError as error:
+        raise MachineError(f"the machine's channel failed amid a command: {error}") from error
+
+
+def _read(channel: socket.socket, deadline: float) -> CommandEnd:
+    attachments: dict[tuple[str, str], bytearray] = {}
+    decoder, received = Decoder(), 0
+    while received < STREAM_BYTES:
+        channel.settimeout(max(0.1, deadline - time.monotonic()))
+        data = channel.recv(1 << 16)
+        if not data:
+            raise MachineError("the machine ended amid a command.")
+        received += len(data)
+        for event in decoder.feed(data):
+            _keep(event, attachments)
+            if event.test_id == ID_JOB and event.status is not None:
+                return _end(attachments)
+    raise MachineError(f"the machine said more than {STREAM_BYTES >> 20} MiB.")
+
+
+def _keep(event: Event, attachments: dict[tuple[str, str], bytearray]) -> None:
+    if event.test_id is not None and event.file_name is not None and event.file_bytes is not None:
+        attachments.setdefault((event.test_id, event.file_name), bytearray()).extend(event.file_bytes)
+
+
+def _end(attachments: dict[tuple[str, str], bytearray]) -> CommandEnd:
+    if (ID_ERROR, "text") in attachments:
+        raise MachineError(attachments[ID_ERROR, "text"].decode(errors="replace"))
+    job: dict[str, Any] = json.loads(attachments[ID_JOB, "job.json"])
+    return CommandEnd(
+        exit_code=job["exit_code"],
+        limit=job["limit"],
+        log=attachments.get((ID_COMMAND, "log"), b"").decode(errors="replace"),
+        files={
+            name: bytes(content)
+            for (step, name), content in attachments.items()
+            if step == ID_COMMAND and name.startswith("/")
+        },
+    )
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            yield chunk
