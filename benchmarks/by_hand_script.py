@@ -17,6 +17,9 @@ from typing import Any
 
 FOLDER = Path.home() / "by-hand"
 OPTION = f"--junitxml={FOLDER}/$TOX_ENV_NAME.pipe"
+SECONDS = 86400
+"""The agent ends the command long before; this is only never to wait for ever."""
+
 _OWN = ("TOX_", "VIRTUAL_ENV=")
 
 
@@ -54,7 +57,9 @@ class Reports:
 def configured(tool: str, environments: list[str]) -> dict[str, list[str]]:
     """The `set_env` of each environment as `tox config` shows it, a NAME=VALUE a line."""
     command = [tool, "config", "-e", ",".join(environments), "-k", "set_env"]
-    shown = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    shown = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False, timeout=SECONDS
+    )
     found: dict[str, list[str]] = {}
     name = ""
     for line in shown.stdout.decode(errors="replace").splitlines():
@@ -97,7 +102,7 @@ def main() -> int:
         Path("tox.ini").write_text(settings["inferred"], encoding="utf-8")
     reports = Reports(settings["environments"])
     try:
-        code = subprocess.call(command_of(settings))
+        code = subprocess.run(command_of(settings), check=False, timeout=SECONDS).returncode
     finally:
         reports.close()
     return code if code >= 0 else 128 - code

@@ -189,7 +189,7 @@ class Holder:
 
     def _prepare_next(self, request: LeaseRequest) -> None:
         """Put one clone aside for the next lease like this one."""
-        if not (request.template and request.warm and request.index):
+        if not (self._settings.waiting_clones and request.template and request.warm and request.index):
             return
         shape, _ = self._shape(request, lambda _: None)
         key = template_key(self._hypervisor, request.image, shape, request.agent)
