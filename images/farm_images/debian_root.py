@@ -37,8 +37,15 @@ _OWN_SPACE = [
     "--kill-child",
     "--",
 ]
-# As anybody else mmdebstrap makes those itself, and must be left the time to remove what only it can.
-_TIED = ["setpriv", "--pdeathsig", "TERM", "--"]
+# As anybody else mmdebstrap makes those itself, and needs time to remove what only it can. It hands no signal on
+# to its children, so a shell tells the whole group when we die, and waits.
+_TELL_ALL = """\
+trap 'trap : TERM; kill -TERM 0' TERM
+"$@" & child=$!
+wait $child; status=$?
+while kill -0 $child 2>/dev/null; do wait $child; status=$?; done
+exit $status"""
+_TIED = ["setpriv", "--pdeathsig", "TERM", "--", "sh", "-c", _TELL_ALL, "sh"]
 
 # Where the stage carries our two scripts; the last of them removes the folder.
 SCRIPTS = "/opt/wheelfarm/bake"
