@@ -54,5 +54,6 @@ def _environment(table: Mapping[str, Any]) -> EnvironmentReport | None:
     executed = [*table.get("setup", ()), *table.get("test", ())]
     if not executed:
         return None
-    codes = [int(each.get("retcode", 1)) for each in executed]
+    # A call into a build backend has no exit status of its own (null): the backend lives on.
+    codes = [int(code) for each in executed if (code := each.get("retcode", 1)) is not None]
     return EnvironmentReport(exit_code=next((code for code in codes if code), 0))

@@ -260,6 +260,8 @@ def test_a_result_file_of_tox_is_read() -> None:
     unsuccessful = b'{"testenvs": {"py312": {"result": {"success": false, "exit_code": 0}}}}'
     assert read_report(unsuccessful) == report(1)
     assert read_report(b'{"testenvs": {"py312": {}}}') == ToxReport(environments={})
+    backend = b'{"testenvs": {".pkg": {"test": [{"retcode": null}]}}}'
+    assert read_report(backend) == ToxReport(environments={".pkg": EnvironmentReport(exit_code=0)})
 
 
 VALUES = st.recursive(
