@@ -22,7 +22,10 @@ class Interruption:
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
         """Take the signals for the length of the block; only in the main thread."""
-        before = {number: signal.signal(number, self._wish) for number in SIGNALS}
+        # Under nohup a closed terminal is no wish to stop.
+        ignored = [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else []
+        wanted = [number for number in SIGNALS if number not in ignored]
+        before = {number: signal.signal(number, self._wish) for number in wanted}
         try:
             yield
         finally:

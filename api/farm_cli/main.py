@@ -5,6 +5,7 @@ that the command starts fast. Nothing a person can do here ends in a traceback.
 """
 
 import importlib
+import io
 import os
 import sys
 import tempfile
@@ -81,6 +82,10 @@ def cli() -> None:
 
 def main() -> None:
     """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        # A character that the terminal's encoding lacks is shown as `?`, and is no crash.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     sys.exit(outcome(sys.argv[1:]))
 
 

@@ -33,7 +33,9 @@ class PlainLines:
         self._line(clean_line(sentence))
 
     def image(self, image: Image) -> None:
-        """One line for each tenth of the way."""
+        """One line for each tenth of the way; none while it is only looked at."""
+        if not image.progress:
+            return
         word = f"{image.state.value} {image.progress // 10}"
         if self._words.get(image.name) != word:
             self._words[image.name] = word

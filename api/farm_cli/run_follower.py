@@ -48,8 +48,10 @@ class RunFollower:
             self._hold_service()
             # Owned before it is recorded: however this command dies, no run is left without anybody to cancel it.
             run_id = new_id("r")
-            with self._interruption.held(), own(self._record.settings, run_id):
-                return self._until_ended(self._submit(target, narrowing, run_id))
+            with own(self._record.settings, run_id):
+                run = self._submit(target, narrowing, run_id)
+                with self._interruption.held():
+                    return self._until_ended(run)
         finally:
             if self._service is not None and self._interruption.wishes < 2:
                 self._service.leave()
@@ -59,12 +61,12 @@ class RunFollower:
         app: Celery = celery_app(settings)
         try:
             return runs.submit(database, app, settings, target, narrowing, run_id)
-        except EngineError:
+        except (EngineError, KeyboardInterrupt):
             with database.read() as session:
                 run = session.get(Run, run_id)
             if run is None:
                 raise
-            return run  # recorded before the queue was lost: it goes on when the service is back
+            return run  # recorded already: followed until the service is back, or until it is cancelled
         finally:
             app.close()
 

@@ -94,7 +94,8 @@ def _print_notes(console: Console, report: RunReport) -> None:
         console.print(Text("The project has no tox configuration: its test command was inferred."))
     for reason, environments in notes_by_reason(report).items():
         names = f"left out: {', '.join(environments)} — " if environments else "note: "
-        console.print(Text(clean_line(f"{names}{reason}"), style="dim"))
+        # Of a run without cells the reason is all there is.
+        console.print(Text(clean_line(f"{names}{reason}"), style="dim" if report.cells else ""))
 
 
 def _print_more(console: Console, report: RunReport) -> None:

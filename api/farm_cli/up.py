@@ -16,7 +16,6 @@ from farm_cli.child_process import ChildProcess
 from farm_cli.children import ChildPlan
 from farm_cli.errors import ServiceError
 from farm_cli.interruption import Interruption
-from farm_cli.leftovers import MARK, mark
 from farm_cli.record import open_record
 from farm_cli.service import Service
 from farm_scheduler.settings import Settings
@@ -42,21 +41,84 @@ def command(host: str, port: int) -> int:
     """The subcommand; 0 when it was asked to end."""
     interruption = Interruption()
     with interruption.listening(), open_record() as record:
-        pages: ChildProcess | None = None
-        service = Service(record.settings)
+        house = House(record.settings, host, port)
         try:
-            pages = start_pages(record.settings, host, port)
-            service.wait_until_ready()
+            house.open()
             click.echo(f"the farm is up: {address(host, port)} (Ctrl-C ends it)")
-            _keep_up(service, pages, record.settings, host, port)
+            house.keep()
         except KeyboardInterrupt:
             click.echo("the farm stops", err=True)
         finally:
-            if pages is not None:
-                pages.stop()
-            if interruption.wishes < 2:
-                service.leave()
+            house.close(wait=interruption.wishes < 2)
     return 0
+
+
+class House:
+    """The service and the pages, held together.
+
+    Args:
+        settings: of the farm.
+        host: the address of the pages.
+        port: and their port.
+    """
+
+    def __init__(self, settings: Settings, host: str, port: int) -> None:
+        self._settings = settings
+        self._address = (host, port)
+        self._service: Service | None = None
+        self._pages: ChildProcess | None = None
+        self._starts = 0
+
+    def open(self) -> None:
+        """Hold the service and serve the pages.
+
+        Raises:
+            ServiceError: one of them does not come up.
+        """
+        self._service = Service(self._settings)
+        if self._pages is None:
+            self._pages = start_pages(self._settings, *self._address)
+        self._service.wait_until_ready()
+
+    def keep(self) -> None:
+        """Start again what ends by itself, for as long as nobody interrupts.
+
+        Raises:
+            ServiceError: it ends again and again.
+        """
+        while True:
+            time.sleep(LOOK_SECONDS)
+            try:
+                self._check()
+            except ServiceError as error:
+                self._starts += 1
+                if self._starts > STARTS_TRIED:
+                    raise
+                click.echo(f"{error.sentence.splitlines()[0]}; starting it again", err=True)
+                self._mend()
+
+    def close(self, *, wait: bool) -> None:
+        """End the pages, and let go of the service."""
+        if self._pages is not None:
+            self._pages.stop()
+        if self._service is not None and wait:
+            self._service.leave()
+
+    def _check(self) -> None:
+        if self._service is not None:
+            self._service.check()
+        if self._pages is not None and self._pages.exit_code() is not None:
+            raise ServiceError(
+                f"the server of the pages ended; see {self._pages.log}", log=str(self._pages.log)
+            )
+
+    def _mend(self) -> None:
+        if self._pages is not None and self._pages.exit_code() is not None:
+            self._pages.kill()
+            self._pages = None
+        if self._service is not None:
+            self._service.leave()
+        self.open()
 
 
 def start_pages(settings: Settings, host: str, port: int) -> ChildProcess:
@@ -67,7 +129,7 @@ def start_pages(settings: Settings, host: str, port: int) -> ChildProcess:
     """
     argv = (sys.executable, "-m", "farm_api.server", "--host", host, "--port", str(port))
     plan = ChildPlan(name="pages", argv=argv, stage=0, up=lambda: answers(host, port), up_seconds=UP_SECONDS)
-    environment = {**os.environ, MARK: mark(settings), "WHEELFARM_HOME": str(settings.home)}
+    environment = {**os.environ, "WHEELFARM_HOME": str(settings.home)}
     child = ChildProcess(plan, settings.logs, environment)
     while child.exit_code() is None and child.age < plan.up_seconds:
         if plan.up():
@@ -94,16 +156,3 @@ def answers(host: str, port: int) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
-
-
-def _keep_up(service: Service, pages: ChildProcess, settings: Settings, host: str, port: int) -> None:
-    starts = 0
-    while True:
-        service.check()
-        if pages.exit_code() is not None:
-            starts += 1
-            if starts > STARTS_TRIED:
-                raise ServiceError(f"the pages ended {starts} times; see {pages.log}", log=str(pages.log))
-            pages.kill()
-            pages = start_pages(settings, host, port)
-        time.sleep(LOOK_SECONDS)

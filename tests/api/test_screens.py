@@ -86,6 +86,7 @@ def test_an_image_speaks_at_each_tenth(runs):
     for progress in range(101):
         screen.image(Image(name="debian-12", state=ImageState.BAKING, progress=progress))
     assert len(lines) == 11
+    assert lines[0].endswith("1 %")
 
 
 def test_json_lines_are_objects_of_one_schema(report_of):

@@ -215,6 +215,22 @@ def test_up_serves_the_pages(start, farm):
     assert states(farm) == []
 
 
+def test_up_mends_what_was_killed(start, farm):
+    """When the supervisor or the server of the pages is killed, `up` starts it again and goes on."""
+    process = start("up", "--port", "8654")
+    assert process.stdout.readline().startswith("the farm is up")
+    (boss,) = [pid for pid in supervisors() if parent(pid) == process.pid]
+    (pages,) = [pid for pid in found("farm_api.server") if parent(pid) == process.pid]
+    os.kill(pages, signal.SIGKILL)
+    os.kill(boss, signal.SIGKILL)
+    assert until(lambda: any(pid != boss and parent(pid) == process.pid for pid in supervisors()))
+    assert until(lambda: any(pid != pages and parent(pid) == process.pid for pid in found("farm_api.server")))
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=SECONDS)
+    assert process.returncode == 0
+    assert states(farm) == []
+
+
 def test_a_taken_port_is_one_sentence(start, farm):
     """When the port is not to be had, `up` says so at once and names the way out."""
     del farm
@@ -228,15 +244,20 @@ def test_a_taken_port_is_one_sentence(start, farm):
 
 def supervisors():
     """The supervisors on this host."""
-    found = subprocess.run(
-        ["pgrep", "-f", "farm_cli.supervisor"], capture_output=True, text=True, check=False, timeout=10
+    return found("farm_cli.supervisor")
+
+
+def found(module):
+    """The processes on this host that run a module."""
+    seen = subprocess.run(
+        ["pgrep", "-f", "--", f"-m {module}"], capture_output=True, text=True, check=False, timeout=10
     )
-    return [int(pid) for pid in found.stdout.split()]
+    return [int(pid) for pid in seen.stdout.split()]
 
 
 def parent(pid):
     """The parent of a process, or None when it is gone."""
-    found = subprocess.run(
+    seen = subprocess.run(
         ["ps", "-o", "ppid=", str(pid)], capture_output=True, text=True, check=False, timeout=10
     )
-    return int(found.stdout) if found.stdout.strip() else None
+    return int(seen.stdout) if seen.stdout.strip() else None
