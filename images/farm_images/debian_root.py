@@ -60,6 +60,7 @@ _STEPS = (
     (r"farm: files", 69, "adding interpreters, tools and agent"),
     (r"farm: users", 74, "adding the job's user"),
     (r"farm: bytecode", 75, "compiling bytecode"),
+    (r"farm: caches", 80, "filling the caches of virtualenv"),
     (r"farm: initrd", 83, "making the initrd"),
     (r"farm: file system", 84, "making the file system"),
     (r"farm: disk", 91, "making the disk"),

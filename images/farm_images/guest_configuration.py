@@ -19,6 +19,10 @@ trusted-host = {INDEX_HOST}
 disable-pip-version-check = true
 retries = 2
 timeout = 60
+[install]
+# Modules are compiled when they are imported. Compiling all that a wheel holds takes longer, under emulation, than all
+# else that pip does. (pip reads the options that begin with "no-" by their default: "no" turns this one on.)
+no-compile = no
 """
 _UV = f"""\
 allow-insecure-host = ["{INDEX_HOST}"]

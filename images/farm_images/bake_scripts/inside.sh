@@ -34,6 +34,28 @@ for executable in /opt/python/bin/*; do
     [ -z "$missing" ] || echo "farm: $executable lacks the libraries $missing"
 done
 
+echo "farm: caches"
+# A first tox asks each interpreter what it is and unpacks pip for it. Done here once at the host's speed, it need not be
+# done in each machine. The facts are kept by time stamp, of which the file system to come keeps whole seconds only.
+set -- "$@" --
+for executable in "/usr/bin/python$python" /opt/python/bin/*; do
+    real=$(readlink -f "$executable")
+    [ -x "$real" ] && touch -d "@$(stat -c %Y "$real")" "$real" && set -- "$@" "$executable"
+done
+modules=
+while [ "$1" != -- ]; do modules="$modules $1" && shift; done
+shift
+/usr/bin/python3 -I -S /opt/wheelfarm/agent.pyz --warm "$@" 2>&1 | sed 's/^/farm: not warmed: /' || true
+# Bytecode that does not look at time stamps: virtualenv copies these files into each environment with new ones.
+for folder in /home/job/.local/share/virtualenv/wheel/*/image/*/*/; do
+    version=${folder#/home/job/.local/share/virtualenv/wheel/}
+    executable=$(command -v "/opt/python/bin/python${version%%/*}" "/usr/bin/python${version%%/*}" | head -n 1)
+    "$executable" -m compileall -q --invalidation-mode unchecked-hash "$folder" >/dev/null 2>&1 || true
+done
+chown -R job:job /home/job
+# shellcheck disable=SC2086 # the words are module names
+set -- $modules
+
 echo "farm: initrd"
 # Our own, of busybox and a handful of modules: it is there in a tenth of the time of a general one, which
 # counts under emulation. It also gives the network its fixed address, so that no unit has to.
