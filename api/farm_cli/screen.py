@@ -50,6 +50,5 @@ def activity(cell: CellReport) -> str:
     """What runs now and what is left, or the reason when it is over."""
     if cell.ended:
         return cell.reason or ""
-    left = f" · about {seconds_text(cell.left_seconds)} left" if cell.left_seconds is not None else ""
-    again = f" · try {cell.attempts}" if cell.attempts > 1 else ""
-    return f"{cell.now or ''}{left}{again}"
+    again = f"try {cell.attempts}" if cell.attempts > 1 else ""
+    return " · ".join(part for part in (cell.now, cell.left, again) if part)

@@ -87,6 +87,14 @@ class CellReport:
         return self.verdict is not None and not self.verdict.green and self.verdict not in CALM
 
     @property
+    def left(self) -> str:
+        """`about 12 s left`; empty when nobody knows, or when it takes longer than was thought."""
+        if self.left_seconds is None or self.left_seconds < 1:
+            return ""
+        seconds = round(self.left_seconds)
+        return f"about {seconds} s left" if seconds < 90 else f"about {round(seconds / 60)} min left"
+
+    @property
     def word(self) -> str:
         """The one word for it: the verdict when there is one, the state before."""
         return self.verdict.value if self.verdict is not None else self.state.value

@@ -41,7 +41,7 @@ def test_a_row_tells_state_counts_time_and_what_runs_now(report_of):
     text = drawn(draw(report_of(RUNNING)))
     row = next(line for line in text.splitlines() if line.startswith("py3.11"))
     assert row.split()[3:7] == ["running", "88", "1", "0"]
-    assert "py311: test_six.py::test_lazy · about 12.0 s left" in row
+    assert "py311: test_six.py::test_lazy · about 12 s left" in row
     assert "1 of 4 cells" in text
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from farm_scheduler.errors import NotFoundError
 from farm_scheduler.run_report import notes_by_reason, read_report, recent_runs
-from farm_scheduler.tables import Run
+from farm_scheduler.tables import Job, Run
 
 
 def test_a_report_has_the_cells_in_their_order(runs):
@@ -63,3 +63,14 @@ def test_an_unknown_run_is_an_error_that_says_where_to_look(database):
     """A wrong id gives one sentence with the command that lists the right ones."""
     with database.read() as session, pytest.raises(NotFoundError, match="wheelfarm results"):
         read_report(session, "r-nope")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(None, ""), (0.2, ""), (12.4, "about 12 s left"), (200.0, "about 3 min left")]
+)
+def test_what_is_left_is_rough(runs, seconds, text):
+    """An estimate is told in whole seconds or minutes, and not at all when it has run out."""
+    with runs.write() as session:
+        session.get(Job, "j-run22221").left_seconds = seconds
+    with runs.read() as session:
+        assert read_report(session, "r-run23456").cells[1].left == text
