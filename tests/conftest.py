@@ -144,6 +144,9 @@ def _running(session):
         state=RunState.RUNNING,
         created=began,
         inferred=True,
+        notes=[
+            {"environment": None, "reason": "inferred: the project has no tox configuration, so pytest runs"}
+        ],
     )
     session.add(run)
     session.flush()

@@ -10,7 +10,7 @@ from farm_scheduler.database import Database
 from farm_scheduler.errors import PlanError
 from farm_scheduler.guest_text import clean_line
 from farm_scheduler.interpreters import SystemImage, system_image
-from farm_scheduler.plan import Narrowing, Plan
+from farm_scheduler.plan import Narrowing, Note, Plan
 from farm_scheduler.planning import make_plan
 from farm_scheduler.settings import Settings
 from farm_scheduler.sources import get_source
@@ -67,9 +67,14 @@ def plan_lines(title: str, plan: Plan, notes: tuple[str, ...]) -> list[str]:
         environments = clean_line(" ".join(cell.environments))
         lines.append(f"  {clean_line(cell.label):<{width}}  {cell.tool}: {environments}")
     if plan.inferred:
-        lines.append("the project has no tox configuration: its test command was inferred")
         texts = sorted({cell.inferred for cell in plan.cells if cell.inferred})
         lines += [f"  │ {clean_line(line)}" for text in texts for line in text.splitlines()]
-    lines += [f"note: {clean_line(note)}" for note in notes]
-    lines += [clean_line(f"left out: {n.environment or title} — {n.reason}") for n in plan.notes]
+    lines += [clean_line(f"note: {note}") for note in notes]
+    lines += [_note_line(note) for note in plan.notes]
     return lines
+
+
+def _note_line(note: Note) -> str:
+    return clean_line(
+        f"left out: {note.environment} — {note.reason}" if note.environment else f"note: {note.reason}"
+    )

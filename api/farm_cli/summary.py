@@ -90,12 +90,9 @@ def _print_cells(console: Console, report: RunReport) -> None:
 
 
 def _print_notes(console: Console, report: RunReport) -> None:
-    if report.inferred:
-        console.print(Text("The project has no tox configuration: its test command was inferred."))
     for reason, environments in notes_by_reason(report).items():
         names = f"left out: {', '.join(environments)} — " if environments else "note: "
-        # Of a run without cells the reason is all there is.
-        console.print(Text(clean_line(f"{names}{reason}"), style="dim" if report.cells else ""))
+        console.print(Text(clean_line(f"{names}{reason}"), style="dim" if environments else ""))
 
 
 def _print_more(console: Console, report: RunReport) -> None:
