@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from farm_scheduler.run_report import CellReport, FailingTest, RunReport
-from farm_scheduler.tables import Image
+from farm_scheduler.states import RunState
 
 SCHEMA_VERSION = 1
 PROGRESS_SECONDS = 1.0
@@ -32,13 +32,13 @@ class JsonLines:
         """A `note` that belongs to no environment."""
         self.tell("note", run=None, environment=None, reason=sentence)
 
-    def image(self, image: Image) -> None:
-        """An `image` object when something changed."""
-        document = {"name": image.name, "state": image.state.value, "progress": image.progress}
-        self._tell_changed(image.name, image.state.value, "image", {**document, "note": image.note})
-
     def show(self, report: RunReport) -> None:
-        """The `run` and its `note`s the first time, then each `cell` that changed."""
+        """The `run` and its `note`s once it is planned, then each `cell` that changed, and `image`s waited for."""
+        for image in report.waits_for:
+            document = {"name": image.name, "state": image.state.value, "progress": image.progress}
+            self._tell_changed(image.name, image.state.value, "image", {**document, "note": image.note})
+        if report.state == RunState.PLANNED:
+            return
         if report.id not in self._told:
             for environment, reason in report.notes:
                 self.tell("note", run=report.id, environment=environment, reason=reason)

@@ -10,10 +10,10 @@ from rich.text import Text
 
 from farm_cli.screen import activity, seconds_text, style_of
 from farm_scheduler.guest_text import clean_line
-from farm_scheduler.run_report import CellReport, RunReport
-from farm_scheduler.tables import Image
+from farm_scheduler.run_report import CellReport, ImageReport, RunReport
 
 REDRAWS_PER_SECOND = 4
+BAR_WIDTH = 30
 
 
 class LiveTable:
@@ -29,13 +29,6 @@ class LiveTable:
         """Above the table, where it stays."""
         self._live.console.print(Text(clean_line(sentence)), style="dim")
 
-    def image(self, image: Image) -> None:
-        """A bar in place of the table."""
-        filled = round(image.progress / 100 * 30)
-        bar = Text("━" * filled, style="cyan") + Text("━" * (30 - filled), style="dim")
-        note = Text(f" {image.progress:3d} %  {clean_line(image.note)}")
-        self._live.update(Text(f"image {image.name}  ") + bar + note)
-
     def show(self, report: RunReport) -> None:
         """Draw the run anew."""
         self._live.update(draw(report))
@@ -46,7 +39,7 @@ class LiveTable:
 
 
 def draw(report: RunReport) -> RenderableType:
-    """The table and one line below it."""
+    """A bar for each image that is waited for, the table, and one line below it."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("cell", no_wrap=True)
     table.add_column("state", no_wrap=True, min_width=9)
@@ -58,7 +51,15 @@ def draw(report: RunReport) -> RenderableType:
     done = sum(cell.ended for cell in report.cells)
     head = Text(f"{report.id} · {clean_line(report.title)} · {report.state.value}", style="bold")
     foot = Text(f"{done} of {len(report.cells)} cells · {seconds_text(report.seconds)}", style="dim")
-    return Group(head, table, foot)
+    bars = [_bar(image) for image in report.waits_for]
+    return Group(head, *bars, table, foot) if report.cells else Group(head, *bars)
+
+
+def _bar(image: ImageReport) -> Text:
+    filled = round(image.progress / 100 * BAR_WIDTH)
+    bar = Text(f"image {image.name}  ", no_wrap=True, overflow="ellipsis")
+    bar.append("━" * filled, style="cyan").append("━" * (BAR_WIDTH - filled), style="dim")
+    return bar.append(f" {image.progress:3d} %  {clean_line(image.note)}")
 
 
 def _row(cell: CellReport) -> tuple[RenderableType, ...]:

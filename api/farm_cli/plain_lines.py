@@ -8,8 +8,7 @@ from collections.abc import Callable
 
 from farm_cli.screen import activity, seconds_text
 from farm_scheduler.guest_text import clean_line
-from farm_scheduler.run_report import CellReport, RunReport
-from farm_scheduler.tables import Image
+from farm_scheduler.run_report import CellReport, ImageReport, RunReport
 
 PROGRESS_SECONDS = 15.0
 """How often a cell whose word has not changed says where it is."""
@@ -32,17 +31,10 @@ class PlainLines:
         """One line."""
         self._line(clean_line(sentence))
 
-    def image(self, image: Image) -> None:
-        """One line for each tenth of the way; none while it is only looked at."""
-        if not image.progress:
-            return
-        word = f"{image.state.value} {image.progress // 10}"
-        if self._words.get(image.name) != word:
-            self._words[image.name] = word
-            self._line(f"image {image.name}  {image.progress} %  {clean_line(image.note)}")
-
     def show(self, report: RunReport) -> None:
-        """A line for each cell whose word changed, or that has not been heard of for a while."""
+        """A line for each tenth of an image, and each cell whose word changed or that was not heard of for a while."""
+        for image in report.waits_for:
+            self._show_image(image)
         for cell in report.cells:
             quiet = time.monotonic() - self._spoke.get(cell.job_id, self._began)
             changed = self._words.get(cell.job_id) != cell.word
@@ -53,6 +45,12 @@ class PlainLines:
 
     def close(self) -> None:
         """Nothing to put in order."""
+
+    def _show_image(self, image: ImageReport) -> None:
+        word = f"{image.state.value} {image.progress // 10}"
+        if image.progress and self._words.get(image.name) != word:
+            self._words[image.name] = word
+            self._line(f"image {image.name}  {image.progress} %  {clean_line(image.note)}")
 
     def _line(self, text: str) -> None:
         self._write(f"[{time.monotonic() - self._began:7.1f}] {text}".rstrip())

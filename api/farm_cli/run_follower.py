@@ -20,8 +20,7 @@ from farm_scheduler.errors import EngineError
 from farm_scheduler.identifiers import new_id
 from farm_scheduler.plan import Narrowing
 from farm_scheduler.run_report import RunReport, read_report
-from farm_scheduler.states import RunState
-from farm_scheduler.tables import Image, Run
+from farm_scheduler.tables import Run
 
 LOOK_SECONDS = 0.25
 CANCEL_SECONDS = 20.0
@@ -106,12 +105,5 @@ class RunFollower:
     def _look(self, run: Run, failing: int = 0) -> RunReport:
         with self._record.database.read() as session:
             report = read_report(session, run.id, failing=failing)
-            images = []
-            if report.state == RunState.PLANNED:
-                names = runs.wanted_systems(run, self._record.settings)
-                images = [image for name in names if (image := session.get(Image, name)) is not None]
-        for image in images:
-            self._screen.image(image)
-        if report.cells or not images:
-            self._screen.show(report)
+        self._screen.show(report)
         return report

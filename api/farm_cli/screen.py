@@ -7,7 +7,6 @@ decides nothing.
 from typing import Protocol
 
 from farm_scheduler.run_report import CALM, CellReport, RunReport
-from farm_scheduler.tables import Image
 
 
 class Screen(Protocol):
@@ -16,11 +15,8 @@ class Screen(Protocol):
     def say(self, sentence: str) -> None:
         """Something about the run as a whole: what is waited for, what happened to the service."""
 
-    def image(self, image: Image) -> None:
-        """How far the bake of an image is; called again and again."""
-
     def show(self, report: RunReport) -> None:
-        """The run at this moment; called again and again, the last time when it has ended."""
+        """The run at this moment, and the images that it waits for; called again and again until it has ended."""
 
     def close(self) -> None:
         """Leave the terminal in order; called once, whatever happened."""

@@ -11,8 +11,8 @@ from datetime import datetime
 from sqlmodel import Session, col, func, select
 
 from farm_scheduler.errors import NotFoundError
-from farm_scheduler.states import JOB_ENDED, RUN_ENDED, JobState, RunState
-from farm_scheduler.tables import Attempt, Cell, Job, Run, Test, now
+from farm_scheduler.states import JOB_ENDED, RUN_ENDED, ImageState, JobState, RunState
+from farm_scheduler.tables import Attempt, Cell, Image, Job, Run, Test, now
 from farm_scheduler.verdicts import Verdict
 
 BAD_STATUSES = ("fail", "uxsuccess", "inprogress")
@@ -101,12 +101,23 @@ class CellReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageReport:
+    """An image that a run waits for: its state, and how far its bake is, from 0 to 100."""
+
+    name: str
+    state: ImageState
+    progress: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
     """A run at one moment.
 
     Attributes:
         notes: what was left out, as (environment, reason); without an environment it concerns the whole run.
         exit_code: that of `wheelfarm run`; None until the run has ended.
+        waits_for: the images that are not ready yet; none for a run that has ended.
     """
 
     id: str
@@ -121,6 +132,7 @@ class RunReport:
     notes: tuple[tuple[str | None, str], ...]
     exit_code: int | None
     cells: tuple[CellReport, ...]
+    waits_for: tuple[ImageReport, ...] = ()
 
     @property
     def ended(self) -> bool:
@@ -150,7 +162,7 @@ def read_report(session: Session, run_id: str, *, failing: int = 20) -> RunRepor
     ).all()
     attempts = _newest_attempts(session, [job.id for _cell, job in rows])
     cells = [_cell(session, cell, job, attempts.get(job.id), failing) for cell, job in rows]
-    return _report(run, cells)
+    return _report(run, cells, _missing_images(session, run, cells))
 
 
 def recent_runs(session: Session, *, limit: int = 50) -> list[RunReport]:
@@ -169,7 +181,20 @@ def notes_by_reason(report: RunReport) -> dict[str, list[str]]:
     return found
 
 
-def _report(run: Run, cells: Sequence[CellReport]) -> RunReport:
+def _missing_images(session: Session, run: Run, cells: Sequence[CellReport]) -> tuple[ImageReport, ...]:
+    """Of the images that the run still needs, those that are not ready; before it is planned, of all it may need."""
+    if run.state in RUN_ENDED:
+        return ()
+    wanted = {cell.system for cell in cells if not cell.ended} or set(run.narrowing.get("systems") or ())
+    rows = session.exec(select(Image).where(Image.state != ImageState.READY).order_by(col(Image.name))).all()
+    return tuple(
+        ImageReport(name=row.name, state=row.state, progress=row.progress, note=row.note)
+        for row in rows
+        if not wanted or row.name in wanted
+    )
+
+
+def _report(run: Run, cells: Sequence[CellReport], waits_for: tuple[ImageReport, ...]) -> RunReport:
     return RunReport(
         id=run.id,
         target=run.target,
@@ -183,6 +208,7 @@ def _report(run: Run, cells: Sequence[CellReport]) -> RunReport:
         notes=tuple((note.get("environment"), note.get("reason") or "") for note in run.notes),
         exit_code=run.exit_code,
         cells=tuple(cells),
+        waits_for=waits_for,
     )
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -11,9 +12,9 @@ from farm_cli.live_table import LiveTable, draw
 from farm_cli.plain_lines import PlainLines
 from farm_cli.screen import seconds_text
 from farm_cli.summary import log_tails, print_summary
-from farm_scheduler.run_report import read_report
+from farm_scheduler.run_report import ImageReport, read_report
 from farm_scheduler.states import ImageState, JobState
-from farm_scheduler.tables import Image, Job
+from farm_scheduler.tables import Job
 
 FINISHED, RUNNING, CANCELLED = "r-fin23456", "r-run23456", "r-can23456"
 
@@ -56,7 +57,6 @@ def test_the_live_table_leaves_the_terminal_in_order(report_of):
     console = Console(file=io.StringIO(), force_terminal=True, width=100, _environ={"TERM": "xterm"})
     table = LiveTable(console)
     table.say("hello \x1b]0;x\x07there")
-    table.image(Image(name="debian-12", state=ImageState.BAKING, progress=40, note="mmdebstrap"))
     table.show(report_of(RUNNING))
     table.close()
     written = console.file.getvalue()
@@ -78,15 +78,27 @@ def test_plain_lines_come_once_for_each_change(runs, report_of):
     assert lines[-1].endswith("py3.13 · debian-12  leased")
 
 
-def test_an_image_speaks_at_each_tenth(runs):
+def baking(report, progress):
+    """The same run, waiting for its image."""
+    image = ImageReport(name="debian-12", state=ImageState.BAKING, progress=progress, note="mmdebstrap")
+    return replace(report, waits_for=(image,), cells=())
+
+
+def test_an_image_has_a_bar(report_of):
+    """What a run waits for is shown above its cells, with how far it is."""
+    text = drawn(draw(baking(report_of(RUNNING), 40)))
+    assert "image debian-12" in text
+    assert " 40 %  mmdebstrap" in text
+
+
+def test_an_image_speaks_at_each_tenth(report_of):
     """The progress of a bake fills no log."""
-    del runs
     lines = []
     screen = PlainLines(lines.append)
     for progress in range(101):
-        screen.image(Image(name="debian-12", state=ImageState.BAKING, progress=progress))
+        screen.show(baking(report_of(RUNNING), progress))
     assert len(lines) == 11
-    assert lines[0].endswith("1 %")
+    assert lines[0].endswith("1 %  mmdebstrap")
 
 
 def test_json_lines_are_objects_of_one_schema(report_of):
@@ -94,7 +106,7 @@ def test_json_lines_are_objects_of_one_schema(report_of):
     lines = []
     screen = JsonLines(lines.append)
     screen.say("hello")
-    screen.image(Image(name="debian-12", state=ImageState.BAKING, progress=1))
+    screen.show(baking(report_of(FINISHED), 1))
     screen.show(report_of(FINISHED))
     screen.show(report_of(FINISHED))
     documents = [json.loads(line) for line in lines]
@@ -109,7 +121,7 @@ def test_every_json_field_is_documented(report_of, root):
     page = (root / "docs/json-lines.md").read_text("utf-8")
     lines = []
     screen = JsonLines(lines.append)
-    screen.image(Image(name="debian-12"))
+    screen.show(baking(report_of(RUNNING), 1))
     screen.show(report_of(FINISHED))
     screen.tell("summary", **summary_document(report_of(FINISHED), 1, {}))
     for line in lines:

@@ -4,7 +4,8 @@ import pytest
 
 from farm_scheduler.errors import NotFoundError
 from farm_scheduler.run_report import notes_by_reason, read_report, recent_runs
-from farm_scheduler.tables import Job, Run
+from farm_scheduler.states import ImageState
+from farm_scheduler.tables import Image, Job, Run
 
 
 def test_a_report_has_the_cells_in_their_order(runs):
@@ -74,3 +75,15 @@ def test_what_is_left_is_rough(runs, seconds, text):
         session.get(Job, "j-run22221").left_seconds = seconds
     with runs.read() as session:
         assert read_report(session, "r-run23456").cells[1].left == text
+
+
+def test_a_run_tells_which_images_it_waits_for(runs):
+    """An image that is being baked is told by runs that need it and have not ended, and by no other."""
+    with runs.write() as session:
+        image = session.get(Image, "debian-12")
+        image.state, image.progress = ImageState.BAKING, 40
+        session.add(Image(name="debian-99"))
+    with runs.read() as session:
+        (waits,) = read_report(session, "r-run23456").waits_for
+        assert (waits.name, waits.progress) == ("debian-12", 40)
+        assert read_report(session, "r-fin23456").waits_for == ()
