@@ -12,6 +12,8 @@ from farm_images.bake import bake
 from farm_images.catalogue import Image
 from farm_images.recipes import load_recipe
 
+from .holding import HeldHome, qemu_processes
+
 
 @pytest.fixture(scope="session")
 def test_home() -> Iterator[Path]:
@@ -26,6 +28,18 @@ def test_home() -> Iterator[Path]:
     home.chmod(0o755)  # the user that machines run as reads the image
     yield home
     shutil.rmtree(home)
+
+
+@pytest.fixture(scope="module")
+def held(test_home: Path, image: Image) -> Iterator[HeldHome]:
+    """A home of its own whose holder may be killed by tests, over the image of the run."""
+    home = test_home / "held"
+    home.mkdir(exist_ok=True)
+    held = HeldHome(home=home, image=image)
+    held.start()
+    yield held
+    held.stop()
+    assert not qemu_processes(home)
 
 
 @pytest.fixture(scope="session")
