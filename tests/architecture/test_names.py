@@ -42,6 +42,7 @@ def test_every_module_says_what_it_is_and_what_it_never_does(rooms):
 def test_every_test_says_its_behaviour_in_one_sentence(sources):
     """A test has a docstring of one paragraph that ends with a full stop."""
     tests = [s for s in sources if s.name.startswith("tests/") and _stem(s.name).startswith("test_")]
+    tests = [s for s in tests if not s.name.startswith("tests/minifarm/")]  # what other people write
     wrong = [
         f"{source.name}:{node.lineno} {node.name}"
         for source in tests
