@@ -83,7 +83,9 @@ class RunFollower:
                 services += 1
                 if services > SERVICES_TRIED:
                     raise
-                self._screen.say(f"{error.sentence.splitlines()[0]}; starting it again")
+                self._screen.say(
+                    f"the embedded service was lost, and is started again (its log: {error.data['log']})"
+                )
                 self._hold_service()
 
     def _watch(self, run: Run) -> RunReport:

@@ -188,7 +188,7 @@ class Service:
             received = b""
         if not received:
             self._connection.close()
-            sentence = f"the supervisor of the embedded service has ended; see {self._log}, then start again"
+            sentence = f"the embedded service was lost (its log: {self._log}); start again"
             raise ServiceError(sentence, log=self._log)
         self._take(received)
 

@@ -94,7 +94,9 @@ class House:
                 self._starts += 1
                 if self._starts > STARTS_TRIED:
                     raise
-                click.echo(f"{error.sentence.splitlines()[0]}; starting it again", err=True)
+                click.echo(
+                    f"something was lost, and is started again (its log: {error.data['log']})", err=True
+                )
                 self._mend()
 
     def close(self, *, wait: bool) -> None:

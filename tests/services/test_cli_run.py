@@ -159,7 +159,7 @@ def test_a_lost_service_is_started_again(start, farm, project):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 130, err
-    assert "starting it again" in out
+    assert "is started again" in out
     assert states(farm) == [RunState.CANCELLED]
 
 

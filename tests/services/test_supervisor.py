@@ -140,7 +140,7 @@ def test_a_killed_supervisor_takes_its_children_along(settings):
     service.wait_until_ready()
     os.kill(supervisor_pid(settings), signal.SIGKILL)
     assert until(lambda: left(settings) == [], 5)
-    with pytest.raises(ServiceError, match="has ended"):
+    with pytest.raises(ServiceError, match="was lost"):
         until(service.check, 5)
     service.leave()
     with Service(settings) as again:
