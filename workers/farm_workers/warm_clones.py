@@ -12,6 +12,7 @@ from farm_images.errors import MachineError
 from farm_images.machine import Machine
 
 _LOG = logging.getLogger("farm.holder")
+TAKE_SECONDS = 5.0
 
 
 class WarmClones:
@@ -20,12 +21,16 @@ class WarmClones:
     def __init__(self) -> None:
         self._waiting: dict[str, Machine] = {}
         self._filling: set[str] = set()
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._closed = False
 
     def take(self, key: str) -> Machine | None:
-        """The waiting clone of `key`, whose new owner must destroy it, or None."""
+        """The waiting clone of `key`, whose new owner must destroy it, or None.
+
+        One that is just being made is waited for: it is there sooner than another would be.
+        """
         with self._lock:
+            self._lock.wait_for(lambda: key not in self._filling, timeout=TAKE_SECONDS)
             return self._waiting.pop(key, None)
 
     def fill(self, key: str, make: Callable[[], Machine | None]) -> None:
@@ -47,6 +52,7 @@ class WarmClones:
             keep = machine is not None and not self._closed and key not in self._waiting
             if machine is not None and keep:
                 self._waiting[key] = machine
+            self._lock.notify_all()
         if machine is not None and not keep:
             machine.destroy()
 

@@ -10,9 +10,19 @@ from typing import Any
 import pytest
 from uv import find_uv_bin
 
-PYTHON_27 = next(
-    iter(sorted(Path.home().glob(".pyenv/versions/2.7.*/bin/python"))), shutil.which("python2.7")
-)
+
+def find_python_27() -> str | None:
+    """A Python 2.7 that starts: pyenv's `python2.7` is a script that may find none."""
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    found = [str(path) for path in sorted(root.glob("versions/2.7.*/bin/python"))]
+    found += [name for name in [shutil.which("python2.7")] if name]
+    for name in found:
+        if subprocess.run([name, "-c", ""], capture_output=True, timeout=30, check=False).returncode == 0:
+            return name
+    return None
+
+
+PYTHON_27 = find_python_27()
 
 
 def run(*command: str | Path, cwd: Path) -> str:
