@@ -23,6 +23,9 @@ GIT_SECONDS = 60
 
 MAX_FILES = 200_000
 
+FILE_TIME = 315_619_200
+"""The time of every file, in seconds since 1970: 1980-01-02, as the ZIP format of wheels knows none before 1980."""
+
 LITTER = frozenset(
     {
         ".git", ".hg", ".svn", ".tox", ".nox", ".venv", "venv", "__pycache__", ".mypy_cache", ".pytest_cache",
@@ -44,7 +47,7 @@ def write_folder_archive(folder: Path, into: io.BufferedIOBase, limit: int) -> N
     """Write a tar.gz of a project's folder.
 
     With git: the tracked and the not ignored files as they are on disk, and `.git` when it is a folder of
-    this one, as versions often come from tags. Same content, same bytes: times and owners are left out.
+    this one, as versions often come from tags. Same content, same bytes: all files have one time and one owner.
 
     Raises:
         SourceError: git fails or takes too long, a file cannot be read, or it is larger than `limit` bytes.
@@ -81,6 +84,7 @@ def _add(archive: tarfile.TarFile, folder: Path, path: Path) -> int:
     except FileNotFoundError:
         return 0
     entry = tarfile.TarInfo(f"{TOP}/{path.as_posix()}")
+    entry.mtime = FILE_TIME
     entry.mode = 0o755 if found.st_mode & stat.S_IXUSR else 0o644
     if stat.S_ISLNK(found.st_mode):
         entry.type, entry.linkname = tarfile.SYMTYPE, str(full.readlink())
@@ -104,7 +108,7 @@ def _leaves(path: Path, target: str) -> bool:
 
 def _folder_entry() -> tarfile.TarInfo:
     entry = tarfile.TarInfo(TOP)
-    entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+    entry.type, entry.mode, entry.mtime = tarfile.DIRTYPE, 0o755, FILE_TIME
     return entry
 
 

@@ -1,5 +1,6 @@
 """A project's folder as a source: what git knows, nothing of it run, and what is left out."""
 
+import calendar
 import os
 import subprocess
 import tarfile
@@ -138,3 +139,10 @@ def test_a_folder_that_cannot_be_used_is_told(settings: Settings, tmp_path: Path
     with pytest.raises(FarmError) as caught:
         fetch(settings, str(folder))
     assert isinstance(caught.value, (TargetError, SourceError))
+
+
+def test_a_wheel_can_be_made_of_packed_files(settings: Settings, folder: Path) -> None:
+    """No file is older than 1980, where the time that a ZIP archive can hold begins."""
+    source = fetch(settings, str(folder))
+    with tarfile.open(source.path) as archive:
+        assert min(member.mtime for member in archive) >= calendar.timegm((1980, 1, 1, 0, 0, 0))

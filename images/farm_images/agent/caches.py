@@ -33,7 +33,7 @@ def _warm(path: str, tool: str, places: Places, user: JobUser) -> str | None:
     folder = tempfile.mkdtemp(prefix="wheelfarm-warm-")
     try:
         shutil.chown(folder, user.uid, user.gid)
-        argv = [
+        create = [
             str(places.tool_python(tool)),
             "-m",
             "virtualenv",
@@ -42,21 +42,28 @@ def _warm(path: str, tool: str, places: Places, user: JobUser) -> str | None:
             path,
             f"{folder}/env",
         ]
-        for command in (argv, [f"{folder}/env/bin/python", "-m", "pip", "--version"]):
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                timeout=_SECONDS,
-                check=False,
-                stdin=subprocess.DEVNULL,
-                cwd=folder,
-                env=user.variables(places),
-                **user.credentials(),
-            )
-            if done.returncode:
-                return done.stderr.decode(errors="replace").strip()[-500:] or f"exit code {done.returncode}"
+        ask = [f"{folder}/env/bin/python", "-m", "pip", "--version"]
+        return _run(create, folder, places, user) or _run(ask, folder, places, user)
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return None
+
+
+def _run(command: list[str], folder: str, places: Places, user: JobUser) -> str | None:
+    with tempfile.TemporaryFile() as errors:
+        # A file, as a pipe would be waited for as long as anything that was left behind holds it.
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            timeout=_SECONDS,
+            check=False,
+            cwd=folder,
+            env=user.variables(places),
+            **user.credentials(),
+        )
+        errors.seek(0)
+        message = errors.read().decode(errors="replace").strip()[-500:]
+    return (message or f"exit code {done.returncode}") if done.returncode else None

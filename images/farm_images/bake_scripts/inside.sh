@@ -7,6 +7,10 @@ shift
 echo "farm: users"
 useradd --uid 1000 --create-home --home-dir /home/job --shell /bin/bash job
 chmod 0700 /home/job
+# pip is linked into each new environment, not copied: hundreds of files are seconds under emulation. A look for newer
+# seeds, in the background, would be a second process that nobody waits for.
+mkdir -p /home/job/.config/virtualenv
+printf '%s\n' '[virtualenv]' 'symlink_app_data = true' 'no_periodic_update = true' >/home/job/.config/virtualenv/virtualenv.ini
 
 # pyenv builds with debugging information: half of an interpreter's size.
 find /opt/python -type f \( -name '*.so' -o -name '*.so.*' -o -path '*/bin/*' \) -exec strip --strip-debug {} + \
@@ -38,19 +42,30 @@ echo "farm: caches"
 # A first tox asks each interpreter what it is and unpacks pip for it. Done here once at the host's speed, it need not be
 # done in each machine. The facts are kept by time stamp, of which the file system to come keeps whole seconds only.
 set -- "$@" --
-for executable in "/usr/bin/python$python" /opt/python/bin/*; do
+# The other names of the distribution's Python come first on the PATH, so every search passes them.
+for executable in "/usr/bin/python$python" /usr/bin/python3 /bin/python3 /opt/python/bin/*; do
     real=$(readlink -f "$executable")
     [ -x "$real" ] && touch -d "@$(stat -c %Y "$real")" "$real" && set -- "$@" "$executable"
 done
 modules=
 while [ "$1" != -- ]; do modules="$modules $1" && shift; done
 shift
-/usr/bin/python3 -I -S /opt/wheelfarm/agent.pyz --warm "$@" 2>&1 | sed 's/^/farm: not warmed: /' || true
-# Bytecode that does not look at time stamps: virtualenv copies these files into each environment with new ones.
-for folder in /home/job/.local/share/virtualenv/wheel/*/image/*/*/; do
-    version=${folder#/home/job/.local/share/virtualenv/wheel/}
-    executable=$(command -v "/opt/python/bin/python${version%%/*}" "/usr/bin/python${version%%/*}" | head -n 1)
-    "$executable" -m compileall -q --invalidation-mode unchecked-hash "$folder" >/dev/null 2>&1 || true
+chown -R job:job /home/job
+printf '%s\n' "$@" | xargs -n 1 -P 2 /usr/bin/python3 -I -S /opt/wheelfarm/agent.pyz --warm 2>&1 |
+    sed 's/^/farm: not warmed: /' || true
+# Bytecode that does not look at time stamps, which change when virtualenv copies or links these files.
+for folder in /home/job/.cache/virtualenv/wheel/*/image/*/*/ /home/job/.local/share/virtualenv/wheel/*/image/*/*/; do
+    [ -d "$folder" ] || continue
+    version=${folder#*/virtualenv/wheel/}
+    version=${version%%/*}
+    for executable in "/usr/bin/python$version" "/opt/python/bin/python$version"; do
+        [ -x "$executable" ] || continue
+        set -- -q
+        case $version in 2.* | 3.6) ;; *) set -- -q --invalidation-mode unchecked-hash ;; esac
+        find "$folder" -name '*.pyc' -delete
+        "$executable" -m compileall "$@" "$folder" >/dev/null || echo "farm: the seeds of $version are not all compiled"
+        break
+    done
 done
 chown -R job:job /home/job
 # shellcheck disable=SC2086 # the words are module names
