@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.workers.conftest import AgentMachines
+from tests.services.jobs.conftest import AgentMachines
 
 from farm_images import catalogue
 from farm_images.bake import bake_key
