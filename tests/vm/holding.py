@@ -72,6 +72,12 @@ class HeldHome:
         """Start the holder alone."""
         self.process = self._process("farm_workers.holder", self.socket)
 
+    def restart_index(self) -> None:
+        """Kill the index proxy and start another."""
+        self.index.kill()
+        self.index.wait(timeout=10)
+        self.index = self._process("farm_workers.index_proxy", self.settings.index_socket)
+
     def stop(self) -> None:
         """End both in order."""
         for process in (self.process, self.index):

@@ -107,6 +107,21 @@ def test_killed_qemu_ends_the_channel(held: HeldHome) -> None:
         assert machine.cloned
 
 
+def test_machines_that_lost_the_index_proxy_are_taken_back(held: HeldHome, restarted: None) -> None:
+    """When the index proxy was killed and started anew, leases end with a reason and no waiting clone is used."""
+    del restarted
+    with lease(held.socket, held.request(warm=True), timeout=LEASE_SECONDS) as machine:
+        until(lambda: len(qemu_processes(held.home)) == 2, seconds=30)
+        held.restart_index()
+        machine.channel.settimeout(15)
+        assert machine.channel.recv(1) == b""
+        with pytest.raises(LeaseError, match="index proxy was started anew"):
+            machine.check()
+    with lease(held.socket, held.request(warm=True), timeout=LEASE_SECONDS) as machine:
+        assert not machine.warm
+        machine.check()
+
+
 def test_damaged_template_is_made_anew(held: HeldHome) -> None:
     """A template that cannot be restored is never the project's failure: it is made anew."""
     with lease(held.socket, held.request(), timeout=LEASE_SECONDS):

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -96,14 +97,15 @@ class Holder:
             try:
                 connection.settimeout(30)
                 request = LeaseRequest.parse(_read_line(connection))
+                index = self._index_identity(request)
                 machine, answer = self._machine(request, connection)
                 message = json.dumps({"machine": answer}).encode() + b"\n"
                 socket.send_fds(connection, [message], [machine.channel.fileno()])
                 machine.channel.close()
                 self._prepare_next(request)
-                _wait_for_end(connection, self.stopping)
+                _wait_for_end(connection, lambda: self._check(request, index))
             except FarmError as error:
-                _LOG.error("no machine: %s", error)
+                _LOG.error("a lease is refused or taken back: %s", error)
                 _tell(connection, error=error.sentence, data=_plain(error.data))
             except OSError as error:
                 _LOG.info("a lease ended early: %s", error)
@@ -141,7 +143,7 @@ class Holder:
         """The clone that waits for this key, greeted anew; None when there is none or it has died."""
         if not (request.warm and request.template and request.index):
             return None
-        machine = self._warm.take(key.digest)
+        machine = self._warm.take((key.digest, self._index_identity(request)))
         if machine is None:
             return None
         try:
@@ -194,12 +196,31 @@ class Holder:
         shape, _ = self._shape(request, lambda _: None)
         key = template_key(self._hypervisor, request.image, shape, request.agent)
         self._warm.fill(
-            key.digest,
+            (key.digest, self._index_identity(request)),
             lambda: self._templates.clone(key, request.image, shape, index=self._index(request)),
         )
 
     def _index(self, request: LeaseRequest) -> Path | None:
         return self._settings.index_socket if request.index else None
+
+    def _index_identity(self, request: LeaseRequest) -> str:
+        """Which index proxy machines made now are connected to: its socket is a new file at each start."""
+        if not request.index:
+            return "none"
+        try:
+            found = self._settings.index_socket.stat()
+        except FileNotFoundError:
+            return "gone"
+        return f"{found.st_ino}-{found.st_ctime_ns}"
+
+    def _check(self, request: LeaseRequest, index: str) -> None:
+        """Raises MachineError when a leased machine can be of no more use, which is not its job's fault."""
+        if self.stopping.is_set():
+            raise MachineError("the holder of this host's machines stops; the job is tried again.")
+        if self._index_identity(request) != index:
+            raise MachineError(
+                "the package index proxy was started anew, so the machine lost it; the job is tried again."
+            )
 
     def _making_lock(self, name: str) -> threading.Lock:
         with self._lock:
@@ -240,10 +261,11 @@ def _plain(data: dict[str, object]) -> dict[str, object]:
     }
 
 
-def _wait_for_end(connection: socket.socket, stopping: threading.Event) -> None:
-    """Until the client's end of the connection is closed, by it or by its death."""
+def _wait_for_end(connection: socket.socket, check: Callable[[], None]) -> None:
+    """Until the client's end of the connection is closed, by it or by its death, or `check` raises."""
     connection.settimeout(0.5)
-    while not stopping.is_set():
+    while True:
+        check()
         with contextlib.suppress(TimeoutError):
             if not connection.recv(1024):
                 return

@@ -92,6 +92,7 @@ class Lease:
         cloned: whether it came from a template; False after a cold boot.
         answered_seconds: from the request to the agent's answer, as the holder saw it.
         seconds: the parts of that: created, loaded, answered.
+        connection: the lease itself, to the holder.
     """
 
     channel: socket.socket
@@ -102,6 +103,27 @@ class Lease:
     cloned: bool
     answered_seconds: float
     seconds: dict[str, float]
+    connection: socket.socket
+
+    def check(self) -> None:
+        """Whether the lease still stands: a machine that the holder took back is no fault of its job.
+
+        Raises:
+            LeaseError: the holder ended the lease, or has ended itself.
+        """
+        try:
+            self.connection.settimeout(0)
+            data = self.connection.recv(LINE_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            raise LeaseError(f"the holder of this host's machines is gone: {error}.") from error
+        if not data:
+            raise LeaseError(
+                "the holder of this host's machines ended during the job; the job is tried again."
+            )
+        message = json.loads(data.split(b"\n")[0])
+        raise LeaseError(message["error"], **message.get("data", {}))
 
 
 @contextlib.contextmanager
@@ -129,7 +151,7 @@ def lease(
             what = f"no answer within {timeout:.0f} s" if isinstance(error, TimeoutError) else str(error)
             raise LeaseError(f"the holder of this host's machines does not answer: {what}.") from error
         with channel:
-            yield Lease(channel=channel, **answer)
+            yield Lease(channel=channel, connection=connection, **answer)
 
 
 def _answer(

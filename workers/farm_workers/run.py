@@ -89,7 +89,7 @@ class _Runner:
         """The verdict of the attempt.
 
         Raises:
-            FarmError: no machine, no source, no image.
+            FarmError: no machine, no source, no image; the machine was taken back.
         """
         image = ready_image(self._hands, self._claim.system)
         source = source_path(self._hands.settings, self._claim.source_sha256)
@@ -103,7 +103,10 @@ class _Runner:
             with StreamReader(lease.channel, stream, self._hands.settings.stream_bytes) as reader:
                 self._converse(lease, reader, self._frames(source))
                 self._finish(reader)
-        return judge(self._results.evidence(self._limit))
+            judgement = judge(self._results.evidence(self._limit))
+            if judgement.verdict is not Verdict.PASSED:
+                lease.check()
+        return judgement
 
     def _say(self, sentence: str) -> None:
         self._results.now = sentence

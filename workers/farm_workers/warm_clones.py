@@ -14,26 +14,35 @@ from farm_images.machine import Machine
 _LOG = logging.getLogger("farm.holder")
 TAKE_SECONDS = 5.0
 
+Key = tuple[str, str]
+"""What a waiting clone is a clone of, and connected to: the digest of its template's key, its index proxy."""
+
 
 class WarmClones:
-    """The waiting machines, by the digest of their template's key; all methods may be called from any thread."""
+    """The waiting machines; all methods may be called from any thread."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, Machine] = {}
-        self._filling: set[str] = set()
+        self._waiting: dict[Key, Machine] = {}
+        self._filling: set[Key] = set()
         self._lock = threading.Condition()
         self._closed = False
 
-    def take(self, key: str) -> Machine | None:
+    def take(self, key: Key) -> Machine | None:
         """The waiting clone of `key`, whose new owner must destroy it, or None.
 
-        One that is just being made is waited for: it is there sooner than another would be.
+        One that is just being made is waited for: it is there sooner than another would be. Those of an index
+        proxy that is no more are destroyed.
         """
         with self._lock:
             self._lock.wait_for(lambda: key not in self._filling, timeout=TAKE_SECONDS)
-            return self._waiting.pop(key, None)
+            stale = [each for each in self._waiting if each[1] != key[1]]
+            without_index = [self._waiting.pop(each) for each in stale]
+            machine = self._waiting.pop(key, None)
+        for each in without_index:
+            each.destroy()
+        return machine
 
-    def fill(self, key: str, make: Callable[[], Machine | None]) -> None:
+    def fill(self, key: Key, make: Callable[[], Machine | None]) -> None:
         """Have `make` prepare a clone in the background unless one waits or is being made."""
         with self._lock:
             if self._closed or key in self._waiting or key in self._filling:
@@ -41,7 +50,7 @@ class WarmClones:
             self._filling.add(key)
         threading.Thread(target=self._fill, args=(key, make), daemon=True).start()
 
-    def _fill(self, key: str, make: Callable[[], Machine | None]) -> None:
+    def _fill(self, key: Key, make: Callable[[], Machine | None]) -> None:
         try:
             machine = make()
         except MachineError as error:

@@ -59,7 +59,10 @@ class AgentMachines:
     Attributes:
         processes: the agents so far; the last one is at work.
         before: called with the channel before it is given, to break it.
+        holder: the holder's end of the last lease.
     """
+
+    holder: socket.socket
 
     def __init__(self) -> None:
         self.processes: list[subprocess.Popen[bytes]] = []
@@ -70,7 +73,6 @@ class AgentMachines:
         """A machine of any image."""
         del image
         progress("starting an agent")
-        self.before()
         with (
             tempfile.TemporaryDirectory(prefix="wf-", dir="/tmp") as name,
             socket.socket(socket.AF_UNIX) as listener,
@@ -85,10 +87,12 @@ class AgentMachines:
                 process = self._start(root, path, log.fileno())
             try:
                 channel, _ = listener.accept()
-                with channel:
+                self.holder, connection = socket.socketpair()
+                with channel, connection, self.holder:
                     began = time.monotonic()
                     greet(channel, timeout=30)
-                    yield self._lease(channel, time.monotonic() - began)
+                    self.before()
+                    yield self._lease(channel, connection, time.monotonic() - began)
             finally:
                 # The channel is closed: the agent ends as a machine would, with everything that it started.
                 try:
@@ -109,9 +113,10 @@ class AgentMachines:
         return process
 
     @staticmethod
-    def _lease(channel: socket.socket, seconds: float) -> Lease:
+    def _lease(channel: socket.socket, connection: socket.socket, seconds: float) -> Lease:
         return Lease(
             channel=channel,
+            connection=connection,
             machine_id="m-agent",
             accelerator="none",
             accelerator_reason="a process of this host",

@@ -222,6 +222,18 @@ def test_no_machine_is_the_farms_fault(hands: Hands, tmp_path: Path) -> None:
     assert (attempt.verdict, attempt.reason) == (Verdict.FARM_ERROR, "the holder is away")
 
 
+def test_a_machine_that_is_taken_back_is_the_farms_fault(hands: Hands, tmp_path: Path) -> None:
+    """What a job got wrong in a machine that the holder took back is not held against the project."""
+    machines = hands.machines
+    if not hasattr(machines, "processes"):
+        pytest.skip("real machines are taken back in tests/vm")
+    machines.before = lambda: machines.holder.sendall(b'{"error": "the index is gone", "data": {}}\n')
+    _, claim = submit(hands, project(tmp_path / "p", {}, commands="false"))
+    assert run_claim(hands, claim) is True
+    (attempt,) = rows(hands, Attempt)
+    assert (attempt.verdict, attempt.reason) == (Verdict.FARM_ERROR, "the index is gone")
+
+
 def test_a_stream_beyond_its_cap_is_a_limit(hands: Hands, tmp_path: Path) -> None:
     """A guest that says more than the host takes is stopped, and the evidence has the cap's size."""
     small = hands.settings.model_copy(update={"stream_bytes": 200_000})
