@@ -8,6 +8,7 @@ import contextlib
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import threading
@@ -102,7 +103,7 @@ class BakeRun:
 def make_disk(run: BakeRun, *, stage: Path, results: Path) -> None:
     """Make `disk.qcow2`, `vmlinuz`, `initrd.img` and `packages` in `results` from the recipe and the tar `stage`.
 
-    Errors: ImageError with the end of mmdebstrap's messages.
+    Errors: ImageError with what mmdebstrap complained of; its log is kept beside the images.
     """
     root = os.geteuid() == 0
     command = (_OWN_SPACE if root else _TIED) + _command(
@@ -128,8 +129,9 @@ def make_disk(run: BakeRun, *, stage: Path, results: Path) -> None:
         _end(process)
     if process.returncode != 0:
         why = "was stopped" if run.stop.is_set() else f"ended with status {process.returncode}"
+        kept = shutil.move(log, run.work.parent / "failed-bake.log")
         raise ImageError(
-            f"mmdebstrap {why} (limit {_SECONDS:.0f} s). Read the end of its messages and bake again:\n{tail}",
+            f"mmdebstrap {why} (limit {_SECONDS:.0f} s): {_complaint(tail)}. Mend that and start again; log: {kept}",
             status=process.returncode,
             stderr=tail,
         )
@@ -172,6 +174,13 @@ def _follow(process: subprocess.Popen[bytes], log: Path, run: BakeRun) -> str:
             over = process.poll() is not None or run.stop.wait(0.2) or time.monotonic() > deadline
             told.read(source.read())
     return "\n".join(told.tail)[-3000:]
+
+
+def _complaint(tail: str) -> str:
+    """The line of a log's end that says most about what went wrong."""
+    lines = [line.strip() for line in tail.splitlines() if line.strip()]
+    wrong = re.compile(r"E: |.*\b(error|cannot|not found|no space|failed)\b", re.IGNORECASE)
+    return next(filter(wrong.match, lines), lines[-1] if lines else "it said nothing")[:300]
 
 
 class _Told:
