@@ -27,6 +27,7 @@ PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
     "newuidmap": "uidmap",
     "mkfs.ext4": "e2fsprogs",
+    "mount": "mount",
     "redis-server": "redis-server",
     "git": "git",
 }
