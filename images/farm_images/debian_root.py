@@ -178,7 +178,7 @@ def _follow(process: subprocess.Popen[bytes], log: Path, run: BakeRun) -> str:
 
 def _complaint(tail: str) -> str:
     """The line of a log's end that says most about what went wrong."""
-    lines = [line.strip() for line in tail.splitlines() if line.strip()]
+    lines = [line.strip() for line in tail.splitlines() if line.strip() and not line.startswith(("I:", "W:"))]
     wrong = re.compile(r"E: |.*\b(error|cannot|not found|no space|failed)\b", re.IGNORECASE)
     return next(filter(wrong.match, lines), lines[-1] if lines else "it said nothing")[:300]
 

@@ -44,8 +44,10 @@ echo "farm: caches"
 set -- "$@" --
 # The other names of the distribution's Python come first on the PATH, so every search passes them.
 for executable in "/usr/bin/python$python" /usr/bin/python3 /bin/python3 /opt/python/bin/*; do
+    [ -x "$executable" ] || continue
     real=$(readlink -f "$executable")
-    [ -x "$real" ] && touch -d "@$(stat -c %Y "$real")" "$real" && set -- "$@" "$executable"
+    touch -d "@$(stat -c %Y "$real")" "$real"
+    set -- "$@" "$executable"
 done
 modules=
 while [ "$1" != -- ]; do modules="$modules $1" && shift; done
