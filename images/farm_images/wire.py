@@ -37,6 +37,7 @@ ID_PROVISION: Final = "farm:provision"
 ID_COMMANDS: Final = "farm:commands"
 ID_COMMAND: Final = "farm:command"
 ID_INTERPRETER: Final = "farm:interpreter"
+ID_NETWORK: Final = "farm:network"
 ID_ERROR: Final = "farm:error"
 ID_JOB: Final = "farm:job"
 

@@ -78,6 +78,8 @@ class Evidence:
         report: tox's result file, None when it never came.
         end: the guest's last word, None when the stream ended before it.
         farm_error: what the farm's own code in the guest said.
+        unreachable: by environment (None for tox's own provisioning), the host names that it asked for and told of in
+            its log; no machine reaches them.
         host_limit: the resource that ran out on the host's side: `time`, `stream`, `tests`.
     """
 
@@ -91,4 +93,5 @@ class Evidence:
     report: ToxReport | None = None
     end: JobEnd | None = None
     farm_error: str | None = None
+    unreachable: Mapping[str | None, tuple[str, ...]] = field(default_factory=dict)
     host_limit: str | None = None

@@ -73,6 +73,26 @@ def _failing_tests(evidence: Evidence) -> Judgement | None:
     return Judgement(verdict=Verdict.FAILED, reason=f"{environment}: {test} failed{rest}")
 
 
+def _needs_network(evidence: Evidence) -> Judgement | None:
+    """An environment that failed without a failing test, and names in its log a host that it could not reach."""
+    if evidence.statuses.get((None, PROVISION)) == "fail" and evidence.unreachable.get(None):
+        reason = f"needs network: what tox requires asked for {_hosts(evidence, None)}"
+        return Judgement(verdict=Verdict.UNSUPPORTED, reason=reason)
+    for name in evidence.environments:
+        failed = any(
+            evidence.statuses.get((name, step)) == "fail" for step in (PACKAGE, CREATE, INSTALL, COMMANDS)
+        )
+        if failed and evidence.unreachable.get(name):
+            reason = f"{name}: needs network: it asked for {_hosts(evidence, name)}"
+            return Judgement(verdict=Verdict.UNSUPPORTED, reason=reason)
+    return None
+
+
+def _hosts(evidence: Evidence, name: str | None) -> str:
+    first, *others = evidence.unreachable[name]
+    return f"{first} and {len(others)} more" if others else first
+
+
 def _setup(evidence: Evidence) -> Judgement | None:
     """Provisioning, creating, packaging, installing: the first that failed, in the order of the environments."""
     if evidence.statuses.get((None, PROVISION)) == "fail":
@@ -158,6 +178,7 @@ RULES: tuple[Callable[[Evidence], Judgement | None], ...] = (
     _farm_error,
     _lost,
     _failing_tests,
+    _needs_network,
     _setup,
     _unreported,
     _failing_commands,

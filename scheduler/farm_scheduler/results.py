@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from farm_images.subunit_stream import Event
-from farm_images.wire import ID_ERROR, ID_JOB, ID_TOX
+from farm_images.wire import ID_ERROR, ID_JOB, ID_NETWORK, ID_TOX
 from farm_scheduler.attachments import Attachments, read_commands, read_job_end, text_of
 from farm_scheduler.evidence import Evidence, JobEnd, StepKey, TestCounts
+from farm_scheduler.names_asked import NamesAsked
 from farm_scheduler.tox_report import read_report
 
 MAX_TESTS = 200_000
@@ -80,7 +81,9 @@ class Results:
         self.now: str | None = None
         self.end: JobEnd | None = None
         self.too_many = False
+        self._environment: str | None = None
         self._files = Attachments()
+        self._names = NamesAsked()
         self._steps: dict[StepKey, StepResult] = {}
         self._changed: dict[StepKey, StepResult] = {}
         self._known: set[TestKey] = set()
@@ -139,6 +142,7 @@ class Results:
             report=read_report(report) if report else None,
             end=self.end,
             farm_error=self._farm_error(),
+            unreachable=self._names.told(),
             host_limit=host_limit or ("tests" if self.too_many else None),
         )
 
@@ -151,8 +155,8 @@ class Results:
         return text_of(next(filter(None, contents), b""), MAX_MESSAGE)
 
     def _step_event(self, event: Event, key: StepKey) -> None:
-        if event.file_name is not None and event.file_bytes is not None and event.file_name != "log":
-            self._files.add((*key, event.file_name), event.file_bytes)
+        if event.file_name is not None and event.file_bytes is not None:
+            self._step_file(key, event.file_name, event.file_bytes)
         if event.status is None or event.status == "exists":
             if key[1] == ID_ERROR and key not in self._steps:
                 self._steps[key] = StepResult(environment=key[0], name=key[1], status="fail")
@@ -163,6 +167,14 @@ class Results:
         if key[1] == ID_JOB and event.status in FINAL:
             self.end = read_job_end(self._files.content((*key, "job.json")))
 
+    def _step_file(self, key: StepKey, name: str, content: bytes) -> None:
+        if name == "log":
+            self._names.log(content)
+        elif key[1] == ID_NETWORK:
+            self._names.ask(self._environment, content)
+        else:
+            self._files.add((*key, name), content)
+
     def _step_status(self, event: Event, key: StepKey, status: str) -> None:
         step = self._steps.get(key)
         begins = status == RUNNING and (step is None or step.status != RUNNING)
@@ -170,6 +182,7 @@ class Results:
             step = StepResult(environment=key[0], name=key[1], status=status, started=event.timestamp)
             self._steps[key] = step
         step.status = status
+        self._environment = key[0]
         if status in FINAL:
             step.finished = event.timestamp
         else:

@@ -15,6 +15,7 @@ from farm_images.agent.channel import Channel
 from farm_images.agent.confinement import Confinement
 from farm_images.agent.job_user import JobUser
 from farm_images.agent.log import Log
+from farm_images.agent.name_server import NameServer
 from farm_images.agent.packets import JSON, Packets
 from farm_images.agent.places import Places
 from farm_images.agent.reports import Listener, Relay
@@ -100,6 +101,7 @@ def _run(guest: Guest, frame: JobFrame, process: StarterProcess, project: Path, 
     listeners = Listeners(
         steps=Listener(guest.places.run / "steps.sock", guest.user),
         tests=Listener(guest.places.run / "results.sock", guest.user),
+        names=NameServer(packets) if guest.user.drop else None,
     )
     log = Log(process.output, frame.limits.log_bytes, packets, ID_TOX)
     relay = Relay(packets, frozenset(frame.environments))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from farm_images.agent.channel import HIGH_WATER, Channel
 from farm_images.agent.confinement import Confinement
 from farm_images.agent.log import Log
+from farm_images.agent.name_server import NameServer
 from farm_images.agent.reports import Connection, Judge, Listener, Relay, judge_step, judge_test
 from farm_images.agent.starter_process import StarterProcess
 from farm_images.wire import FrameType
@@ -23,15 +24,18 @@ _TICK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listeners:
-    """The sockets of the two plugins."""
+    """The sockets of the two plugins, and the name server where the agent may be one."""
 
     steps: Listener
     tests: Listener
+    names: NameServer | None = None
 
     def close(self) -> None:
         """Take no more connections."""
         self.steps.close()
         self.tests.close()
+        if self.names is not None:
+            self.names.close()
 
 
 class Watch:
@@ -62,6 +66,8 @@ class Watch:
         try:
             self._selector.register(self._channel, selectors.EVENT_READ, self._on_channel)
             self._selector.register(handle, selectors.EVENT_READ, self._on_exit)
+            if listeners is not None and listeners.names is not None:
+                self._selector.register(listeners.names, selectors.EVENT_READ, listeners.names.answer)
             self._read_job(listeners, wanted=True)
             while self._running:
                 self._turn(listeners, deadline)
