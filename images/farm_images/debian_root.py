@@ -127,13 +127,19 @@ def make_disk(run: BakeRun, *, stage: Path, results: Path) -> None:
         tail = _follow(process, log, run)
     finally:
         _end(process)
-    if process.returncode != 0:
-        why = "was stopped" if run.stop.is_set() else f"ended with status {process.returncode}"
-        kept = shutil.move(log, run.work.parent / "failed-bake.log")
+    kept = run.work.parent / "failed-bake.log"
+    kept.unlink(missing_ok=True)
+    if process.returncode != 0 and run.stop.is_set():
         raise ImageError(
-            f"mmdebstrap {why} (limit {_SECONDS:.0f} s): {_complaint(tail)}. Mend that and start again; log: {kept}",
-            status=process.returncode,
-            stderr=tail,
+            "mmdebstrap was stopped; the next run bakes the image", status=process.returncode, stderr=tail
+        )
+    if process.returncode != 0:
+        shutil.move(log, kept)
+        said = (
+            f"mmdebstrap ended with status {process.returncode} (limit {_SECONDS:.0f} s): {_complaint(tail)}"
+        )
+        raise ImageError(
+            f"{said}. Mend that and start again; log: {kept}", status=process.returncode, stderr=tail
         )
 
 
