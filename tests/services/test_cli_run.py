@@ -111,9 +111,32 @@ def test_a_second_ctrl_c_does_not_wait(start, farm, project, settings):
     assert until(lambda: leftovers.marked(leftovers.mark(settings)) == [])
 
 
+@pytest.fixture
+def hangups():
+    """Sets what processes that are started from now on inherit for SIGHUP; these tests may run below nohup."""
+    before = signal.getsignal(signal.SIGHUP)
+    yield lambda handler: signal.signal(signal.SIGHUP, handler)
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_a_run_below_nohup_outlives_its_terminal(start, farm, project, hangups):
+    """A command that was started with SIGHUP ignored goes on; SIGTERM still ends it."""
+    hangups(signal.SIG_IGN)
+    process = start("run", project)
+    assert submitted(farm)
+    process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=2)
+    assert states(farm) == [RunState.PLANNED]
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=SECONDS)
+    assert process.returncode == 130
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_closed_terminal_cancels_the_run(start, farm, project, number):
+def test_a_closed_terminal_cancels_the_run(start, farm, project, number, hangups):
     """SIGTERM and SIGHUP are the same wish as Ctrl-C."""
+    hangups(signal.SIG_DFL)
     process = start("run", project)
     assert submitted(farm)
     process.send_signal(number)
