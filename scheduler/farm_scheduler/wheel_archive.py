@@ -1,7 +1,7 @@
 """A wheel as the source of a run: a tar.gz with one folder that holds the wheel and what it says of itself.
 
 Called by sources, which stores it, and by planning, which knows such a source again by its files. The wheel is
-unpacked in a machine only.
+unpacked in a machine only, never here.
 """
 
 import tarfile
