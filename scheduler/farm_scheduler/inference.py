@@ -139,9 +139,8 @@ def _reason(
     interpreter: Interpreter, metadata: ProjectMetadata, pythons: frozenset[str] | None, wheel: Wheel | None
 ) -> str | None:
     if not metadata.allows(interpreter.version):
-        says = (
-            f"requires-python {metadata.requires_python}" if metadata.requires_python else "its classifiers"
-        )
+        required = metadata.requires_python
+        says = f"requires-python {required}" if required else "no classifier names it"
         return f"the project does not allow Python {interpreter.version} ({says})"
     if pythons is not None and interpreter.name not in pythons:
         return f"narrowed away: --python asks for {', '.join(sorted(pythons))}"
