@@ -59,10 +59,12 @@ def infer(files: ProjectFiles, metadata: ProjectMetadata) -> Inferred:
         )
         return Inferred(commands=COMMANDS, reasons=(f"no tests, as {runner.reason}: {does}",))
     needs = find_needs(files, metadata)
+    # Named twice, the last pip for Python 2.7 would refuse it.
+    own = [each for each in runner.deps if each not in needs.named]
     with_needs = f", with {', '.join(needs.said)}" if needs.said else ""
     return Inferred(
         commands=runner.commands,
-        deps=(*runner.deps, *needs.requirements, *(f"-r{ROOT}/{path}" for path in needs.files)),
+        deps=(*own, *needs.requirements, *(f"-r{ROOT}/{path}" for path in needs.files)),
         extras=needs.extras,
         reasons=(f"{runner.name}, as {runner.reason}{with_needs}",),
     )
@@ -140,8 +142,7 @@ def _reason(
 ) -> str | None:
     if not metadata.allows(interpreter.version):
         required = metadata.requires_python
-        says = f"requires-python {required}" if required else "no classifier names it"
-        return f"the project does not allow Python {interpreter.version} ({says})"
+        return f"requires-python {required} does not allow it" if required else "no classifier names it"
     if pythons is not None and interpreter.name not in pythons:
         return f"narrowed away: --python asks for {', '.join(sorted(pythons))}"
     if wheel is not None and wheel.tags.isdisjoint(_tags(interpreter)):

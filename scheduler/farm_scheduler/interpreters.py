@@ -67,7 +67,7 @@ class PythonRequest:
     @property
     def name(self) -> str:
         """By which a cell of it is named, also when no image has it: `3.14`, `3.14t`, `pypy3`."""
-        version = self.python or ("" if self.implementation == "cpython" else "3")
+        version = self.python or ("3" if self.implementation == "pypy" else "")
         implementation = "" if self.implementation == "cpython" else self.implementation
         return f"{implementation}{version}{'t' if self.threaded else ''}"
 

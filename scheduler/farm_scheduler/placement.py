@@ -149,8 +149,7 @@ class Placement:
             return _Place(reason=_narrowed(f"Python {interpreter.python}", self._pythons))
         says = self._metadata.requires_python
         if environment.installs and says and not self._metadata.allows(interpreter.version):
-            reason = f"the project does not allow Python {interpreter.version} (requires-python {says})"
-            return _Place(reason=reason)
+            return _Place(reason=f"requires-python {says} does not allow it")
         refusal = choose_tool(interpreter.name, self._tox).refusal
         return _Place(python=interpreter.name, reason=refusal, lacking=interpreter.name if refusal else None)
 
@@ -159,9 +158,7 @@ class Placement:
     ) -> _Place:
         allowed = [each for each in requests if each.python is None or self._metadata.may_allow(each.python)]
         if environment.installs and not allowed:
-            says = self._metadata.requires_python
-            texts = " or ".join(request.text for request in requests)
-            return _Place(reason=f"the project does not allow {texts} (requires-python {says})")
+            return _Place(reason=f"requires-python {self._metadata.requires_python} does not allow it")
         return _Place(reason=_why_missing(requests, system), lacking=requests[0].name)
 
     def _with_dependencies(

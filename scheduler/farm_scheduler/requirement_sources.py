@@ -4,13 +4,14 @@ Called by inference. It reads what is declared; nothing is resolved or fetched.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from configparser import ConfigParser
 from configparser import Error as IniError
 from dataclasses import dataclass
 from typing import Any
 
 from packaging.dependency_groups import resolve_dependency_groups
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from farm_scheduler.project_files import ProjectFiles
@@ -39,6 +40,7 @@ class TestNeeds:
         requirements: from dependency groups, as pip reads them.
         files: requirement files below the root.
         said: where all that was found, for a person.
+        named: the packages that they name without a condition.
     """
 
     __test__ = False  # pytest would take the name for a test class
@@ -47,6 +49,7 @@ class TestNeeds:
     requirements: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
+    named: frozenset[str] = frozenset()
 
 
 def find_needs(files: ProjectFiles, metadata: ProjectMetadata) -> TestNeeds:
@@ -73,7 +76,25 @@ def _of_kind(names: tuple[str, ...], files: ProjectFiles, metadata: ProjectMetad
     paths = tuple(sorted(path for path in files.texts if any(each.fullmatch(path) for each in patterns)))
     said = [f"the extra {name}" for name in extras]
     said += [f"the dependency group {name}" for name in used]
-    return TestNeeds(extras=extras, requirements=tuple(requirements), files=paths, said=(*said, *paths))
+    lines = [line for path in paths for line in files.texts[path].splitlines()]
+    return TestNeeds(
+        extras=extras,
+        requirements=tuple(requirements),
+        files=paths,
+        said=(*said, *paths),
+        named=frozenset(_named([*requirements, *lines])),
+    )
+
+
+def _named(lines: Iterable[str]) -> Iterator[str]:
+    """The packages that requirement lines name, whatever the Python; the rest of a requirement file is skipped."""
+    for line in lines:
+        try:
+            requirement = Requirement(line.partition(" #")[0].strip())
+        except InvalidRequirement:
+            continue
+        if requirement.marker is None:
+            yield canonicalize_name(requirement.name)
 
 
 def _extras(files: ProjectFiles, metadata: ProjectMetadata) -> list[str]:

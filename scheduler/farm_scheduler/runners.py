@@ -4,12 +4,15 @@ Called by inference for a project without tox configuration. It reads text and n
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from farm_scheduler.project_files import ProjectFiles
 from farm_scheduler.tox_configuration import read_pyproject
+
+MOST_STARTS = 10
+"""Folders that unittest is started in."""
 
 _ELSEWHERE = re.compile(r"(?:docs?|examples?|benchmarks?|build|dist|\..*)/")
 _PYTEST_FILE = re.compile(r"(?:.*/)?(?:test_[^/]*|[^/]*_test)\.py")
@@ -49,10 +52,11 @@ def find_runner(files: ProjectFiles) -> Runner:
             return Runner(
                 name="django", reason="it has manage.py and does not speak of pytest", commands=(command,)
             )
-        cases = sorted(name for name in tests if _TEST_CASE.search(files.text(name) or ""))
+        found = [name for name in tests if _TEST_CASE.search(files.text(name) or "")]
+        cases = sorted(name for name in found if name.rpartition("/")[2].startswith("test"))
         if cases:
             reason = f"{cases[0]} has classes of unittest, and nothing speaks of pytest"
-            return Runner(name="unittest", reason=reason, commands=(_discover(cases, files),))
+            return Runner(name="unittest", reason=reason, commands=tuple(_discover(cases, files)))
         if not any(_PYTEST_FILE.fullmatch(name) for name in tests):
             return Runner(name="none", reason="none of its files looks like a test")
         reason = "it has files of tests, and nothing names their runner"
@@ -85,13 +89,16 @@ def _configures_pytest(files: ProjectFiles) -> str | None:
     return f"it has {names[0]}" if names else None
 
 
-def _discover(cases: list[str], files: ProjectFiles) -> str:
-    """The command that finds these tests: from the top where they are packages, else from their folder."""
-    folders = {name.rpartition("/")[0] for name in cases}
-    if "" in folders or any(f"{folder}/__init__.py" in files.names for folder in folders):
-        source = all(folder.startswith("src/") for folder in folders)
-        return "python -m unittest discover -v" + (" -s src" if source else "")
-    return f"python -m unittest discover -v -s {_quoted(min(folders, key=len))}"
+def _discover(cases: Iterable[str], files: ProjectFiles) -> Iterator[str]:
+    """The commands that find these tests: unittest goes down into packages only, so each starts above them."""
+    for start in sorted({_start(name.rpartition("/")[0], files) for name in cases})[:MOST_STARTS]:
+        yield "python -m unittest discover -v" + (f" -s {_quoted(start)}" if start else "")
+
+
+def _start(folder: str, files: ProjectFiles) -> str:
+    while folder and f"{folder}/__init__.py" in files.names:
+        folder = folder.rpartition("/")[0]
+    return folder
 
 
 def _quoted(folder: str) -> str:

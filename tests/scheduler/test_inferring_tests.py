@@ -67,18 +67,30 @@ def test_the_runner_is_told_by_the_files(project: ProjectFiles, runner: str, rea
 @pytest.mark.parametrize(
     ("project", "command"),
     [
+        (
+            files(
+                python_IN_tests_IN_test_x_DOT_py=CASE,
+                python_IN_tests_IN___init___DOT_py="",
+                more_IN_test_y_DOT_py=CASE,
+            ),
+            "python -m unittest discover -v -s more; python -m unittest discover -v -s python",
+        ),
         (files(test_x_DOT_py=CASE), "python -m unittest discover -v"),
         (files(tests_IN_test_x_DOT_py=CASE), "python -m unittest discover -v -s tests"),
         (files(tests_IN_test_x_DOT_py=CASE, tests_IN___init___DOT_py=""), "python -m unittest discover -v"),
         (
-            files(src_IN_x_IN_tests_IN_test_x_DOT_py=CASE, src_IN_x_IN_tests_IN___init___DOT_py=""),
+            files(
+                src_IN_x_IN_tests_IN_test_x_DOT_py=CASE,
+                src_IN_x_IN_tests_IN___init___DOT_py="",
+                src_IN_x_IN___init___DOT_py="",
+            ),
             "python -m unittest discover -v -s src",
         ),
     ],
 )
 def test_unittest_starts_where_the_tests_are(project: ProjectFiles, command: str) -> None:
     """Discovery starts at the top for packages, and in the folder of the tests otherwise."""
-    assert find_runner(project).commands == (command,)
+    assert "; ".join(find_runner(project).commands) == command
 
 
 def needs(**texts: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
@@ -156,6 +168,19 @@ def test_the_configuration_has_it_all() -> None:
     assert found.reasons == (
         "pytest, as test_x.py imports pytest, with the extra test, requirements-test.txt, requirements_test.txt",
     )
+
+
+def test_the_runner_is_not_named_twice() -> None:
+    """Where a group or a file names pytest already, the line of the project stands alone."""
+    groups = {"pyproject.toml": '[dependency-groups]\ntest = ["pytest>=8"]\n', "test_x.py": "import pytest\n"}
+    assert infer(ProjectFiles(texts=groups, names=frozenset(groups)), ProjectMetadata()).deps == (
+        "pytest>=8",
+    )
+    lines = {"requirements-test.txt": "# a\n-r x\nPyTest<9  # b\n", "test_x.py": "import pytest\n"}
+    found = infer(ProjectFiles(texts=lines, names=frozenset(lines)), ProjectMetadata())
+    assert found.deps == ("-r{tox_root}/requirements-test.txt",)
+    lines["requirements-test.txt"] = "pytest; python_version < '3'\n"
+    assert infer(ProjectFiles(texts=lines, names=frozenset(lines)), ProjectMetadata()).deps[0] == "pytest"
 
 
 def test_without_tests_a_project_is_imported() -> None:
@@ -292,8 +317,8 @@ def test_what_requires_python_forbids_is_left_out_of_tox() -> None:
     found = plan(texts, "3.11.2", "3.12.1")
     assert {cell.python: cell.environments for cell in found.cells} == {"3.11": ("old",), "3.12": ("py312",)}
     reasons = {note.environment: note.reason for note in found.notes}
-    assert reasons["py311"] == "the project does not allow Python 3.11.2 (requires-python >=3.12)"
-    assert reasons["py35"] == "the project does not allow py35 (requires-python >=3.12)"
+    assert reasons["py311"] == "requires-python >=3.12 does not allow it"
+    assert reasons["py35"] == "requires-python >=3.12 does not allow it"
 
 
 def test_a_claim_without_an_environment_is_noted() -> None:

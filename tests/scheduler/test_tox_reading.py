@@ -189,6 +189,135 @@ deps = ["six"]
 deps = ["attrs"]
 """
     },
+    "names out of substitutions": {
+        "tox.ini": """
+[minors]
+old = 39,310
+new = 311,312
+[tox]
+env_list =
+    py{{[minors]old},{[minors]new}}-{a,b}
+    {env:MORE_ENVIRONMENTS:lint,{env:EVEN_MORE:docs}}
+    \\
+    last
+[testenv]
+deps = {posargs:six}
+"""
+    },
+    "conditions in the list": {
+        "tox.ini": """
+[tox]
+env_list =
+    py311
+    linux: only-linux
+    win32: only-windows
+    !win32: not-windows
+"""
+    },
+    "base_python by factor": {
+        "tox.ini": """
+[tox]
+env_list = a-new, a-old, b
+[testenv]
+base_python =
+    new: python3.12
+    old: python3.8
+deps =
+    {[testenv:b]deps}
+    new,old: attrs
+[testenv:b]
+deps = six
+depends =
+    a-new
+    a-{old,odd}
+"""
+    },
+    "references from section to section": {
+        "tox.ini": """
+[base]
+deps =
+    six
+    {[more]deps}
+[more]
+deps = attrs  # with a comment
+[tox]
+envlist = py3{11,12}
+[testenv]
+deps =
+    {[base]deps}
+    -r{toxinidir}/requirements.txt
+[testenv:py3{11,12}]
+deps =
+    {[testenv]deps}
+    -c {tox_root}/constraints.txt
+"""
+    },
+    "old spellings": {
+        "tox.ini": """
+[tox]
+minversion = 3.8
+skipsdist = True
+envlist = py27,py3{6,7},pypy{2,3},flake8
+[testenv:flake8]
+basepython = python3
+skip_install = True
+deps = flake8
+[testenv:py27]
+basepython = python2.7
+"""
+    },
+    "setup.cfg with references": {
+        "setup.cfg": """
+[metadata]
+name = x
+[tox:tox]
+names = py311,py312
+envlist = {[tox:tox]names}, docs
+[testenv]
+deps = six
+[testenv:docs]
+deps =
+    {[testenv]deps}
+    sphinx
+"""
+    },
+    "legacy beside native": {
+        "pyproject.toml": (
+            '[tool.tox]\nenv_list = ["n"]\nlegacy_tox_ini = """\n[tox]\nenvlist = l\n"""\n'
+            '[tool.tox.env.n]\ndeps = ["six"]\n'
+        )
+    },
+    "replacements": {
+        "tox.toml": """
+env_list = ["a", "b", { replace = "env", name = "MORE_ENVIRONMENTS", default = "c" }]
+[env_run_base]
+deps = [
+    { replace = "env", name = "A_PACKAGE", default = "six" },
+    { replace = "posargs", default = ["attrs"], extend = true },
+]
+[env.a]
+base_python = ["3.11", "3.12"]
+deps = [{ replace = "ref", env = "b", key = "deps", extend = true }, "tomli"]
+[env.b]
+deps = ["ruff"]
+depends = ["a"]
+"""
+    },
+    "base in TOML": {
+        "tox.toml": """
+env_list = ["a", "b", "c"]
+[env_run_base]
+deps = ["six"]
+[env.a]
+base = ["special"]
+[env.special]
+deps = ["attrs"]
+[env.b]
+base = []
+[env.c]
+description = "nothing of its own"
+"""
+    },
     "tox.ini before everything": {
         "tox.ini": "[tox]\nenv_list = a\n",
         "setup.cfg": "[tox:tox]\nenv_list = b\n",
