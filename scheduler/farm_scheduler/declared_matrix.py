@@ -62,7 +62,7 @@ def _declared(cell: PlannedCell, declaration: Declaration, overridable: str) -> 
     return replace(
         cell,
         variables=passing(cell.tool, cell.variables, declaration.environment, overridable),
-        expected=Verdict.EXPECTED_FAILURE if expected else Verdict.PASSED,
+        expected=Verdict.EXPECTED_FAILURE if expected else cell.expected,
         expected_reason=expected.reason if expected else None,
         seconds=limits[-1] if limits else declaration.timeout,
         unsupported=unsupported,

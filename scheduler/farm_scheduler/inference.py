@@ -4,7 +4,7 @@ Called by planning. It says in notes what was inferred and why; it never looks f
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from packaging.tags import Tag, compatible_tags, cpython_tags
 
@@ -17,6 +17,7 @@ from farm_scheduler.requirement_sources import find_needs
 from farm_scheduler.runners import find_runner
 from farm_scheduler.smoke import COMMANDS
 from farm_scheduler.tox_choice import NEEDS_OLD_VIRTUALENV, NEEDS_TOX_3, OLD_VIRTUALENV
+from farm_scheduler.verdicts import Verdict
 from farm_scheduler.wheel_archive import Wheel, wheel_of
 
 ROOT = "{tox_root}"
@@ -90,7 +91,9 @@ def infer_cells(
             reason = _reason(interpreter, metadata, pythons, wheel)
             name = environment_name(interpreter.name)
             if reason is None:
-                cells.append(_cell(interpreter.name, system, inferred, unsupported))
+                cell = _cell(interpreter.name, system, inferred, unsupported)
+                # Of a wheel nothing better can be had: its tests are not in it.
+                cells.append(replace(cell, expected=Verdict.NO_TESTS) if wheel else cell)
             else:
                 left_out[name] = reason
     notes = [Note(environment=None, reason=f"inferred: {reason}") for reason in inferred.reasons]

@@ -116,6 +116,19 @@ def _groups(files: ProjectFiles) -> Mapping[str, Any]:
 def _resolved(groups: Mapping[str, Any], name: str) -> tuple[str, ...]:
     """The requirements of a group, those that it includes as well (PEP 735); none when it is malformed."""
     try:
-        return tuple(resolve_dependency_groups(groups, name))[:MOST]
+        if _size(groups, canonicalize_name(name), {}) > MOST:
+            return ()
+        return tuple(resolve_dependency_groups(groups, name))
     except (ValueError, TypeError, LookupError, RecursionError, ExceptionGroup):
         return ()
+
+
+def _size(groups: Mapping[str, Any], name: str, known: dict[str, int]) -> int:
+    """How many requirements a group has with all that it includes; a few lines can include each other by millions."""
+    if name not in known:
+        known[name] = MOST  # for a group that includes itself
+        entries = next((each for key, each in groups.items() if canonicalize_name(key) == name), ())
+        included = [each.get("include-group") for each in entries if isinstance(each, Mapping)]
+        sizes = [_size(groups, canonicalize_name(str(each)), known) for each in included]
+        known[name] = len(entries) + sum(sizes)
+    return known[name]

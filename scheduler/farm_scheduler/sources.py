@@ -16,6 +16,7 @@ from packaging.version import Version
 
 from farm_scheduler.errors import SourceError, TargetError
 from farm_scheduler.folder_archive import write_folder_archive
+from farm_scheduler.guest_text import clean_line
 from farm_scheduler.project_files import ProjectFiles, read_archive
 from farm_scheduler.project_metadata import read_metadata
 from farm_scheduler.repository import Bounds, clone
@@ -36,6 +37,9 @@ PROJECT_MARKS = frozenset({"pyproject.toml", "setup.py", "setup.cfg", "tox.ini",
 """A folder with none of these is no Python project."""
 
 CHUNK = 1 << 20
+
+LONGEST_NAME = 100
+"""Characters of a name or a version that a project gives itself; it is only shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +191,14 @@ def _from_folder(folder: Path, text: str, name: str, settings: Settings) -> Sour
 
 def _source(path: Path, sha256: str, files: ProjectFiles, project: str, version: str | None) -> Source:
     size = path.stat().st_size
-    return Source(path=path, sha256=sha256, bytes=size, project=project, version=version, files=files)
+    return Source(
+        path=path,
+        sha256=sha256,
+        bytes=size,
+        project=clean_line(project)[:LONGEST_NAME],
+        version=clean_line(version)[:LONGEST_NAME] if version else None,
+        files=files,
+    )
 
 
 def _refuse_no_project(names: Collection[str], text: str, also: Collection[str] = ()) -> None:

@@ -157,6 +157,7 @@ def test_a_wheel_is_planned_where_it_fits(farm, tmp_path):
     assert code == 0
     document = json.loads(out)
     assert [cell["python"] for cell in document["cells"]] == ["3.11", "3.12"]
+    assert {cell["expected"] for cell in document["cells"]} == {"no-tests"}
     assert f"deps = {{tox_root}}/{path.name}" in document["cells"][0]["inferred_config"]
     reasons = {note["environment"]: note["reason"] for note in document["notes"]}
     assert reasons["py310"] == f"{path.name} is not for Python 3.10 on Linux x86_64"

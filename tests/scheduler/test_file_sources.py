@@ -283,6 +283,14 @@ def test_a_repository_beyond_its_bounds_is_refused(settings: Settings, repositor
         take(settings.model_copy(update={"git_seconds": 0.001}), f"git+file://{repository}")
 
 
+def test_a_name_is_bounded_and_harmless(tmp_path: Path, settings: Settings) -> None:
+    """What a project calls itself is shown, and is neither a page long nor an escape sequence."""
+    metadata = f"Name: \x1b[31mred{'x' * 5000}\nVersion: 1\u202e\n\n".encode()
+    source = take(settings, str(tar(tmp_path / "demo-1.0.tar.gz", {"demo-1.0/PKG-INFO": metadata})))
+    assert source.project == "red" + "x" * 97
+    assert source.version == "1\\u202e"
+
+
 def test_the_name_of_a_repository() -> None:
     """A project that does not say its name has that of its repository."""
     target = read_target("git+https://example.org/group/demo.git@main")

@@ -133,6 +133,13 @@ def test_dev_is_taken_where_nothing_else_is() -> None:
     assert find_needs(ProjectFiles(texts={}), both).extras == ("testing",)
 
 
+BOMB = [
+    f"g{number} = [{{include-group = 'g{number + 1}'}}, {{include-group = 'g{number + 1}'}}]"
+    for number in range(40)
+]
+CHAIN = [f"g{number} = [{{include-group = 'g{number + 1}'}}]" for number in range(2000)]
+
+
 @pytest.mark.parametrize(
     "groups",
     [
@@ -142,6 +149,8 @@ def test_dev_is_taken_where_nothing_else_is() -> None:
         "test = 3",
         'test = [{other = "x"}]',
         'test = ["a"]\nTEST = ["b"]',
+        "test = [{include-group = 'g0'}]\n" + "\n".join(BOMB) + "\ng40 = ['six']",
+        "test = [{include-group = 'g0'}]\n" + "\n".join(CHAIN) + "\ng2000 = ['six']",
     ],
 )
 def test_a_malformed_group_counts_for_nothing(groups: str) -> None:
