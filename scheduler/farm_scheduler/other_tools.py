@@ -78,7 +78,7 @@ def _hatch_environments(files: ProjectFiles, hatch: Mapping[str, Any]) -> Iterat
     """The names of hatch's environments; those of a matrix with how many there are."""
     try:
         own = tomllib.loads(files.text("hatch.toml") or "")
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         own = {}
     for name, table in {**_table(hatch.get("envs")), **_table(own.get("envs"))}.items():
         pythons = [

@@ -38,6 +38,9 @@ MAX_TEST_TEXTS = 200
 MAX_NAME = 4096
 """Characters of a path, as Linux has it (PATH_MAX)."""
 
+MAX_NAMES = 64 << 20
+"""Characters of all paths together: they are kept."""
+
 WANTED = frozenset(
     {
         "tox.ini", "setup.cfg", "pyproject.toml", "tox.toml", "PKG-INFO", "setup.py", "noxfile.py", "hatch.toml",
@@ -102,7 +105,7 @@ class _Reading:
         self.texts: dict[str, str] = {}
         self.names: set[str] = set()
         self.tops: set[str] = set()
-        self._unpacked = 0
+        self._unpacked = self._named = 0
         self._read = {MAX_REQUIREMENTS: 0, MAX_TEST_TEXT: 0}
 
     def take(self, number: int, member: tarfile.TarInfo, archive: tarfile.TarFile) -> None:
@@ -116,6 +119,8 @@ class _Reading:
         below = "/".join(parts[1:])
         if below and not member.isdir():
             self.names.add(below)
+            self._named += len(below)
+            _refuse_bomb(number, self._unpacked if self._named < MAX_NAMES else MAX_UNPACKED + 1)
         bound = self._bound(below) if member.isreg() else 0
         whole = member.size <= bound or bound == MAX_TEST_TEXT
         if bound and whole:

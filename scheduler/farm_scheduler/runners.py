@@ -14,12 +14,13 @@ from farm_scheduler.tox_configuration import read_pyproject
 MOST_STARTS = 10
 """Folders that unittest is started in."""
 
+_FOLDERS = frozenset({"test", "tests", "testing"})
 _ELSEWHERE = re.compile(r"(?:docs?|examples?|benchmarks?|build|dist|\..*)/")
 _PYTEST_FILE = re.compile(r"(?:.*/)?(?:test_[^/]*|[^/]*_test)\.py")
 _UNITTEST_FILE = re.compile(r"(?:.*/)?(?:test[^/]*|[^/]*_tests?)\.py")
-_IMPORTS_PYTEST = re.compile(r"^\s*(?:import|from)\s+pytest\b", re.MULTILINE)
-_TEST_CASE = re.compile(r"^class\s+\w+\(.*TestCase\b", re.MULTILINE)
-_TEST_FUNCTION = re.compile(r"^(?:async\s+)?def\s+test", re.MULTILINE)
+_IMPORTS_PYTEST = re.compile(r"^[ \t]*(?:import|from)[ \t]+pytest\b", re.MULTILINE)
+_TEST_CASE = re.compile(r"^class[ \t]+\w+\(.*TestCase\b", re.MULTILINE)
+_TEST_FUNCTION = re.compile(r"^(?:async[ \t]+)?def[ \t]+test", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,9 @@ class Runner:
 def find_runner(files: ProjectFiles) -> Runner:
     """The runner of a project's tests."""
     tests = {name for name in files.names if _UNITTEST_FILE.fullmatch(name) and not _ELSEWHERE.match(name)}
-    folders = any(re.match(r"(?:.*/)?(?:tests?|testing)/.*\.py$", name) for name in files.names)
+    folders = any(
+        name.endswith(".py") and _FOLDERS.intersection(name.split("/")[:-1]) for name in files.names
+    )
     if not tests and not folders:
         return Runner(name="none", reason="it has no file of tests")
     reason = _wants_pytest(files, tests)

@@ -65,3 +65,5 @@ def _parse(text: str, file: str) -> Mapping[str, Any]:
         return tomllib.loads(text.removeprefix("\ufeff"))
     except tomllib.TOMLDecodeError as error:
         raise PlanError(f"{file} is not TOML: {error}; correct it", file=file) from error
+    except RecursionError as error:
+        raise PlanError(f"{file} is nested deeper than any project needs; correct it", file=file) from error

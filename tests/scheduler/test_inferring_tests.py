@@ -3,6 +3,7 @@
 import shlex
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -91,6 +92,15 @@ def test_the_runner_is_told_by_the_files(project: ProjectFiles, runner: str, rea
 def test_unittest_starts_where_the_tests_are(project: ProjectFiles, command: str) -> None:
     """Discovery starts at the top for packages, and in the folder of the tests otherwise."""
     assert "; ".join(find_runner(project).commands) == command
+
+
+def test_long_files_are_looked_at_quickly() -> None:
+    """A file of blanks, or a path of thousands of folders, does not keep the farm busy."""
+    names = {f"{'test/' * 800}{number}.txt" for number in range(200)}
+    texts = {f"test_{number}.py": "\n" * 32_000 + " " * 30_000 for number in range(50)}
+    started = time.monotonic()
+    find_runner(ProjectFiles(texts=texts, names=frozenset({*names, *texts})))
+    assert time.monotonic() - started < 5
 
 
 def needs(**texts: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:

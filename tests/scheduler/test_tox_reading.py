@@ -165,6 +165,7 @@ def test_whole_files_agree(tmp_path: Path, entries: list[str], deps: str) -> Non
         ({"tox.ini": "[tox]\nenvlist = a\nenvlist = b\n"}, "tox.ini cannot be read"),
         ({"pyproject.toml": "= nothing"}, "pyproject.toml is not TOML"),
         ({"tox.toml": "env_list = 3"}, "list of strings"),
+        ({"pyproject.toml": "x = " + "[" * 50_000}, "nested deeper"),
         ({"tox.ini": "[tox]\nenv_list = py{1-99999999}\n"}, "too long"),
         ({"tox.ini": "[tox]\nenv_list = " + "{a,b,c,d,e,f,g,h,i,j}" * 9 + "\n"}, "more than 10000"),
         ({"tox.ini": "[tox]\nenv_list = {[x]y}\n[x]\ny = {[x]z}\nz = {[x]y}\n"}, "round in circles"),
