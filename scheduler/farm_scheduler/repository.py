@@ -117,7 +117,7 @@ class _Git:
         if any(word in said.lower() for word in _UNKNOWN):
             sentence = f"there is no repository at {self._target.url} that everybody may read; check the URL"
             raise TargetError(sentence, url=self._target.url, said=last)
-        sentence = f"git could not {what} {self._target.url} ({last}); try again later"
+        sentence = f"git could not {what} {self._target.url} ({last}); check the URL, or try again later"
         raise IndexUnavailableError(sentence, url=self._target.url)
 
     def _start(self, command: Sequence[str]) -> tuple[int, str]:
