@@ -99,7 +99,9 @@ def main() -> int:
     settings = json.loads(sys.argv[1])
     FOLDER.mkdir()
     if settings["inferred"] is not None:
-        Path("tox.ini").write_text(settings["inferred"], encoding="utf-8")
+        # The farm keeps the file elsewhere; here it lies in the project, which tox 3 then calls by another name.
+        text = settings["inferred"].replace("{[tox]setupdir}", "{toxinidir}")
+        Path("tox.ini").write_text(text, encoding="utf-8")
     reports = Reports(settings["environments"])
     try:
         code = subprocess.run(command_of(settings), check=False, timeout=SECONDS).returncode

@@ -5,12 +5,13 @@ Found by main. Static, like every plan: the project's code is read, never run. I
 
 import click
 
+from farm_cli.json_lines import JsonLines
+from farm_cli.plan_view import plan_document, plan_lines
 from farm_cli.record import open_record
 from farm_scheduler.database import Database
 from farm_scheduler.errors import PlanError
-from farm_scheduler.guest_text import clean_line
 from farm_scheduler.interpreters import SystemImage, system_image
-from farm_scheduler.plan import Narrowing, Note, Plan
+from farm_scheduler.plan import Narrowing
 from farm_scheduler.planning import make_plan
 from farm_scheduler.settings import Settings
 from farm_scheduler.sources import get_source
@@ -23,8 +24,10 @@ HELP = """Show the cells of a run of TARGET and what is left out of it, without 
 The interpreters are those of the images that this host has baked; the first run bakes what is missing.
 
 \b
-Example:
+Examples:
   wheelfarm plan pluggy==1.7.0 --python 3.12
+  wheelfarm plan ./demo-1.0-py3-none-any.whl
+  wheelfarm plan git+https://github.com/pytest-dev/iniconfig@main --json
 """
 
 
@@ -32,15 +35,19 @@ Example:
 @click.argument("target")
 @click.option("--python", "pythons", multiple=True, metavar="X.Y", help="Only this Python; repeatable.")
 @click.option("--os", "systems", multiple=True, metavar="NAME", help="Only this system; repeatable.")
-def command(target: str, pythons: tuple[str, ...], systems: tuple[str, ...]) -> int:
+@click.option("--json", "as_json", is_flag=True, help="One documented JSON object.")
+def command(target: str, pythons: tuple[str, ...], systems: tuple[str, ...], as_json: bool) -> int:
     """The subcommand; its exit code."""
     wanted = read_target(target)
     with open_record() as record:
         images = ready_images(record.database, record.settings)
         source = get_source(wanted, record.settings)
         plan = make_plan(source.files, images, Narrowing(pythons=pythons, systems=systems))
-    title = f"{source.project} {source.version or ''}".strip()
-    for line in plan_lines(title, plan, source.notes):
+    if as_json:
+        document = plan_document((source.project, source.version), target, plan, source.notes)
+        JsonLines(click.echo).tell("plan", **document)
+        return 0
+    for line in plan_lines(f"{source.project} {source.version or ''}".strip(), plan, source.notes):
         click.echo(line)
     return 0
 
@@ -57,24 +64,3 @@ def ready_images(database: Database, settings: Settings) -> list[SystemImage]:
     if not ready:
         raise PlanError("no image is baked yet, so no Python is known; the first `wheelfarm run` bakes it")
     return ready
-
-
-def plan_lines(title: str, plan: Plan, notes: tuple[str, ...]) -> list[str]:
-    """What the subcommand prints."""
-    lines = [clean_line(title)]
-    width = max(len(cell.label) for cell in plan.cells)
-    for cell in plan.cells:
-        environments = clean_line(" ".join(cell.environments))
-        lines.append(f"  {clean_line(cell.label):<{width}}  {cell.tool}: {environments}")
-    if plan.inferred:
-        texts = sorted({cell.inferred for cell in plan.cells if cell.inferred})
-        lines += [f"  │ {clean_line(line)}" for text in texts for line in text.splitlines()]
-    lines += [clean_line(f"note: {note}") for note in notes]
-    lines += [_note_line(note) for note in plan.notes]
-    return lines
-
-
-def _note_line(note: Note) -> str:
-    return clean_line(
-        f"left out: {note.environment} — {note.reason}" if note.environment else f"note: {note.reason}"
-    )

@@ -17,7 +17,8 @@ from farm_scheduler.targets import read_target
 
 HELP = """Test TARGET on every Python and system that the farm has.
 
-TARGET is a project's name (its newest release), name==version (the sdist of that release), or a folder.
+TARGET is a project's name (its newest release), name==version (the sdist of that release), a folder, an sdist or
+wheel file, or git+https://HOST/PATH@REF. A wheel is installed and imported.
 Each cell of the matrix runs in a virtual machine of its own: the project's tox environments that fit its Python.
 
 \b

@@ -15,6 +15,7 @@ from sqlmodel import Session, col, select
 
 from farm_scheduler.database import Database
 from farm_scheduler.errors import StateError
+from farm_scheduler.expectation import against_expectation
 from farm_scheduler.judgement import Judgement
 from farm_scheduler.settlement import settle_run
 from farm_scheduler.states import (
@@ -54,6 +55,7 @@ class Claim:
     Attributes:
         number: of the attempt, from 1.
         expected_seconds: how long such a job takes, as far as the farm knows.
+        limit_seconds: the time limit that the project declares; None for the farm's own.
     """
 
     job_id: str
@@ -67,6 +69,7 @@ class Claim:
     inferred: str | None
     source_sha256: str
     expected_seconds: float
+    limit_seconds: float | None = None
 
 
 def claim_job(database: Database, *, worker: str, lease_seconds: float) -> Claim | None:
@@ -122,6 +125,7 @@ def _claim(job: Job, cell: Cell, run: Run, attempt: Attempt) -> Claim:
         inferred=cell.inferred_config,
         source_sha256=run.source_sha256,
         expected_seconds=job.expected_seconds,
+        limit_seconds=cell.seconds,
     )
 
 
@@ -212,7 +216,9 @@ def end_attempt(session: Session, job: Job, attempt: Attempt, judgement: Judgeme
     guard(JOB_MOVES, job.state, end, f"job {job.id}")
     job.state, job.finished = end, now()
     if end is JobState.FINISHED:
-        job.verdict, job.reason = judgement.verdict, judgement.reason
+        cell = session.get_one(Cell, job.cell_id)
+        against = against_expectation(judgement, cell.expected, cell.expected_reason)
+        job.verdict, job.reason = against.verdict, against.reason
     settle_run(session, job.run_id)
     return False
 

@@ -40,7 +40,7 @@ class InputError(FarmError):
 
 
 class TargetError(InputError):
-    """TARGET names nothing that can be fetched or read: unknown name or version, no sdist, no folder."""
+    """TARGET names nothing that can be fetched or read: unknown name, version or ref, no sdist, no folder, no file."""
 
     code = "target"
 
@@ -58,7 +58,7 @@ class PlanError(InputError):
 
 
 class IndexUnavailableError(FarmError):
-    """The package index did not answer, or answered nonsense: not the person's fault, nor the project's."""
+    """The package index or the git server did not answer, or answered nonsense: nobody's fault who asked."""
 
     code = "index-unavailable"
     exit_code: ClassVar[int] = FARMS_FAULT

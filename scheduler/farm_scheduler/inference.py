@@ -1,78 +1,173 @@
-"""Cells for a project without tox configuration: pytest on every Python that the project allows.
+"""Cells for a project without tox configuration, and for a wheel: on every Python that fits, with a tox.ini of ours.
 
-Called by planning. It says in notes what was inferred and why; it never looks further than static metadata.
+Called by planning. It says in notes what was inferred and why; it never looks further than static files.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from farm_scheduler.interpreters import Interpreter, SystemImage
+from packaging.tags import Tag, compatible_tags, cpython_tags
+
+from farm_scheduler.interpreters import Interpreter, SystemImage, version_order
+from farm_scheduler.network_needs import network_requirement
 from farm_scheduler.plan import Note, PlannedCell
+from farm_scheduler.project_files import ProjectFiles
 from farm_scheduler.project_metadata import ProjectMetadata
+from farm_scheduler.requirement_sources import find_needs
+from farm_scheduler.runners import find_runner
+from farm_scheduler.smoke import COMMANDS
 from farm_scheduler.tox_choice import NEEDS_OLD_VIRTUALENV, NEEDS_TOX_3, OLD_VIRTUALENV
+from farm_scheduler.verdicts import Verdict
+from farm_scheduler.wheel_archive import Wheel, wheel_of
+
+ROOT = "{tox_root}"
+OLD_ROOT = "{[tox]setupdir}"
+"""What tox 3 calls the project's folder, when the configuration lies elsewhere."""
+
+GLIBC_MINOR = 41
+"""The newest glibc of our systems is 2.41; a wheel for a newer one is left to pip to refuse."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inferred:
+    """What a project's tox configuration would say.
+
+    Attributes:
+        deps: lines of `deps`; `{tox_root}` is the project's folder.
+        package: whether the project is built and installed; a wheel stands in `deps`.
+        reasons: what was inferred, and from what.
+    """
+
+    commands: tuple[str, ...]
+    deps: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    package: bool = True
+    reasons: tuple[str, ...] = ()
+
+
+def infer(files: ProjectFiles, metadata: ProjectMetadata) -> Inferred:
+    """How the project, or the wheel, is tested."""
+    wheel = wheel_of(files)
+    if wheel is not None:
+        reason = (
+            "a wheel: it is installed, its top-level modules are imported, and pip checks its dependencies"
+        )
+        return Inferred(commands=COMMANDS, deps=(f"{ROOT}/{wheel.file}",), package=False, reasons=(reason,))
+    runner = find_runner(files)
+    if runner.name == "none":
+        does = (
+            "it is built and installed, its top-level modules are imported, and pip checks its dependencies"
+        )
+        return Inferred(commands=COMMANDS, reasons=(f"no tests, as {runner.reason}: {does}",))
+    needs = find_needs(files, metadata)
+    # Named twice, the last pip for Python 2.7 would refuse it.
+    own = [each for each in runner.deps if each not in needs.named]
+    with_needs = f", with {', '.join(needs.said)}" if needs.said else ""
+    return Inferred(
+        commands=runner.commands,
+        deps=(*own, *needs.requirements, *(f"-r{ROOT}/{path}" for path in needs.files)),
+        extras=needs.extras,
+        reasons=(f"{runner.name}, as {runner.reason}{with_needs}",),
+    )
 
 
 def infer_cells(
-    metadata: ProjectMetadata, systems: Sequence[SystemImage], pythons: frozenset[str] | None
+    files: ProjectFiles,
+    metadata: ProjectMetadata,
+    systems: Sequence[SystemImage],
+    pythons: frozenset[str] | None,
 ) -> tuple[list[PlannedCell], list[Note]]:
     """One cell per Python and system, and the notes: first what was inferred, then what was left out."""
+    inferred = infer(files, metadata)
+    wheel = wheel_of(files)
+    url = network_requirement(inferred.deps, files)
+    unsupported = f"needs network ({url})" if url else None
     cells: list[PlannedCell] = []
     left_out: dict[str, str] = {}
     for system in systems:
         for interpreter in system.working():
-            if interpreter.implementation != "cpython":
+            if interpreter.implementation != "cpython" and not metadata.claims_pypy:
                 continue
-            reason = _reason(interpreter, metadata, pythons)
-            name = environment_name(interpreter.python)
+            reason = _reason(interpreter, metadata, pythons, wheel)
+            name = environment_name(interpreter.name)
             if reason is None:
-                cells.append(_cell(interpreter.python, system))
+                cell = _cell(interpreter.name, system, inferred, unsupported)
+                # Of a wheel nothing better can be had: its tests are not in it.
+                cells.append(replace(cell, expected=Verdict.NO_TESTS) if wheel else cell)
             else:
                 left_out[name] = reason
-    notes = [Note(environment=None, reason=_inferred(metadata))]
+    notes = [Note(environment=None, reason=f"inferred: {reason}") for reason in inferred.reasons]
+    notes.append(Note(environment=None, reason=_matrix(metadata)))
     notes += [Note(environment=name, reason=reason) for name, reason in left_out.items()]
     return cells, notes
 
 
 def environment_name(python: str) -> str:
-    """The tox environment of a Python: `3.12` is `py312`."""
-    return "py" + python.replace(".", "")
+    """The tox environment of a Python: `3.12` is `py312`, `pypy3.10` is `pypy310`."""
+    return ("py" if python[:1].isdigit() else "") + python.replace(".", "")
 
 
-def inferred_ini(python: str) -> str:
-    """The tox.ini that runs pytest on one Python."""
-    listed = "envlist" if python in NEEDS_TOX_3 else "env_list"
-    lines = ["[tox]", f"{listed} = {environment_name(python)}", "", "[testenv]", "deps = pytest"]
+def inferred_ini(python: str, inferred: Inferred) -> str:
+    """The tox.ini of one Python."""
+    old = python in NEEDS_TOX_3
+    lines = ["[tox]", f"{'envlist' if old else 'env_list'} = {environment_name(python)}"]
+    if not inferred.package:
+        lines.append("skipsdist = true" if old else "no_package = true")
+    lines += ["", "[testenv]"]
+    if inferred.deps:
+        lines += _setting("deps", [each.replace(ROOT, OLD_ROOT) if old else each for each in inferred.deps])
+    if inferred.extras:
+        lines += _setting("extras", inferred.extras)
     if python in NEEDS_OLD_VIRTUALENV:
         lines.append(f"virtualenv_spec = {OLD_VIRTUALENV}")
-    return "\n".join([*lines, "commands = pytest {posargs}", ""])
+    return "\n".join([*lines, *_setting("commands", inferred.commands), ""])
 
 
-def _cell(python: str, system: SystemImage) -> PlannedCell:
+def _setting(key: str, values: Sequence[str]) -> list[str]:
+    return (
+        [f"{key} = {values[0]}"] if len(values) == 1 else [f"{key} =", *(f"    {value}" for value in values)]
+    )
+
+
+def _cell(python: str, system: SystemImage, inferred: Inferred, unsupported: str | None) -> PlannedCell:
     return PlannedCell(
         python=python,
         system=system.name,
         environments=(environment_name(python),),
         tool="tox3" if python in NEEDS_TOX_3 else "tox",
-        inferred=inferred_ini(python),
+        inferred=inferred_ini(python, inferred),
+        unsupported=unsupported,
     )
 
 
 def _reason(
-    interpreter: Interpreter, metadata: ProjectMetadata, pythons: frozenset[str] | None
+    interpreter: Interpreter, metadata: ProjectMetadata, pythons: frozenset[str] | None, wheel: Wheel | None
 ) -> str | None:
     if not metadata.allows(interpreter.version):
-        says = (
-            f"requires-python {metadata.requires_python}" if metadata.requires_python else "its classifiers"
-        )
-        return f"the project does not allow Python {interpreter.version} ({says})"
-    if pythons is not None and interpreter.python not in pythons:
+        required = metadata.requires_python
+        return f"requires-python {required} does not allow it" if required else "no classifier names it"
+    if pythons is not None and interpreter.name not in pythons:
         return f"narrowed away: --python asks for {', '.join(sorted(pythons))}"
+    if wheel is not None and wheel.tags.isdisjoint(_tags(interpreter)):
+        return f"{wheel.file} is not for Python {interpreter.python} on Linux x86_64"
     return None
 
 
-def _inferred(metadata: ProjectMetadata) -> str:
-    allowed = (
-        f"that requires-python {metadata.requires_python} of {metadata.requires_python_file} allows"
-        if metadata.requires_python
-        else "of the image, as the project does not say which it needs"
-    )
-    return f"inferred: the project has no tox configuration, so pytest runs on every Python {allowed}"
+def _tags(interpreter: Interpreter) -> frozenset[Tag]:
+    """The tags of wheels that an interpreter takes, on Linux x86_64."""
+    major, minor = version_order(interpreter.python)
+    platforms = [f"manylinux_2_{number}_x86_64" for number in range(5, GLIBC_MINOR + 1)]
+    platforms += ["manylinux1_x86_64", "manylinux2010_x86_64", "manylinux2014_x86_64", "linux_x86_64"]
+    name = f"cp{major}{minor}"
+    abis = [name, f"{name}m", f"{name}mu"]
+    own = cpython_tags((major, minor), abis, platforms) if interpreter.implementation == "cpython" else ()
+    return frozenset([*own, *compatible_tags((major, minor), name, platforms)])
+
+
+def _matrix(metadata: ProjectMetadata) -> str:
+    if metadata.requires_python:
+        says = f"requires-python {metadata.requires_python} of {metadata.requires_python_file}"
+        return f"inferred: every Python that {says} allows"
+    if metadata.claimed:
+        return f"inferred: every Python from the oldest that a classifier names ({metadata.claimed[0]})"
+    return "inferred: every Python of the image, as the project does not say which it needs"

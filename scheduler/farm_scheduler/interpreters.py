@@ -38,9 +38,14 @@ class Interpreter:
     reason: str | None = None
 
     @property
+    def name(self) -> str:
+        """By which cells are named: `3.12`, `pypy3.10`."""
+        return self.python if self.implementation == "cpython" else f"{self.implementation}{self.python}"
+
+    @property
     def order(self) -> tuple[int, ...]:
         """Sorts interpreters by version, not as text."""
-        return tuple(int(part) for part in self.python.split("."))
+        return version_order(self.python)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +63,13 @@ class PythonRequest:
     implementation: str
     threaded: bool
     text: str
+
+    @property
+    def name(self) -> str:
+        """By which a cell of it is named, also when no image has it: `3.14`, `3.14t`, `pypy3`."""
+        version = self.python or ("3" if self.implementation == "pypy" else "")
+        implementation = "" if self.implementation == "cpython" else self.implementation
+        return f"{implementation}{version}{'t' if self.threaded else ''}"
 
     @property
     def exact(self) -> bool:
@@ -83,6 +95,17 @@ class SystemImage:
     def working(self) -> tuple[Interpreter, ...]:
         """Those that work, oldest first."""
         return tuple(sorted((each for each in self.interpreters if each.works), key=lambda each: each.order))
+
+
+def version_order(python: str) -> tuple[int, ...]:
+    """Sorts `3.9` before `3.10`."""
+    return tuple(int(part) for part in re.findall(r"[0-9]+", python))
+
+
+def name_order(python: str | None) -> tuple[bool, bool, tuple[int, ...], str]:
+    """Sorts the names of cells: CPython by version, then the others by name, last what has no Python of its own."""
+    name = python or ""
+    return (python is None, not name[:1].isdigit(), version_order(name), name)
 
 
 def read_request(text: str) -> PythonRequest | None:

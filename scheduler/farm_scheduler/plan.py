@@ -5,6 +5,8 @@ Made by planning, stored by runs, printed by the doors. Data only; it never deci
 
 from dataclasses import dataclass, field
 
+from farm_scheduler.verdicts import Verdict
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
@@ -24,10 +26,14 @@ class PlannedCell:
     """One Python on one system, with the tox environments that it runs, in order.
 
     Attributes:
-        python: `3.12`, or None for the further cell of environments without a Python of their own.
+        python: `3.12`, `pypy3.10`, or None for the further cell of environments without a Python of their own.
         tool: `tox`, or `tox3` where tox 4 cannot go.
         variables: added to the environment of tox, such as `TOX_OVERRIDE`.
         inferred: the text of a tox.ini for a project that has no tox configuration.
+        unsupported: why no image can run it; such a cell has its verdict without a machine.
+        expected: the verdict that the project declares.
+        expected_reason: its reason for that.
+        seconds: the time limit that the project declares; None for the farm's own.
     """
 
     python: str | None
@@ -36,11 +42,17 @@ class PlannedCell:
     tool: str = "tox"
     variables: dict[str, str] = field(default_factory=dict)
     inferred: str | None = None
+    unsupported: str | None = None
+    expected: Verdict = Verdict.PASSED
+    expected_reason: str | None = None
+    seconds: float | None = None
 
     @property
     def label(self) -> str:
         """What people see: `py3.12 · debian-12`; the further cell is `other · debian-12`."""
-        return f"py{self.python} · {self.system}" if self.python else f"other · {self.system}"
+        if self.python is None:
+            return f"other · {self.system}"
+        return f"{'py' if self.python[:1].isdigit() else ''}{self.python} · {self.system}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +62,11 @@ class Plan:
     cells: tuple[PlannedCell, ...]
     notes: tuple[Note, ...]
     inferred: bool
+
+    @property
+    def runnable(self) -> tuple[PlannedCell, ...]:
+        """The cells that want a machine."""
+        return tuple(cell for cell in self.cells if cell.unsupported is None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,14 @@ Made by sources, used by planning and the readers of configuration. Reads are bo
 disk; links are not followed.
 """
 
+import re
 import tarfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from farm_scheduler.bounded_reads import BoundedGzip, TooMuchError
 from farm_scheduler.errors import SourceError
 
 MAX_MEMBERS = 200_000
@@ -25,12 +27,29 @@ MAX_REQUIREMENTS = 64 << 10
 """Bytes of a file of requirements."""
 
 MAX_TEXTS = 500
-"""Files that are read at all."""
+"""Files of requirements that are read at all."""
+
+MAX_TEST_TEXT = 32 << 10
+"""Bytes of a test file that are read: what it imports stands at its beginning."""
+
+MAX_TEST_TEXTS = 200
+"""Test files whose beginning is read, to tell one test runner from another."""
+
+MAX_NAME = 4096
+"""Characters of a path, as Linux has it (PATH_MAX)."""
+
+MAX_NAMES = 64 << 20
+"""Characters of all paths together: they are kept."""
 
 WANTED = frozenset(
-    {"tox.ini", "setup.cfg", "pyproject.toml", "tox.toml", "PKG-INFO", "setup.py", "noxfile.py"}
-)
+    {
+        "tox.ini", "setup.cfg", "pyproject.toml", "tox.toml", "PKG-INFO", "setup.py", "noxfile.py", "hatch.toml",
+        "pytest.ini", ".pytest.ini", "pytest.toml",
+    }
+)  # fmt: skip
 """The files of the top folder that planning may read; text files may be requirements and are read as well."""
+
+_TEST = re.compile(r"(?:.*/)?(?:test[^/]*|[^/]*_tests?|conftest)\.py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,47 +75,68 @@ def read_archive(path: Path) -> ProjectFiles:
     Raises:
         SourceError: damaged, more than one top folder, members that leave it, devices, or a bomb.
     """
-    texts: dict[str, str] = {}
-    names: set[str] = set()
-    tops: set[str] = set()
-    unpacked = 0
+    reading = _Reading()
     try:
-        with tarfile.open(path, "r:gz") as archive:
+        with (
+            BoundedGzip(path, MAX_UNPACKED) as stream,
+            tarfile.open(fileobj=stream, mode="r:") as archive,
+        ):
             for number, member in enumerate(archive):
-                unpacked += max(member.size, 0)
-                _refuse_bomb(number, unpacked)
-                parts = _safe_parts(member)
-                if not parts:
-                    continue
-                tops.add(parts[0])
-                below = "/".join(parts[1:])
-                if below and not member.isdir():
-                    names.add(below)
-                if member.isreg() and _is_wanted(below) and member.size <= _bound(below, len(texts)):
-                    texts[below] = _text(archive, member)
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+                reading.take(number, member, archive)
+                # Otherwise the list of all members stays in memory to the end.
+                archive.members = []  # type: ignore[attr-defined]  # typeshed leaves it out; the manual names it
+    except TooMuchError as error:
+        sentence = f"the source archive is not used: {error}"
+        raise SourceError(sentence, problem=str(error)) from error
+    except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError) as error:
         sentence = f"the source archive is damaged ({error}); fetch or build it again"
         raise SourceError(sentence, problem=str(error)) from error
-    if len(tops) != 1:
-        sentence = f"the source archive has {len(tops)} top folders where an sdist has one; build it again"
-        raise SourceError(sentence, folders=sorted(tops)[:10])
-    return ProjectFiles(texts=texts, names=frozenset(names))
+    if len(reading.tops) != 1:
+        many = len(reading.tops)
+        sentence = f"the source archive has {many} top folders where an sdist has one; build it again"
+        raise SourceError(sentence, folders=sorted(reading.tops)[:10])
+    return ProjectFiles(texts=reading.texts, names=frozenset(reading.names))
 
 
-def _is_wanted(below: str) -> bool:
-    return below in WANTED or below.endswith(".txt")
+class _Reading:
+    """What was read of one archive so far."""
 
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self.names: set[str] = set()
+        self.tops: set[str] = set()
+        self._unpacked = self._named = 0
+        self._read = {MAX_REQUIREMENTS: 0, MAX_TEST_TEXT: 0}
 
-def _bound(below: str, read: int) -> int:
-    """How large this file may be to be read; -1 when enough was read."""
-    if below in WANTED:
-        return MAX_TEXT
-    return MAX_REQUIREMENTS if read < MAX_TEXTS else -1
+    def take(self, number: int, member: tarfile.TarInfo, archive: tarfile.TarFile) -> None:
+        """One member: checked, named, and read if planning may want it."""
+        self._unpacked += max(member.size, 0)
+        _refuse_bomb(number, self._unpacked)
+        parts = _safe_parts(member)
+        if not parts:
+            return
+        self.tops.add(parts[0])
+        below = "/".join(parts[1:])
+        if below and not member.isdir():
+            self.names.add(below)
+            self._named += len(below)
+            _refuse_bomb(number, self._unpacked if self._named < MAX_NAMES else MAX_UNPACKED + 1)
+        bound = self._bound(below) if member.isreg() else 0
+        whole = member.size <= bound or bound == MAX_TEST_TEXT
+        if bound and whole:
+            self._read[bound] = self._read.get(bound, 0) + 1
+            stream = archive.extractfile(member)
+            self.texts[below] = "" if stream is None else stream.read(bound).decode("utf-8", "replace")
 
-
-def _text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
-    stream = archive.extractfile(member)
-    return "" if stream is None else stream.read(MAX_TEXT).decode("utf-8", "replace")
+    def _bound(self, below: str) -> int:
+        """How many bytes of this file are read; 0 for none."""
+        if below in WANTED:
+            return MAX_TEXT
+        if below.endswith(".txt") and self._read[MAX_REQUIREMENTS] < MAX_TEXTS:
+            return MAX_REQUIREMENTS
+        if _TEST.fullmatch(below) and self._read[MAX_TEST_TEXT] < MAX_TEST_TEXTS:
+            return MAX_TEST_TEXT
+        return 0
 
 
 def _refuse_bomb(number: int, unpacked: int) -> None:
@@ -108,6 +148,9 @@ def _refuse_bomb(number: int, unpacked: int) -> None:
 def _safe_parts(member: tarfile.TarInfo) -> tuple[str, ...]:
     """The parts of a member's path; refuses what could leave the top folder or is no file, folder or link."""
     path = PurePosixPath(member.name)
+    if len(member.name) > MAX_NAME:
+        sentence = f"the source archive has a name of {len(member.name)} characters; it was not used"
+        raise SourceError(sentence, characters=len(member.name))
     if path.is_absolute() or ".." in path.parts:
         sentence = (
             f"the source archive has a member that leaves its folder ({member.name!r}); it was not used"

@@ -4,6 +4,7 @@ Called by runs and planning. It reads PKG-INFO, pyproject.toml and setup.cfg as 
 is run, so what a project computes at build time stays unknown here.
 """
 
+import re
 from collections.abc import Mapping
 from configparser import ConfigParser
 from configparser import Error as IniError
@@ -13,8 +14,11 @@ from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from farm_scheduler.interpreters import version_order
 from farm_scheduler.project_files import ProjectFiles
 from farm_scheduler.tox_configuration import read_pyproject
+
+_CLASSIFIER = re.compile(r"Programming Language :: Python :: ([23]\.[0-9]{1,2})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +28,7 @@ class ProjectMetadata:
     Attributes:
         requires_python: a version specifier as written.
         requires_python_file: the file that says so.
+        extras: names of the extras that the metadata lists.
     """
 
     name: str | None = None
@@ -31,19 +36,44 @@ class ProjectMetadata:
     requires_python: str | None = None
     requires_python_file: str = "PKG-INFO"
     classifiers: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+
+    @property
+    def claimed(self) -> tuple[str, ...]:
+        """The Pythons that classifiers name and requires-python does not forbid, oldest first: `3.12`."""
+        found = {match[1] for each in self.classifiers if (match := _CLASSIFIER.fullmatch(each.strip()))}
+        return tuple(sorted((each for each in found if self.may_allow(each)), key=version_order))
+
+    @property
+    def claims_pypy(self) -> bool:
+        """Whether a classifier names PyPy."""
+        return any(each.strip().endswith("Python :: Implementation :: PyPy") for each in self.classifiers)
+
+    def may_allow(self, python: str) -> bool:
+        """Whether requires-python allows any release of a Python such as `3.12`."""
+        if not self.requires_python or "." not in python:
+            return True
+        try:
+            specifiers = SpecifierSet(self.requires_python)
+        except InvalidSpecifier:
+            return True
+        return any(specifiers.contains(f"{python}.{micro}", prereleases=True) for micro in (0, 1, 5, 10, 99))
 
     def allows(self, version: str) -> bool:
         """Whether the project allows a Python version such as `3.12.1`.
 
-        Without `requires-python` Python 2 needs a classifier that names it, Python 3 nothing.
+        Without `requires-python` Python 2 needs a classifier that names it, and Python 3 must not be older than
+        the oldest that a classifier names.
         """
         if self.requires_python:
             try:
                 return SpecifierSet(self.requires_python).contains(version, prereleases=True)
             except InvalidSpecifier:
                 return not version.startswith("2.")
-        python_2 = any(each.startswith("Programming Language :: Python :: 2") for each in self.classifiers)
-        return python_2 if version.startswith("2.") else True
+        if version.startswith("2."):
+            return any(each.startswith("Programming Language :: Python :: 2") for each in self.classifiers)
+        oldest = next((each for each in self.claimed if each.startswith("3.")), None)
+        return oldest is None or version_order(version) >= version_order(oldest)
 
 
 def read_metadata(files: ProjectFiles) -> ProjectMetadata:
@@ -69,6 +99,7 @@ def _from_pkg_info(files: ProjectFiles) -> ProjectMetadata | None:
         version=headers["Version"],
         requires_python=headers["Requires-Python"],
         classifiers=tuple(headers.get_all("Classifier") or ()),
+        extras=tuple(headers.get_all("Provides-Extra") or ()),
     )
 
 
@@ -76,12 +107,14 @@ def _from_pyproject(root: Mapping[str, Any]) -> ProjectMetadata | None:
     project = root.get("project")
     if not isinstance(project, Mapping):
         return None
+    extras = project.get("optional-dependencies")
     return ProjectMetadata(
         name=_text(project.get("name")),
         version=_text(project.get("version")),
         requires_python=_text(project.get("requires-python")),
         requires_python_file="pyproject.toml",
-        classifiers=tuple(map(str, project.get("classifiers") or ())),
+        classifiers=_texts(project.get("classifiers")),
+        extras=tuple(extras) if isinstance(extras, Mapping) else (),
     )
 
 
@@ -100,8 +133,15 @@ def _from_setup_cfg(files: ProjectFiles) -> ProjectMetadata | None:
         requires_python=parser.get("options", "python_requires", fallback=None),
         requires_python_file="setup.cfg",
         classifiers=tuple(parser.get("metadata", "classifiers", fallback="").split("\n")),
+        extras=tuple(parser.options("options.extras_require"))
+        if parser.has_section("options.extras_require")
+        else (),
     )
 
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()

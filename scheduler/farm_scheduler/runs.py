@@ -16,7 +16,7 @@ from farm_scheduler.errors import FarmError, NotFoundError, exit_code_of
 from farm_scheduler.identifiers import new_id
 from farm_scheduler.interpreters import SystemImage, system_image
 from farm_scheduler.plan import Narrowing, Plan, PlannedCell
-from farm_scheduler.planning import make_plan, narrow_systems
+from farm_scheduler.planning import check_files, make_plan, narrow_systems
 from farm_scheduler.project_files import read_archive
 from farm_scheduler.settings import Settings
 from farm_scheduler.settlement import FARMS_FAULT, settle_run
@@ -24,7 +24,7 @@ from farm_scheduler.sources import Source, get_source, source_path
 from farm_scheduler.states import RUN_ENDED, RUN_MOVES, ImageState, JobState, RunState, guard
 from farm_scheduler.tables import Cell, Image, Job, Run, now
 from farm_scheduler.targets import read_target
-from farm_scheduler.tox_configuration import read_configuration
+from farm_scheduler.verdicts import Verdict
 
 
 def submit(
@@ -46,7 +46,7 @@ def submit(
         EngineError: Redis does not answer; the run is recorded, and the sweep will find it.
     """
     source = get_source(read_target(target), settings)
-    read_configuration(source.files)  # a broken file is told now, not after an hour of bake
+    check_files(source.files)
     narrow_systems([SystemImage(name=name, interpreters=()) for name in settings.systems], narrowing)
     run = _new_run(source, target, narrowing, run_id or new_id("r"))
     with database.read() as session:
@@ -60,7 +60,7 @@ def submit(
     if plan is None:
         _ask_for_images(database, app, wanted_systems(run, settings))
     else:
-        publish_tickets(app, len(plan.cells))
+        publish_tickets(app, len(plan.runnable))
     return run
 
 
@@ -143,8 +143,23 @@ def _store_plan(session: Session, run: Run, plan: Plan) -> None:
         cell = _cell(run, position, planned)
         session.add(cell)
         session.flush()
+        session.add(_job(session, run, cell, planned))
+    settle_run(session, run.id)
+
+
+def _job(session: Session, run: Run, cell: Cell, planned: PlannedCell) -> Job:
+    """The job of a cell; that of an unsupported one has ended before it begins, and no ticket is for it."""
+    if planned.unsupported is None:
         expected = expected_seconds(session, run.project, planned)
-        session.add(Job(run_id=run.id, cell_id=cell.id, expected_seconds=expected))
+        return Job(run_id=run.id, cell_id=cell.id, expected_seconds=expected)
+    return Job(
+        run_id=run.id,
+        cell_id=cell.id,
+        state=JobState.FINISHED,
+        verdict=Verdict.UNSUPPORTED,
+        reason=planned.unsupported,
+        finished=now(),
+    )
 
 
 def _cell(run: Run, position: int, planned: PlannedCell) -> Cell:
@@ -158,6 +173,9 @@ def _cell(run: Run, position: int, planned: PlannedCell) -> Cell:
         tool=planned.tool,
         variables=dict(planned.variables),
         inferred_config=planned.inferred,
+        expected=planned.expected,
+        expected_reason=planned.expected_reason,
+        seconds=planned.seconds,
     )
 
 
@@ -178,7 +196,7 @@ def _plan_waiting(
         if current.state != RunState.PLANNED:
             return
         _store_plan(session, current, plan)
-    publish_tickets(app, len(plan.cells))
+    publish_tickets(app, len(plan.runnable))
 
 
 def _end_unplanned(database: Database, run_id: str, reason: str, exit_code: int) -> None:

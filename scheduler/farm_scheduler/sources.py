@@ -3,31 +3,43 @@
 Called by runs. The result is always a tar.gz with one top folder; it is never unpacked on this host.
 """
 
-import gzip
 import hashlib
-import shutil
-import tarfile
 import tempfile
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import BinaryIO
 
+from packaging.utils import InvalidSdistFilename, parse_sdist_filename
 from packaging.version import Version
 
 from farm_scheduler.errors import SourceError, TargetError
 from farm_scheduler.folder_archive import write_folder_archive
-from farm_scheduler.project_files import MAX_MEMBERS, MAX_UNPACKED, ProjectFiles, read_archive
+from farm_scheduler.guest_text import clean_line
+from farm_scheduler.project_files import ProjectFiles, read_archive
 from farm_scheduler.project_metadata import read_metadata
+from farm_scheduler.repository import Bounds, clone
 from farm_scheduler.settings import Settings
 from farm_scheduler.simple_index import SimpleIndex, SourceFile
-from farm_scheduler.targets import FolderTarget, ReleaseTarget
+from farm_scheduler.targets import (
+    FolderTarget,
+    ReleaseTarget,
+    RepositoryTarget,
+    SdistTarget,
+    Target,
+    WheelTarget,
+)
+from farm_scheduler.wheel_archive import read_wheel_name, write_wheel_archive
+from farm_scheduler.zip_archive import zip_to_tar
 
 PROJECT_MARKS = frozenset({"pyproject.toml", "setup.py", "setup.cfg", "tox.ini", "tox.toml"})
 """A folder with none of these is no Python project."""
+
+CHUNK = 1 << 20
+
+LONGEST_NAME = 100
+"""Characters of a name or a version that a project gives itself; it is only shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,17 +61,25 @@ class Source:
     notes: tuple[str, ...] = ()
 
 
-def get_source(target: ReleaseTarget | FolderTarget, settings: Settings) -> Source:
+def get_source(target: Target, settings: Settings) -> Source:
     """Fetch or pack what TARGET names.
 
     Raises:
-        TargetError: unknown name or version, or no sdist.
+        TargetError: unknown name, version or ref, or no sdist.
         SourceError: damaged, unsafe, too large, or no Python project.
-        IndexUnavailableError: the index did not answer.
+        IndexUnavailableError: the index, or the git server, did not answer.
     """
-    if isinstance(target, FolderTarget):
-        return _from_folder(target, settings)
-    return _from_index(target, settings)
+    match target:
+        case FolderTarget():
+            return _from_folder(target.path, target.text, target.path.name, settings)
+        case SdistTarget():
+            return _from_sdist(target, settings)
+        case WheelTarget():
+            return _from_wheel(target, settings)
+        case RepositoryTarget():
+            return _from_repository(target, settings)
+        case ReleaseTarget():
+            return _from_index(target, settings)
 
 
 def source_path(settings: Settings, sha256: str) -> Path:
@@ -105,7 +125,7 @@ def _from_index(target: ReleaseTarget, settings: Settings) -> Source:
             with part.open("wb") as stream:
                 index.fetch(file, stream, settings.source_bytes)
             if file.name.endswith(".zip"):
-                _zip_to_tar(part, settings.source_bytes)
+                zip_to_tar(part)
             files = read_archive(part)
             path, sha256 = _store(part, settings)
     finally:
@@ -126,25 +146,95 @@ def _yanked(file: SourceFile) -> str:
     return f"{file.name} was yanked from the index" + (f": {file.yanked}" if file.yanked else "")
 
 
-def _from_folder(target: FolderTarget, settings: Settings) -> Source:
-    if not any((target.path / mark).is_file() for mark in PROJECT_MARKS):
-        marks = ", ".join(sorted(PROJECT_MARKS))
-        sentence = f"{target.text} is no Python project: it has none of {marks}; give the project's folder"
-        raise SourceError(sentence, folder=str(target.path))
+def _from_sdist(target: SdistTarget, settings: Settings) -> Source:
+    with _part(settings) as part:
+        _copy(target.path, part, target.text, settings.source_bytes)
+        if target.path.name.lower().endswith(".zip"):
+            zip_to_tar(part)
+        files = read_archive(part)
+        _refuse_no_project(files.names, target.text, {"PKG-INFO"})
+        path, sha256 = _store(part, settings)
+    metadata = read_metadata(files)
+    named, version = _sdist_name(target.path.name)
+    return _source(path, sha256, files, metadata.name or named, metadata.version or version)
+
+
+def _from_wheel(target: WheelTarget, settings: Settings) -> Source:
+    wheel = read_wheel_name(target.path.name)
+    with _part(settings) as copy, _part(settings) as part:
+        _copy(target.path, copy, target.text, settings.source_bytes)
+        write_wheel_archive(copy, wheel.file, part)
+        files = read_archive(part)
+        path, sha256 = _store(part, settings)
+    return _source(path, sha256, files, wheel.name, wheel.version)
+
+
+def _from_repository(target: RepositoryTarget, settings: Settings) -> Source:
+    settings.sources.mkdir(parents=True, exist_ok=True)
+    bounds = Bounds(seconds=settings.git_seconds, bytes=2 * settings.source_bytes)
+    with tempfile.TemporaryDirectory(dir=settings.sources, prefix=".part-") as folder:
+        commit = clone(target, Path(folder), bounds)
+        source = _from_folder(Path(folder), target.text, target.name, settings)
+    return replace(source, notes=(f"{target.url} was taken at commit {commit}",))
+
+
+def _from_folder(folder: Path, text: str, name: str, settings: Settings) -> Source:
+    _refuse_no_project({mark for mark in PROJECT_MARKS if (folder / mark).is_file()}, text)
     with _part(settings) as part:
         with part.open("wb") as stream:
-            write_folder_archive(target.path, stream, settings.source_bytes)
+            write_folder_archive(folder, stream, settings.source_bytes)
         files = read_archive(part)
         path, sha256 = _store(part, settings)
     metadata = read_metadata(files)
+    return _source(path, sha256, files, metadata.name or name, metadata.version)
+
+
+def _source(path: Path, sha256: str, files: ProjectFiles, project: str, version: str | None) -> Source:
+    size = path.stat().st_size
     return Source(
         path=path,
         sha256=sha256,
-        bytes=path.stat().st_size,
-        project=metadata.name or target.path.name,
-        version=metadata.version,
+        bytes=size,
+        project=clean_line(project)[:LONGEST_NAME],
+        version=clean_line(version)[:LONGEST_NAME] if version else None,
         files=files,
     )
+
+
+def _refuse_no_project(names: Collection[str], text: str, also: Collection[str] = ()) -> None:
+    if not PROJECT_MARKS.union(also).intersection(names):
+        marks = ", ".join(sorted(PROJECT_MARKS))
+        sentence = f"{text} is no Python project: it has none of {marks}; give the project's folder or sdist"
+        raise SourceError(sentence, target=text)
+
+
+def _sdist_name(file: str) -> tuple[str, str | None]:
+    try:
+        name, version = parse_sdist_filename(
+            file.removesuffix(".tgz") + ".tar.gz" if file.endswith(".tgz") else file
+        )
+    except InvalidSdistFilename:
+        return file.partition(".")[0], None
+    return name, str(version)
+
+
+def _copy(path: Path, part: Path, text: str, limit: int) -> None:
+    """Copy a person's file: what is checked and what is used are then the same bytes."""
+    try:
+        with path.open("rb") as old, part.open("wb") as new:
+            left = limit
+            while chunk := old.read(min(CHUNK, left + 1)):
+                left -= len(chunk)
+                if left < 0:
+                    sentence = (
+                        f"{text} is larger than {limit} bytes; raise WHEELFARM_SOURCE_BYTES to allow it"
+                    )
+                    raise SourceError(sentence, target=text, limit=limit)
+                new.write(chunk)
+    except OSError as error:
+        raise SourceError(
+            f"{text} cannot be read ({error.strerror}); make it readable", target=text
+        ) from error
 
 
 @contextmanager
@@ -165,46 +255,3 @@ def _store(part: Path, settings: Settings) -> tuple[Path, str]:
     path = source_path(settings, sha256)
     part.rename(path)
     return path, sha256
-
-
-def _zip_to_tar(path: Path, limit: int) -> None:
-    """Rewrite a zip sdist as tar.gz in place: everything behind reads one format only.
-
-    Raises:
-        SourceError: damaged, or larger than allowed when unpacked.
-    """
-    converted = path.with_name(path.name + ".tar")
-    try:
-        with zipfile.ZipFile(path) as old, _compressed(converted) as stream:
-            members = old.infolist()
-            if len(members) > MAX_MEMBERS or sum(each.file_size for each in members) > min(
-                MAX_UNPACKED, 8 * limit
-            ):
-                raise SourceError("the zip sdist unpacks to more than is allowed; it was not used")
-            with tarfile.open(fileobj=stream, mode="w") as new:
-                for member in members:
-                    _copy_member(old, member, new)
-        shutil.move(converted, path)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
-        raise SourceError(f"the zip sdist is damaged ({error}); report it to the project") from error
-    finally:
-        converted.unlink(missing_ok=True)
-
-
-@contextmanager
-def _compressed(path: Path) -> Iterator[BinaryIO]:
-    with path.open("wb") as raw, gzip.GzipFile("", "wb", 3, raw, mtime=0) as stream:
-        yield stream  # type: ignore[misc]  # typeshed: GzipFile is no BinaryIO; it writes as one
-
-
-def _copy_member(old: zipfile.ZipFile, member: zipfile.ZipInfo, new: tarfile.TarFile) -> None:
-    entry = tarfile.TarInfo(member.filename.rstrip("/"))
-    if member.is_dir():
-        entry.type, entry.mode = tarfile.DIRTYPE, 0o755
-        new.addfile(entry)
-        return
-    entry.size = member.file_size
-    entry.mode = 0o755 if (member.external_attr >> 16) & 0o100 else 0o644
-    stream: BinaryIO
-    with old.open(member) as stream:  # type: ignore[assignment]  # typeshed: IO[bytes], which reads just as well
-        new.addfile(entry, stream)

@@ -110,7 +110,8 @@ class Run(SQLModel, table=True):
 class Cell(SQLModel, table=True):
     """One Python on one operating system: the environments that fit it, in order.
 
-    `variables` are added to the environment of tox.
+    `variables` are added to the environment of tox. `expected_reason` says why another verdict than `passed` is
+    expected, and `seconds` is the time limit of its job: both as the project declares, or None.
     """
 
     __tablename__ = "cell"
@@ -126,6 +127,8 @@ class Cell(SQLModel, table=True):
     variables: dict[str, str] = Field(default_factory=dict, sa_column=_json())
     inferred_config: str | None = None
     expected: Verdict = Field(default=Verdict.PASSED, sa_column=_word(Verdict))
+    expected_reason: str | None = None
+    seconds: float | None = None
 
 
 class Job(SQLModel, table=True):

@@ -1,11 +1,12 @@
-"""TARGET: what a person asks to be tested, as written: a name, `name==version`, or a folder.
+"""TARGET: what a person asks to be tested, as written: a release, a folder, a file, or a git repository.
 
-Called by the doors and by runs. It reads the word and looks whether a folder is there; it never fetches.
+Called by the doors and by runs. It reads the word and looks whether a folder or a file is there; it never fetches.
 """
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -13,6 +14,13 @@ from packaging.version import InvalidVersion, Version
 from farm_scheduler.errors import TargetError
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]*")
+_PRINTABLE = re.compile(r"[!-~]+")
+
+SDIST_ENDINGS = (".tar.gz", ".tgz", ".zip")
+OTHER_ENDINGS = (".tar", ".tar.bz2", ".tar.xz", ".tar.z", ".egg", ".exe", ".rpm", ".deb")
+GIT_SCHEMES = ("https", "file")
+"""What git may be asked over: nothing that needs a key or a password, and nothing that can be changed on its way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,20 +40,56 @@ class FolderTarget:
     path: Path
 
 
-def read_target(text: str) -> ReleaseTarget | FolderTarget:
-    """What TARGET means: what looks like a path is a folder, everything else a project of the index.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SdistTarget:
+    """An sdist on this host: `.tar.gz` or `.zip`."""
+
+    text: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelTarget:
+    """A wheel on this host."""
+
+    text: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositoryTarget:
+    """A git repository: `git+https://host/path@ref`; `ref` None is its default branch."""
+
+    text: str
+    url: str
+    ref: str | None
+
+    @property
+    def name(self) -> str:
+        """The last part of the URL's path, for a project that does not say its name."""
+        return urlsplit(self.url).path.rstrip("/").rpartition("/")[2].removesuffix(".git") or "project"
+
+
+Target = ReleaseTarget | FolderTarget | SdistTarget | WheelTarget | RepositoryTarget
+
+
+def read_target(text: str) -> Target:
+    """What TARGET means: `git+…` is a repository, what looks like a path or an archive is one, the rest is a release.
 
     Raises:
-        TargetError: a folder that is not there, or neither a name nor `name==version`.
+        TargetError: a path that is not there or is no project, a URL that git may not be asked for, or no target.
     """
     text = text.strip()
-    path = Path(text).expanduser()
-    if text in {"", "."} or text.startswith(("/", "./", "../", "~")) or "/" in text:
-        return _folder(text or ".", path)
+    if text.startswith("git+"):
+        return _repository(text)
+    if _looks_like_path(text):
+        return _path(text or ".", Path(text).expanduser())
     name, separator, version = text.partition("==")
     name, version = name.strip(), version.strip()
     if not _NAME.fullmatch(name) or (separator and not version):
-        sentence = f"{text!r} is no target; write a project name, name==version, or ./folder"
+        sentence = (
+            f"{text!r} is no target; write a project name, name==version, ./folder, a file or git+URL@ref"
+        )
         raise TargetError(sentence, target=text)
     try:
         wanted = Version(version) if separator else None
@@ -55,10 +99,45 @@ def read_target(text: str) -> ReleaseTarget | FolderTarget:
     return ReleaseTarget(text=text, name=canonicalize_name(name), version=wanted)
 
 
-def _folder(text: str, path: Path) -> FolderTarget:
+def _looks_like_path(text: str) -> bool:
+    archive = text.lower().endswith((*SDIST_ENDINGS, *OTHER_ENDINGS, ".whl")) and "==" not in text
+    return text in {"", "."} or text.startswith("~") or "/" in text or archive
+
+
+def _path(text: str, path: Path) -> FolderTarget | SdistTarget | WheelTarget:
+    lower = text.lower()
     if path.is_file():
-        sentence = f"{text} is a file; give the project's folder, or its name on the index"
+        if lower.endswith(".whl"):
+            return WheelTarget(text=text, path=path.resolve())
+        if lower.endswith(SDIST_ENDINGS):
+            return SdistTarget(text=text, path=path.resolve())
+        sentence = (
+            f"{text} is no archive that can be tested; give a .tar.gz, .zip or .whl, or the project's folder"
+        )
+        raise TargetError(sentence, target=text)
+    if "://" in text:
+        sentence = f"{text} is a URL; write git+{text} for a repository, else download it and give the file"
         raise TargetError(sentence, target=text)
     if not path.is_dir():
-        raise TargetError(f"there is no folder {text}; check the path", target=text)
+        kind = "file" if lower.endswith((*SDIST_ENDINGS, *OTHER_ENDINGS, ".whl")) else "folder"
+        raise TargetError(f"there is no {kind} {text}; check the path", target=text)
     return FolderTarget(text=text, path=path.resolve())
+
+
+def _repository(text: str) -> RepositoryTarget:
+    rest = text.removeprefix("git+").partition("#")[0]
+    scheme, separator, behind = rest.partition("://")
+    if not separator or scheme not in GIT_SCHEMES:
+        sentence = f"{text} is not fetched: git is asked over https only; write git+https://HOST/PATH@REF"
+        raise TargetError(sentence, target=text)
+    host, slash, path = behind.partition("/")
+    path, at, ref = path.partition("@") if "@" in path else (path, "", "")
+    url = f"{scheme}://{host}{slash}{path}"
+    if "@" in host:
+        sentence = "the URL holds a user or a password, which would be recorded; give one that needs neither"
+        raise TargetError(sentence, target=f"{scheme}://…/{path}")
+    if not path or not _PRINTABLE.fullmatch(url) or (scheme == "https" and not host):
+        raise TargetError(f"{text} names no repository; write git+https://HOST/PATH@REF", target=text)
+    if at and (not _REF.fullmatch(ref) or ".." in ref):
+        raise TargetError(f"{ref!r} is no branch, tag or commit; write git+URL@main", target=text, ref=ref)
+    return RepositoryTarget(text=text, url=url, ref=ref or None)

@@ -5,6 +5,7 @@ cannot drive Python 2.7 at all, and the virtualenv that it brings makes no envir
 with pip for 3.8.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -37,6 +38,23 @@ def choose_tool(python: str | None, tox: ToxConfiguration) -> Tool:
     if python in NEEDS_OLD_VIRTUALENV:
         return Tool(variables={"TOX_OVERRIDE": f"{tox.overridable}.virtualenv_spec={OLD_VIRTUALENV}"})
     return Tool()
+
+
+def passing(
+    tool: str, variables: Mapping[str, str], declared: Mapping[str, str], overridable: str
+) -> dict[str, str]:
+    """The variables of a cell and those that the project declares, told to tox so that its commands see them.
+
+    tox hides every variable that it is not told of. An environment with a `pass_env` of its own keeps that.
+    """
+    if not declared:
+        return dict(variables)
+    names = sorted(declared)
+    if tool == "tox3":
+        return {**declared, **variables, "TOX_TESTENV_PASSENV": " ".join(names)}
+    told = f"{overridable}.pass_env+={','.join(names)}"
+    before = variables.get("TOX_OVERRIDE")
+    return {**declared, **variables, "TOX_OVERRIDE": f"{before};{told}" if before else told}
 
 
 def _needs_tox_4(tox: ToxConfiguration) -> bool:

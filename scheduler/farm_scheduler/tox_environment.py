@@ -16,12 +16,14 @@ class ToxEnvironment:
         base_python: what `base_python` says, in order; empty when the name decides.
         depends: names or globs of environments to run before it.
         deps: the lines of `deps`, requirement files as `-r FILE`.
+        installs: whether the project itself is built and installed for it.
     """
 
     name: str
     base_python: tuple[str, ...] = ()
     depends: tuple[str, ...] = ()
     deps: tuple[str, ...] = ()
+    installs: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

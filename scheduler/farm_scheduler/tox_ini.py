@@ -5,7 +5,7 @@ host: `{env:NAME:DEFAULT}` is its default, as it will be in the guest.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from configparser import ConfigParser
 from configparser import Error as IniError
 
@@ -26,13 +26,14 @@ _REFERENCE = re.compile(
 )
 
 
-def read_ini(text: str, file: str, *, core: str = "tox") -> ToxConfiguration | None:
+def read_ini(text: str, file: str, *, core: str = "tox", also: Iterable[str] = ()) -> ToxConfiguration | None:
     """The configuration in an INI text, or None when a setup.cfg has no tox section.
 
     Args:
         text: the whole file.
         file: its name, for messages.
         core: the name of the core section: `tox`, in setup.cfg `tox:tox`.
+        also: environments to read besides those of the list.
 
     Raises:
         PlanError: not INI, or a list of environments that tox would refuse.
@@ -45,7 +46,7 @@ def read_ini(text: str, file: str, *, core: str = "tox") -> ToxConfiguration | N
         raise PlanError(sentence, file=file) from error
     if core != "tox" and not parser.has_section(core):
         return None
-    return _IniReader(parser, core).configuration(file)
+    return _IniReader(parser, core).configuration(file, also)
 
 
 class _IniReader:
@@ -59,13 +60,13 @@ class _IniReader:
                 for name in section_names(rest):
                     self._sections.setdefault(name, []).append(section)
 
-    def configuration(self, file: str) -> ToxConfiguration:
+    def configuration(self, file: str, also: Iterable[str]) -> ToxConfiguration:
         env_list = expand_names(self._core_value("env_list", "envlist"))
         requires = tuple(_lines(self._core_value("requires")))
         return ToxConfiguration(
             file=file,
             env_list=tuple(env_list),
-            environments={name: self._environment(name) for name in env_list},
+            environments={name: self._environment(name) for name in dict.fromkeys([*env_list, *also])},
             requires=requires,
             min_version=self._core_value("min_version", "minversion").strip() or None,
             skip_missing_interpreters=_truth(self._core_value("skip_missing_interpreters")),
@@ -78,6 +79,11 @@ class _IniReader:
             base_python=tuple(_entries(base_python)),
             depends=tuple(expand_names(self._value(name, "depends"))),
             deps=tuple(_lines(self._value(name, "deps"))),
+            installs=not (
+                _truth(self._value(name, "skip_install"))
+                or self._value(name, "package").strip() == "skip"
+                or _truth(self._core_value("no_package", "skipsdist"))
+            ),
         )
 
     def _core_value(self, *keys: str) -> str:

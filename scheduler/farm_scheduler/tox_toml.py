@@ -4,7 +4,7 @@ Called by tox_configuration with the parsed table. It never imports tox and runs
 value at run time (`{ replace = "env" }`), the default stands.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -18,7 +18,9 @@ MAX_DEPTH = 20
 """How deep references may go."""
 
 
-def read_toml(table: Table, file: str, *, root: Table | None = None, prefix: str = "") -> ToxConfiguration:
+def read_toml(
+    table: Table, file: str, *, root: Table | None = None, prefix: str = "", also: Iterable[str] = ()
+) -> ToxConfiguration:
     """The configuration in a tox table.
 
     Args:
@@ -26,11 +28,12 @@ def read_toml(table: Table, file: str, *, root: Table | None = None, prefix: str
         file: where it is, for messages.
         root: the whole file, in which `{ replace = "ref" }` looks.
         prefix: `tool.tox.` when the table is inside pyproject.toml.
+        also: environments to read besides those of the list.
 
     Raises:
         PlanError: a value has a type that tox refuses.
     """
-    return _TomlReader(table, root if root is not None else table, file).configuration(prefix)
+    return _TomlReader(table, root if root is not None else table, file).configuration(prefix, also)
 
 
 class _TomlReader:
@@ -40,13 +43,13 @@ class _TomlReader:
         self._file = file
         self._bases = dict(self._generated())
 
-    def configuration(self, prefix: str) -> ToxConfiguration:
+    def configuration(self, prefix: str, also: Iterable[str]) -> ToxConfiguration:
         env_list = self._names(self._first(self._table, "env_list", "envlist"))
         minimum = self._first(self._table, "min_version", "minversion")
         return ToxConfiguration(
             file=self._file,
             env_list=tuple(env_list),
-            environments={name: self._environment(name) for name in env_list},
+            environments={name: self._environment(name) for name in dict.fromkeys([*env_list, *also])},
             requires=tuple(self._texts(self._table.get("requires"))),
             min_version=str(minimum) if minimum is not None else None,
             skip_missing_interpreters=self._table.get("skip_missing_interpreters") is True,
@@ -59,6 +62,11 @@ class _TomlReader:
             base_python=tuple(self._texts(self._value(name, "base_python", "basepython"))),
             depends=tuple(self._names(self._value(name, "depends"))),
             deps=tuple(self._texts(self._value(name, "deps"))),
+            installs=not (
+                self._value(name, "skip_install") is True
+                or self._value(name, "package") == "skip"
+                or self._first(self._table, "no_package", "skipsdist") is True
+            ),
         )
 
     def _value(self, name: str, *keys: str) -> Any:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm_scheduler.errors import PlanError
-from farm_scheduler.inference import inferred_ini
+from farm_scheduler.inference import Inferred, inferred_ini
 from farm_scheduler.interpreters import Interpreter, SystemImage, read_request, system_image
 from farm_scheduler.plan import Narrowing, Plan
 from farm_scheduler.planning import make_plan
@@ -24,7 +24,9 @@ def image(*versions: str, name: str = "debian-12") -> SystemImage:
 
 def plan(texts: dict[str, str], *systems: SystemImage, **narrowing: tuple[str, ...]) -> Plan:
     """The plan of a project with these files."""
-    return make_plan(ProjectFiles(texts=texts), systems or (image(),), Narrowing(**narrowing))
+    return make_plan(
+        ProjectFiles(texts=texts, names=frozenset(texts)), systems or (image(),), Narrowing(**narrowing)
+    )
 
 
 def tox(env_list: str, more: str = "") -> dict[str, str]:
@@ -33,8 +35,13 @@ def tox(env_list: str, more: str = "") -> dict[str, str]:
 
 
 def cells(plan: Plan) -> dict[str, tuple[str, ...]]:
-    """The environments by label."""
-    return {cell.label: cell.environments for cell in plan.cells}
+    """The environments by label, of cells that want a machine."""
+    return {cell.label: cell.environments for cell in plan.runnable}
+
+
+def unsupported(plan: Plan) -> dict[str, str]:
+    """The reasons by label, of cells that want none."""
+    return {cell.label: cell.unsupported for cell in plan.cells if cell.unsupported is not None}
 
 
 def reasons(plan: Plan) -> dict[str | None, str]:
@@ -59,9 +66,16 @@ def test_pluggy_gets_its_cells() -> None:
         "py3.13 · debian-12": ("py313",),
         "other · debian-12": ("docs",),
     }
+    assert unsupported(found) == {
+        "py3.14 · debian-12": "no interpreter in debian-12 fits py314",
+        "pypy3 · debian-12": "no interpreter in debian-12 fits pypy3",
+    }
+    assert [cell.label for cell in found.cells][-3:] == [
+        "py3.14 · debian-12",
+        "pypy3 · debian-12",
+        "other · debian-12",
+    ]
     assert reasons(found) == {
-        "py314": "no interpreter in debian-12 fits py314",
-        "pypy3": "no interpreter in debian-12 fits pypy3",
         "py310-pytestmain": "unsupported: needs network (git+https://github.com/pytest-dev/pytest.git@main)",
     }
     assert not found.inferred
@@ -107,11 +121,11 @@ def test_factors_and_base_python_choose_the_cell() -> None:
 
 
 def test_broken_interpreters_are_named() -> None:
-    """A Python that did not work in the guest leaves its environment out with what was found."""
+    """A Python that did not work in the guest gives an unsupported cell with what was found."""
     broken = Interpreter(python="3.12", version="3.12.1", works=False, reason="lacks ssl")
     system = SystemImage(name="debian-12", interpreters=(broken, *image("3.11.2").interpreters))
-    assert reasons(plan(tox("py311, py312"), system)) == {
-        "py312": "Python 3.12.1 of debian-12 does not work: lacks ssl"
+    assert unsupported(plan(tox("py311, py312"), system)) == {
+        "py3.12 · debian-12": "Python 3.12.1 of debian-12 does not work: lacks ssl"
     }
 
 
@@ -139,7 +153,7 @@ def test_a_project_that_needs_tox_4_has_no_cell_for_2_7(texts: dict[str, str]) -
     """Tox 4 cannot run 2.7, and what asks for it says so."""
     found = plan(texts)
     assert list(cells(found)) == ["py3.11 · debian-12"]
-    assert "needs tox 4, which cannot run Python 2.7" in reasons(found)["py27"]
+    assert "needs tox 4, which cannot run Python 2.7" in unsupported(found)["py2.7 · debian-12"]
 
 
 def test_dependencies_that_fit_come_along() -> None:
@@ -162,7 +176,7 @@ def test_systems_multiply_and_narrow() -> None:
     systems = (image("3.11.2"), image("3.12.1", name="debian-13"))
     both = plan(tox("py311, py312"), *systems)
     assert list(cells(both)) == ["py3.11 · debian-12", "py3.12 · debian-13"]
-    assert both.notes == ()
+    assert (both.notes, len(both.cells)) == ((), 2)
     assert list(cells(plan(tox("py311, py312"), *systems, systems=("debian-13",)))) == ["py3.12 · debian-13"]
 
 
@@ -184,7 +198,8 @@ def test_a_narrowing_that_selects_nothing_is_told(
 
 
 SIX = {
-    "PKG-INFO": "Metadata-Version: 2.1\nName: six\nVersion: 1.17.0\nRequires-Python: >=2.7, !=3.0.*, !=3.6.*\n\n"
+    "test_six.py": "import pytest\n",
+    "PKG-INFO": "Metadata-Version: 2.1\nName: six\nVersion: 1.17.0\nRequires-Python: >=2.7, !=3.0.*, !=3.6.*\n\n",
 }
 
 
@@ -203,18 +218,19 @@ def test_no_configuration_is_inferred() -> None:
         "3.13",
     ]
     assert found.notes[0].environment is None
-    assert "inferred" in found.notes[0].reason
-    assert "requires-python >=2.7, !=3.0.*, !=3.6.* of PKG-INFO" in found.notes[0].reason
-    assert "does not allow Python 3.6.15" in reasons(found)["py36"]
+    assert found.notes[0].reason == "inferred: pytest, as test_six.py imports pytest"
+    assert "requires-python >=2.7, !=3.0.*, !=3.6.* of PKG-INFO" in found.notes[1].reason
+    assert reasons(found)["py36"] == "requires-python >=2.7, !=3.0.*, !=3.6.* does not allow it"
 
 
 def test_the_inferred_text_fits_the_python() -> None:
     """3.12 gets three lines, 3.7 an older virtualenv, 2.7 what tox 3 reads."""
-    assert inferred_ini("3.12") == (
+    pytest_alone = Inferred(commands=("pytest {posargs}",), deps=("pytest",))
+    assert inferred_ini("3.12", pytest_alone) == (
         "[tox]\nenv_list = py312\n\n[testenv]\ndeps = pytest\ncommands = pytest {posargs}\n"
     )
-    assert "virtualenv_spec = virtualenv<20.22\n" in inferred_ini("3.7")
-    assert inferred_ini("2.7").startswith("[tox]\nenvlist = py27\n")
+    assert "virtualenv_spec = virtualenv<20.22\n" in inferred_ini("3.7", pytest_alone)
+    assert inferred_ini("2.7", pytest_alone).startswith("[tox]\nenvlist = py27\n")
 
 
 MODERN = ["3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13"]

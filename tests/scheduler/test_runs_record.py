@@ -117,10 +117,78 @@ def test_a_run_is_planned_and_ticketed(database: Database, settings: Settings, p
     run, engine = submit(database, settings, project)
     found = run_now(database, run)
     assert found.state is RunState.QUEUED
-    assert [note["environment"] for note in found.notes] == ["py399"]
     assert [message for message, _ in engine.messages] == ["wheelfarm.ticket"] * 3
-    assert len(jobs_of(database, run)) == 3
+    assert len(jobs_of(database, run)) == 4
     assert (settings.sources / f"{run.source_sha256}.tar.gz").is_file()
+
+
+def test_what_no_image_has_is_finished_at_once(database: Database, settings: Settings, project: Path) -> None:
+    """An unsupported cell has its verdict and reason when the run begins, and does not fail the run."""
+    add_image(database)
+    run, _ = submit(database, settings, project)
+    job = next(job for job in jobs_of(database, run) if job.verdict is not None)
+    assert (job.state, job.verdict) == (JobState.FINISHED, Verdict.UNSUPPORTED)
+    assert job.reason == "no interpreter in debian-12 fits py399"
+    for _ in range(3):
+        bring_through(database, claim_one(database), Verdict.PASSED)
+    assert claim_job(database, worker="host:1", lease_seconds=60) is None
+    assert run_now(database, run).exit_code == 0
+
+
+def test_a_run_in_which_nothing_can_run_ends_at_once(
+    database: Database, settings: Settings, project: Path
+) -> None:
+    """With unsupported cells only, the run is finished when it is submitted, and not as expected."""
+    add_image(database)
+    (project / "pyproject.toml").write_text('[tool.wheelfarm]\nsystem-packages = ["libxml2-dev"]\n')
+    run, engine = submit(database, settings, project)
+    found = run_now(database, run)
+    assert (found.state, found.exit_code, engine.messages) == (RunState.FINISHED, 1, [])
+    assert "system packages (libxml2-dev)" in str(jobs_of(database, run)[0].reason)
+
+
+@pytest.mark.parametrize(
+    ("found", "end"),
+    [
+        (Verdict.FAILED, (Verdict.EXPECTED_FAILURE, 0, "expects a failure: not yet (failed: why)")),
+        (Verdict.TIMED_OUT, (Verdict.EXPECTED_FAILURE, 0, "not yet (timed-out: why)")),
+        (Verdict.PASSED, (Verdict.PASSED, 1, "unexpectedly passed: the project expects a failure: not yet")),
+        (Verdict.NO_TESTS, (Verdict.NO_TESTS, 0, "why")),
+    ],
+)
+def test_an_expected_failure_is_set_against_what_was_found(
+    database: Database,
+    settings: Settings,
+    project: Path,
+    found: Verdict,
+    end: tuple[Verdict, int, str],
+) -> None:
+    """A declared failure is expected, one that passes all the same fails the run; the attempt keeps its word."""
+    verdict, code, said = end
+    add_image(database)
+    (project / "pyproject.toml").write_text(
+        "[tool.wheelfarm]\ntimeout = 90\n"
+        '[[tool.wheelfarm.expected-failures]]\npython = "3.12"\nreason = "not yet"\n'
+    )
+    run, _ = submit(database, settings, project)
+    for _ in range(3):
+        claim = claim_one(database)
+        assert claim.limit_seconds == 90
+        bring_through(database, claim, found if claim.environments == ("py312",) else Verdict.PASSED)
+    job = jobs_of(database, run)[1]
+    assert job.verdict is verdict
+    assert said in str(job.reason)
+    with database.read() as session:
+        attempt = session.exec(select(Attempt).where(Attempt.job_id == job.id)).one()
+    assert attempt.verdict is found
+    assert run_now(database, run).exit_code == code
+
+
+def bring_through(database: Database, claim, verdict: Verdict) -> None:
+    """An attempt from its lease to its end."""
+    for state in (JobState.BOOTING, JobState.RUNNING, JobState.FINISHING):
+        move(database, claim, state)
+    finish(database, claim, Judgement(verdict=verdict, reason="why"))
 
 
 def test_a_run_waits_for_its_image(database: Database, settings: Settings, project: Path) -> None:
@@ -242,7 +310,8 @@ def test_cancel_ends_what_waits_and_tells_what_works(
     give_up(database, claim)
     found = run_now(database, run)
     assert (found.state, found.exit_code) == (RunState.CANCELLED, 130)
-    assert {job.state for job in jobs_of(database, run)} == {JobState.CANCELLED}
+    waiting = [job for job in jobs_of(database, run) if job.verdict is not Verdict.UNSUPPORTED]
+    assert {job.state for job in waiting} == {JobState.CANCELLED}
     assert runs.cancel(database, run.id).state is RunState.CANCELLED
 
 

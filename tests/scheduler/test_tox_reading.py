@@ -18,6 +18,8 @@ from farm_scheduler.tox_configuration import read_configuration
 from farm_scheduler.tox_environment import ToxConfiguration
 from farm_scheduler.tox_factors import expand_names, filter_lines, named_python
 
+from .tox_cases import CASES
+
 
 class Said(NamedTuple):
     """What one reader says of one environment."""
@@ -68,138 +70,6 @@ def _normal(line: str, folder: Path) -> str:
     for root in ("{toxinidir}", "{tox_root}", str(folder.resolve())):
         line = line.replace(root, "ROOT")
     return " ".join(line.replace("-r", "-r ", 1).split())
-
-
-CASES = {
-    "pluggy": {
-        "tox.ini": """
-[tox]
-envlist=docs,py{310,311,312,313,314,py3},py{310}-pytestmain
-[testenv]
-deps=
-  coverage: coverage
-  pytestmain: git+https://github.com/pytest-dev/pytest.git@main
-[testenv:docs]
-deps =
-    -r{toxinidir}/docs/requirements.txt
-"""
-    },
-    "ranges, comments and lines": {
-        "tox.ini": """
-[tox]
-min_version = 4.0
-env_list =
-    py3{9-11}, # the old ones
-    # py2
-    py{312,313}-{a,b}
-    lint
-skip_missing_interpreters = true
-"""
-    },
-    "substitutions": {
-        "tox.ini": """
-[base]
-names = py310, py311
-extra =
-    six
-    attrs
-[tox]
-envlist =
-    {[base]names}
-    docs
-[testenv]
-deps =
-    {[base]extra}
-    py310: {env:OTHER_PACKAGE:tomli}
-[testenv:docs]
-basepython = python3.11
-depends = py310, py311
-deps =
-    {[testenv]deps}
-    sphinx
-"""
-    },
-    "generative sections and factors": {
-        "tox.ini": """
-[tox]
-env_list = py3{10,11}-tests, py311-mypy, coverage
-[testenv]
-deps =
-    tests: pytest
-    !tests: mypy
-    py310,py311: six
-    py311-mypy: attrs
-[testenv:py3{10,11}-tests]
-deps = pytest-cov
-[testenv:coverage]
-base_python = py311
-depends = py3{10,11}-tests
-deps = coverage[toml]>=5.3
-"""
-    },
-    "base": {
-        "tox.ini": """
-[tox]
-env_list = a, b
-[special]
-deps = six
-[testenv]
-deps = attrs
-[testenv:a]
-base = special
-[testenv:b]
-"""
-    },
-    "setup.cfg": {
-        "setup.cfg": "[metadata]\nname=x\n[tox:tox]\nenvlist = py{311,312}\n[testenv]\ndeps = six\n"
-    },
-    "legacy in pyproject": {
-        "pyproject.toml": '[tool.tox]\nlegacy_tox_ini = """\n[tox]\nenvlist = py311,b\n[testenv]\ndeps = six\n"""\n'
-    },
-    "native pyproject": {
-        "pyproject.toml": """
-[tool.tox]
-requires = ["tox>=4.21"]
-env_list = ["3.12", "3.11", "lint"]
-[tool.tox.env_run_base]
-deps = ["pytest", "six>=1"]
-[tool.tox.env.lint]
-base_python = ["3.11"]
-depends = ["3.12"]
-deps = [{ replace = "ref", of = ["tool", "tox", "env_run_base", "deps"], extend = true }, "ruff"]
-"""
-    },
-    "products": {
-        "tox.toml": """
-env_list = ["docs", { product = [["py311", "py312"], ["a", "b"]], exclude = ["py312-b"] }]
-[env_run_base]
-deps = ["six"]
-"""
-    },
-    "product of a range": {
-        "tox.toml": 'env_list = [{ product = [{ prefix = "py3", start = 11, stop = 13 }, ["a"]] }]\n'
-    },
-    "env_base": {
-        "tox.toml": """
-env_list = ["test-a", "test-b"]
-[env_base.test]
-factors = ["a", "b"]
-deps = ["six"]
-[env_run_base]
-deps = ["attrs"]
-"""
-    },
-    "tox.ini before everything": {
-        "tox.ini": "[tox]\nenv_list = a\n",
-        "setup.cfg": "[tox:tox]\nenv_list = b\n",
-        "tox.toml": 'env_list = ["c"]\n',
-    },
-    "setup.cfg without tox, then pyproject": {
-        "setup.cfg": "[metadata]\nname = x\n",
-        "pyproject.toml": '[tool.tox]\nenv_list = ["p"]\n',
-        "tox.toml": 'env_list = ["c"]\n',
-    },
-}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -295,6 +165,7 @@ def test_whole_files_agree(tmp_path: Path, entries: list[str], deps: str) -> Non
         ({"tox.ini": "[tox]\nenvlist = a\nenvlist = b\n"}, "tox.ini cannot be read"),
         ({"pyproject.toml": "= nothing"}, "pyproject.toml is not TOML"),
         ({"tox.toml": "env_list = 3"}, "list of strings"),
+        ({"pyproject.toml": "x = " + "[" * 50_000}, "nested deeper"),
         ({"tox.ini": "[tox]\nenv_list = py{1-99999999}\n"}, "too long"),
         ({"tox.ini": "[tox]\nenv_list = " + "{a,b,c,d,e,f,g,h,i,j}" * 9 + "\n"}, "more than 10000"),
         ({"tox.ini": "[tox]\nenv_list = {[x]y}\n[x]\ny = {[x]z}\nz = {[x]y}\n"}, "round in circles"),

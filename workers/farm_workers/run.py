@@ -126,6 +126,12 @@ class _Runner:
             stream_path=f"streams/{self._claim.attempt_id}.subunit",
         )
 
+    def _limit_seconds(self) -> float:
+        """The time limit of the job: what the project declares, and never more than the farm allows."""
+        declared = self._claim.limit_seconds
+        most = self._hands.settings.job_seconds
+        return most if declared is None else min(declared, most)
+
     def _frames(self, source: Path) -> Iterator[bytes]:
         claim, settings = self._claim, self._hands.settings
         job = JobFrame(
@@ -134,7 +140,7 @@ class _Runner:
             environments=claim.environments,
             inferred=claim.inferred,
             source=SourceFrame(bytes=source.stat().st_size, sha256=claim.source_sha256),
-            limits=LimitsFrame(seconds=settings.job_seconds, log_bytes=settings.log_bytes),
+            limits=LimitsFrame(seconds=self._limit_seconds(), log_bytes=settings.log_bytes),
             env=dict(claim.variables),
         )
         yield encode_frame(FrameType.JOB, job.payload())
@@ -161,7 +167,7 @@ class _Runner:
             return False
         if reader.full:
             self._limit = "stream"
-        elif time.monotonic() - started > self._hands.settings.job_seconds + GRACE_SECONDS:
+        elif time.monotonic() - started > self._limit_seconds() + GRACE_SECONDS:
             self._limit = "time"
         return self._limit is None and self._heartbeat.standing is Standing.WANTED
 

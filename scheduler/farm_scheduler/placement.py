@@ -1,0 +1,199 @@
+"""Where the environments of a tox configuration go: on each system into the cell of a Python, or nowhere, and why.
+
+Called by planning for a project with tox configuration. Names and versions only; it reads no file but requirements.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from farm_scheduler.errors import PlanError
+from farm_scheduler.interpreters import Interpreter, PythonRequest, SystemImage, read_request
+from farm_scheduler.network_needs import network_requirement
+from farm_scheduler.plan import Note, PlannedCell
+from farm_scheduler.project_files import ProjectFiles
+from farm_scheduler.project_metadata import ProjectMetadata
+from farm_scheduler.tox_choice import choose_tool
+from farm_scheduler.tox_environment import ToxConfiguration, ToxEnvironment
+from farm_scheduler.tox_factors import matches, named_python
+
+DEFAULT_ENVIRONMENT = "py"
+"""What a bare `tox` runs when the project lists no environment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where an environment goes on one system.
+
+    Attributes:
+        python: its Python; None for the further cell.
+        reason: why it goes nowhere.
+        lacking: the Python that is asked for and that the farm cannot offer there.
+    """
+
+    python: str | None = None
+    reason: str | None = None
+    lacking: str | None = None
+
+
+class Placement:
+    """Distributes the environments of one configuration over the cells.
+
+    Args:
+        tox: the configuration.
+        files: for requirement files.
+        metadata: for requires-python.
+        pythons: what `--python` leaves; None for all.
+        whole: whether nothing was narrowed; only then what is lacking is a cell.
+    """
+
+    def __init__(
+        self,
+        tox: ToxConfiguration,
+        files: ProjectFiles,
+        metadata: ProjectMetadata,
+        pythons: frozenset[str] | None,
+        *,
+        whole: bool,
+    ) -> None:
+        self._tox = tox
+        self._files = files
+        self._metadata = metadata
+        self._pythons = pythons
+        self._whole = whole
+        self._reasons: dict[str, str] = {}
+        self._placed: set[str] = set()
+        empty = {DEFAULT_ENVIRONMENT: ToxEnvironment(name=DEFAULT_ENVIRONMENT)}
+        self._environments = dict(tox.environments) or empty
+
+    def cells(self, systems: Sequence[SystemImage]) -> list[PlannedCell]:
+        """The cells of all systems; those at the end have a Python that no system offers."""
+        places = {
+            system.name: {name: self._place(each, system) for name, each in self._environments.items()}
+            for system in systems
+        }
+        cells = [cell for system in systems for cell in self._cells_of(system, places[system.name])]
+        if self._whole:
+            cells += [cell for system in systems for cell in self._lacking(system, places[system.name])]
+        return cells
+
+    def notes(self) -> list[Note]:
+        """What is in no cell, and why."""
+        reasons = {name: reason for name, reason in self._reasons.items() if name not in self._placed}
+        return [Note(environment=name, reason=reason) for name, reason in reasons.items()]
+
+    def _cells_of(self, system: SystemImage, places: dict[str, _Place]) -> Iterator[PlannedCell]:
+        self._reasons.update({name: each.reason for name, each in places.items() if each.reason is not None})
+        by_python: dict[str | None, list[str]] = {}
+        for name, place in places.items():
+            if place.reason is None:
+                by_python.setdefault(place.python, []).append(name)
+        self._placed.update(name for names in by_python.values() for name in names)
+        for interpreter in system.working():
+            names = by_python.get(interpreter.name)
+            if names:
+                yield self._cell(interpreter.name, system, names)
+        if None in by_python:
+            names = self._with_dependencies(by_python[None], by_python, system)
+            yield self._cell(None, system, names)
+
+    def _lacking(self, system: SystemImage, places: dict[str, _Place]) -> Iterator[PlannedCell]:
+        """A cell for each Python that is asked for and lacking here, of environments that run nowhere."""
+        by_python: dict[str, list[str]] = {}
+        for name, place in places.items():
+            if place.lacking is not None and name not in self._placed:
+                by_python.setdefault(place.lacking, []).append(name)
+        for python, names in by_python.items():
+            reason = places[names[0]].reason
+            for name in names:
+                self._reasons.pop(name, None)
+            yield PlannedCell(
+                python=python, system=system.name, environments=tuple(names), unsupported=reason
+            )
+
+    def _cell(self, python: str | None, system: SystemImage, names: list[str]) -> PlannedCell:
+        tool = choose_tool(python, self._tox)
+        return PlannedCell(
+            python=python,
+            system=system.name,
+            environments=tuple(names),
+            tool=tool.name,
+            variables=tool.variables,
+        )
+
+    def _place(self, environment: ToxEnvironment, system: SystemImage) -> _Place:
+        try:
+            requests = _requests(environment)
+        except PlanError as error:
+            return _Place(reason=error.sentence)
+        place = self._find(environment, requests, system)
+        url = network_requirement(environment.deps, self._files)
+        if place.reason is None and url is not None:
+            return _Place(reason=f"unsupported: needs network ({url})")
+        return place
+
+    def _find(
+        self, environment: ToxEnvironment, requests: list[PythonRequest], system: SystemImage
+    ) -> _Place:
+        exact = [request for request in requests if request.exact]
+        if len(exact) < len(requests) or not requests:
+            wanted = self._pythons
+            return _Place() if wanted is None else _Place(reason=_narrowed("no Python of its own", wanted))
+        for request in exact:
+            found = next((each for each in system.interpreters if request.fits(each) and each.works), None)
+            if found is not None:
+                return self._on(found, environment)
+        return self._missing(exact, environment, system)
+
+    def _on(self, interpreter: Interpreter, environment: ToxEnvironment) -> _Place:
+        if self._pythons is not None and interpreter.name not in self._pythons:
+            return _Place(reason=_narrowed(f"Python {interpreter.python}", self._pythons))
+        says = self._metadata.requires_python
+        if environment.installs and says and not self._metadata.allows(interpreter.version):
+            return _Place(reason=f"requires-python {says} does not allow it")
+        refusal = choose_tool(interpreter.name, self._tox).refusal
+        return _Place(python=interpreter.name, reason=refusal, lacking=interpreter.name if refusal else None)
+
+    def _missing(
+        self, requests: list[PythonRequest], environment: ToxEnvironment, system: SystemImage
+    ) -> _Place:
+        allowed = [each for each in requests if each.python is None or self._metadata.may_allow(each.python)]
+        if environment.installs and not allowed:
+            return _Place(reason=f"requires-python {self._metadata.requires_python} does not allow it")
+        return _Place(reason=_why_missing(requests, system), lacking=requests[0].name)
+
+    def _with_dependencies(
+        self, names: list[str], by_python: dict[str | None, list[str]], system: SystemImage
+    ) -> list[str]:
+        """Add what the further cell depends on; of environments with a Python, those of the newest one."""
+        wanted: list[str] = []
+        for name in names:
+            patterns = self._environments[name].depends
+            for interpreter in reversed(system.working()):
+                there = by_python.get(interpreter.name, [])
+                found = [each for each in there if any(matches(each, pattern) for pattern in patterns)]
+                if found:
+                    wanted += found
+                    break
+        return [name for name in self._environments if name in names or name in wanted]
+
+
+def _requests(environment: ToxEnvironment) -> list[PythonRequest]:
+    """The Pythons that an environment may run on, best first; empty when it takes what tox itself runs on."""
+    named = named_python(environment.name)
+    texts = [named] if named is not None else list(environment.base_python)
+    found = [read_request(text) for text in texts]
+    return [request for request in found if request is not None]
+
+
+def _why_missing(requests: list[PythonRequest], system: SystemImage) -> str:
+    """Why none of these is in the image: not there at all, or there and broken."""
+    for request in requests:
+        broken = next((each for each in system.interpreters if request.fits(each) and not each.works), None)
+        if broken is not None:
+            why = broken.reason or "it did not start"
+            return f"Python {broken.version} of {system.name} does not work: {why}"
+    return f"no interpreter in {system.name} fits {' or '.join(request.text for request in requests)}"
+
+
+def _narrowed(what: str, pythons: frozenset[str]) -> str:
+    return f"narrowed away: {what}, and --python asks for {', '.join(sorted(pythons))}"

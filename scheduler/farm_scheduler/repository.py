@@ -1,0 +1,206 @@
+"""A git repository, fetched to a folder that is thrown away once it is packed.
+
+Called by sources. git runs with a configuration of the farm's own: no hooks, no filters, no submodules, no helper
+for passwords, and no protocol but the one of the URL. Time and bytes are bounded; nothing of the project is run.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from farm_scheduler.errors import IndexUnavailableError, SourceError, TargetError
+from farm_scheduler.folder_archive import MAX_FILES
+from farm_scheduler.targets import RepositoryTarget
+
+POLL_SECONDS = 0.1
+SAID_BYTES = 4096
+"""Of what git says, the end that is kept."""
+
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
+_UNKNOWN = (
+    "not found",
+    "does not appear to be a git repository",
+    "does not exist",
+    "terminal prompts disabled",
+)
+_OPTIONS = (
+    "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.askPass=", "-c", "credential.helper=",
+    "-c", "core.sshCommand=false", "-c", "core.attributesFile=/dev/null", "-c", "submodule.recurse=false",
+    "-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=30", "-c", "protocol.allow=never", "-c", "gc.auto=0",
+    "-c", "advice.detachedHead=false", "-c", "fetch.parallel=1", "-c", "safe.directory=*",
+)  # fmt: skip
+_KEPT = (
+    "https_proxy",
+    "HTTPS_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "GIT_SSL_CAINFO",
+)
+"""Variables of this host that git keeps: the way to the network."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What a clone may cost: seconds for all of it, bytes on the disk."""
+
+    seconds: float
+    bytes: int
+
+
+def clone(target: RepositoryTarget, folder: Path, bounds: Bounds) -> str:
+    """Clone into an empty folder and check out the wanted commit; returns its full hash.
+
+    Raises:
+        TargetError: there is no such repository, branch, tag or commit.
+        SourceError: it is larger than allowed, or holds too many files.
+        IndexUnavailableError: the server did not answer, or not in time.
+    """
+    git = _Git(target, folder, bounds)
+    git.run(
+        "fetch the repository",
+        "clone", "--quiet", "--no-checkout", "--no-local", "--no-hardlinks", "--template=", "--no-recurse-submodules",
+        "--", target.url, str(folder),
+    )  # fmt: skip
+    commit = git.find()
+    git.run("check the commit out", "-C", str(folder), "checkout", "--quiet", "--detach", "--force", commit)
+    return commit
+
+
+class _Git:
+    """The commands of one clone, under its bounds."""
+
+    def __init__(self, target: RepositoryTarget, folder: Path, bounds: Bounds) -> None:
+        self._target = target
+        self._folder = folder
+        self._bounds = bounds
+        self._end = time.monotonic() + bounds.seconds
+
+    def find(self) -> str:
+        """The commit that is meant: a tag before a branch, a branch before a hash.
+
+        Raises:
+            TargetError: there is none of that name.
+        """
+        ref = self._target.ref
+        names = ["HEAD"] if ref is None else [f"refs/tags/{ref}", f"refs/remotes/origin/{ref}"]
+        if ref is not None and _COMMIT.fullmatch(ref):
+            names.append(ref)
+        for name in names:
+            command = ("-C", str(self._folder), "rev-parse", "--verify", "--quiet", "--end-of-options")
+            code, said = self._start([*command, name + "^{commit}"])
+            if code == 0:
+                return said.strip()
+        what = f"branch, tag or commit {ref}" if ref else "commit that its HEAD names"
+        sentence = f"{self._target.url} has no {what}; check the spelling"
+        raise TargetError(sentence, url=self._target.url, ref=ref)
+
+    def run(self, what: str, *command: str) -> None:
+        """One command that must succeed.
+
+        Raises:
+            TargetError: the repository is not there.
+            IndexUnavailableError: it failed for another reason.
+        """
+        code, said = self._start(command)
+        if code == 0:
+            return
+        last = " ".join(said.split())[-300:]
+        if any(word in said.lower() for word in _UNKNOWN):
+            sentence = f"there is no repository at {self._target.url} that everybody may read; check the URL"
+            raise TargetError(sentence, url=self._target.url, said=last)
+        sentence = f"git could not {what} {self._target.url} ({last}); check the URL, or try again later"
+        raise IndexUnavailableError(sentence, url=self._target.url)
+
+    def _start(self, command: Sequence[str]) -> tuple[int, str]:
+        """Run git in a process group of its own; its exit code, and the end of what it said."""
+        scheme = urlsplit(self._target.url).scheme
+        argv = ["git", *_OPTIONS, "-c", f"protocol.{scheme}.allow=always", *command]
+        with tempfile.TemporaryFile() as output:
+            try:
+                process = subprocess.Popen(
+                    argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=_variables(scheme),
+                    start_new_session=True,
+                )  # fmt: skip
+            except FileNotFoundError as error:
+                raise SourceError(
+                    "git is not installed on this host; install it, or give a folder"
+                ) from error
+            try:
+                self._watch(process)
+            finally:
+                _end(process)
+            size = output.seek(0, os.SEEK_END)
+            output.seek(max(0, size - SAID_BYTES))
+            return process.returncode, output.read().decode("utf-8", "replace")
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        while True:
+            try:
+                process.wait(timeout=POLL_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._refuse_excess()
+            else:
+                self._refuse_excess()
+                return
+
+    def _refuse_excess(self) -> None:
+        url = self._target.url
+        if time.monotonic() > self._end:
+            sentence = f"git took more than {self._bounds.seconds:g} s for {url}; raise WHEELFARM_GIT_SECONDS"
+            raise IndexUnavailableError(sentence, url=url, seconds=self._bounds.seconds)
+        files, size = _measure(self._folder, self._bounds.bytes)
+        if size > self._bounds.bytes:
+            sentence = (
+                f"{url} holds more than {self._bounds.bytes} bytes; raise WHEELFARM_SOURCE_BYTES to allow it"
+            )
+            raise SourceError(sentence, url=url, limit=self._bounds.bytes)
+        if files > MAX_FILES:
+            raise SourceError(f"{url} holds more than {MAX_FILES} files; give a smaller project", url=url)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Take the whole group down: git has helpers of its own."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=30)
+
+
+def _variables(scheme: str) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    return kept | {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": "/nonexistent",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ALLOW_PROTOCOL": scheme,
+        "GIT_LFS_SKIP_SMUDGE": "1",
+        "LC_ALL": "C",
+    }
+
+
+def _measure(folder: Path, limit: int) -> tuple[int, int]:
+    """Files and bytes below a folder; counting stops beyond a limit. What vanishes meanwhile does not count."""
+    files = size = 0
+    waiting = [folder]
+    while waiting and size <= limit and files <= MAX_FILES:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    files += 1
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(Path(entry.path))
+                    else:
+                        size += entry.stat(follow_symlinks=False).st_size
+        except FileNotFoundError:
+            continue
+    return files, size
