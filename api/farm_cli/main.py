@@ -25,10 +25,13 @@ COMMANDS = {
     "plan": ("farm_cli.plan", "Show the cells of a run, and what is left out, without running it."),
     "results": ("farm_cli.results", "Show a run again, or list the newest ones."),
     "logs": ("farm_cli.logs", "Print the log of a job, or follow it while it runs."),
+    "rerun": ("farm_cli.rerun", "Run a job that has ended once more, in a fresh machine."),
     "cancel": ("farm_cli.cancel", "Cancel a run that is queued or running."),
     "images": ("farm_cli.images", "List the images of this host and their interpreters."),
+    "gc": ("farm_cli.gc", "Remove images, templates and evidence that are not wanted any more."),
     "doctor": ("farm_cli.doctor", "Check this machine line by line, with what to do."),
     "up": ("farm_cli.up", "Keep the farm up and show its runs in the browser."),
+    "completion": ("farm_cli.completion_script", "Print the script that completes this command in a shell."),
 }
 
 HELP = """A build farm for Python: every job in a virtual machine that is used once and thrown away.
@@ -128,7 +131,7 @@ def _explain(error: Exception) -> int:
 
 def _write_traceback() -> Path:
     """Keep the traceback for the maintainers; where it is."""
-    from farm_scheduler.settings import default_home
+    from farm_scheduler.home import default_home
 
     name = f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     home = Path(os.environ.get("WHEELFARM_HOME") or default_home())

@@ -17,7 +17,8 @@ from farm_dashboards.log_tails import LogTails
 from farm_dashboards.rendering import Pages
 from farm_scheduler.database import Database
 from farm_scheduler.errors import NotFoundError
-from farm_scheduler.run_report import read_report, recent_runs
+from farm_scheduler.run_list import recent_runs
+from farm_scheduler.run_report import read_report
 from farm_scheduler.settings import Settings
 
 FOLDER = Path(__file__).parent

@@ -146,7 +146,7 @@ def test_cancelling_what_has_ended_changes_nothing(wheelfarm, runs):
     del runs
     code, out, _ = wheelfarm("cancel", "r-fin23456")
     assert code == 0
-    assert out == "run r-fin23456 is finished\n"
+    assert out == "run r-fin23456 is finished already; nothing was changed\n"
 
 
 def test_a_reader_that_goes_away_is_no_error(settings, runs):

@@ -1,0 +1,18 @@
+"""Reruns: when a run was opened again, and how many attempts a job had before.
+
+Called by Alembic through farm_scheduler.schema; never changed once released.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add both columns; nothing was run again so far."""
+    op.add_column("run", sa.Column("reopened", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("job", sa.Column("attempts_before", sa.Integer(), nullable=False, server_default="0"))
