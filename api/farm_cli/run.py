@@ -5,6 +5,8 @@ Found by main. It plans and judges nothing itself: the record says what to show,
 
 import click
 
+from farm_cli.completion import complete_image
+
 HELP = """Test TARGET on every Python and system that the farm has.
 
 TARGET is a project's name (its newest release), name==version (the sdist of that release), or a folder.
@@ -23,7 +25,14 @@ Ctrl-C cancels the run and leaves nothing; a second one does not wait.
 @click.command("run", help=HELP)
 @click.argument("target")
 @click.option("--python", "pythons", multiple=True, metavar="X.Y", help="Only this Python; repeatable.")
-@click.option("--os", "systems", multiple=True, metavar="NAME", help="Only this system; repeatable.")
+@click.option(
+    "--os",
+    "systems",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_image,
+    help="Only this system; repeatable.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One documented JSON object a line.")
 def command(target: str, pythons: tuple[str, ...], systems: tuple[str, ...], as_json: bool) -> int:
     """The subcommand; its exit code."""

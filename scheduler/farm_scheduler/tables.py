@@ -209,6 +209,7 @@ class Test(SQLModel, table=True):
     """One test of an attempt in one environment, with its final status and the end of what it said."""
 
     __tablename__ = "test"
+    __table_args__ = (Index("ix_test_outcome", "attempt_id", "status"),)
     __test__ = False  # pytest would take the name for a test class
 
     id: int | None = Field(default=None, primary_key=True)
