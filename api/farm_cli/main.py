@@ -42,6 +42,8 @@ Examples:
   wheelfarm run ./myproject           a folder, as it is now
   wheelfarm run six --python 3.12     its newest release, on one Python
   wheelfarm results                   the newest runs
+  wheelfarm results RUN --failed      what failed in one of them, with every traceback
+  wheelfarm up                        the same in the browser, live
   wheelfarm doctor                    is this machine fit for it?
 
 Everything the farm keeps is below $WHEELFARM_HOME (by default ~/.local/share/wheelfarm).

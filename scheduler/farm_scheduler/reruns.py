@@ -69,6 +69,9 @@ def _check(session: Session, settings: Settings, job_id: str) -> tuple[Job, Run,
     if run.state not in RUN_ENDED:
         sentence = f"job {job_id} has ended, but its run {run.id} is {run.state.value}; wait for its end, or cancel it"
         raise RerunError(sentence, job=job_id, run=run.id, state=run.state.value)
+    if job.verdict is not None and job.started is None:
+        sentence = f"job {job_id} was never run ({job.reason or job.verdict.value}), so there is nothing to run again"
+        raise RerunError(sentence, job=job_id, run=run.id)
     if not source_path(settings, run.source_sha256).is_file():
         sentence = f"the source of run {run.id} was removed; start a new one: wheelfarm run {run.target}"
         raise RerunError(sentence, job=job_id, run=run.id)

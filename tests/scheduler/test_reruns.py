@@ -116,6 +116,14 @@ def test_what_has_not_ended_is_not_run_again(runs, settings, engine, job, words)
     assert engine.messages == []
 
 
+def test_what_never_ran_is_not_run_again(runs, settings, engine):
+    """A cell that the farm cannot offer stays as it was planned."""
+    with runs.write() as session:
+        session.get(Job, "j-fin22226").started = None
+    with pytest.raises(RerunError, match="never run .linting: needs network"):
+        rerun(runs, engine, settings, "j-fin22226")
+
+
 def test_a_source_that_was_removed_is_told(runs, settings, engine):
     """Without its source a job cannot be run again, and the sentence says what to do instead."""
     source_path(settings, "0" * 64).unlink()
