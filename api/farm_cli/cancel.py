@@ -1,26 +1,58 @@
-"""`wheelfarm cancel RUN`: ends a run from another terminal.
+"""`wheelfarm cancel RUN`: ends a run from another terminal, and says what that means for its jobs.
 
 Found by main. It writes the wish into the record, where the workers find it; it never waits for them.
 """
 
+from typing import TYPE_CHECKING
+
 import click
 
-from farm_cli.record import open_record
-from farm_scheduler.runs import cancel
-from farm_scheduler.states import RUN_ENDED
+from farm_cli.completion import complete_run
 
-HELP = """Cancel RUN: what is queued never starts, what is at work is stopped.
+if TYPE_CHECKING:
+    from farm_scheduler.runs import Cancellation
+
+HELP = """Cancel RUN: what is queued never starts, what is at work is stopped, what has ended keeps its verdict.
 
 Cancelling twice, or after the end, changes nothing.
+
+\b
+Example:
+  wheelfarm cancel r-7f3k2m9q
 """
 
 
 @click.command("cancel", help=HELP)
-@click.argument("run")
+@click.argument("run", shell_complete=complete_run)
 def command(run: str) -> int:
     """The subcommand; its exit code."""
+    from farm_cli.probes import listens
+    from farm_cli.record import open_record
+    from farm_scheduler.runs import cancel
+
     with open_record() as record:
-        row = cancel(record.database, run)
-    ended = row.state in RUN_ENDED
-    click.echo(f"run {row.id} is {row.state.value}" if ended else f"run {row.id} is being cancelled")
+        found = cancel(record.database, run)
+        works = listens(record.settings.farm_socket)
+    click.echo(sentence(found, service_is_up=works))
     return 0
+
+
+def sentence(found: "Cancellation", *, service_is_up: bool) -> str:
+    """What was done, in one sentence."""
+    from farm_scheduler.states import RUN_ENDED, RunState
+
+    if found.before in RUN_ENDED:
+        return f"run {found.run_id} is {found.state.value} already; nothing was changed"
+    jobs = (
+        (found.never_start, "never starts", "never start"),
+        (found.stopping, "at work is stopped", "at work are stopped"),
+        (found.ended, "had ended and keeps its verdict", "had ended and keep their verdicts"),
+    )
+    parts = [f"{number} {one if number == 1 else many}" for number, one, many in jobs if number]
+    told = f" ({'; '.join(parts)})" if parts else ""
+    if found.state in RUN_ENDED:
+        waits = "; it waited for its image" if found.before == RunState.PLANNED else ""
+        return f"run {found.run_id} is {found.state.value}{told}{waits}"
+    again = " already" if found.before == RunState.CANCELLING else ""
+    end = "" if service_is_up else "; no service is up, so it ends when the next one starts"
+    return f"run {found.run_id} is being cancelled{again}{told}{end}"

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from farm_scheduler.run_list import RunLine
 from farm_scheduler.run_report import CellReport, FailingTest, RunReport
 from farm_scheduler.states import RunState
 
@@ -64,7 +65,7 @@ class JsonLines:
         self.tell(kind, **document)
 
 
-def run_document(report: RunReport) -> dict[str, Any]:
+def run_document(report: RunReport | RunLine) -> dict[str, Any]:
     """The fields of `run`."""
     return {
         "run": report.id,
@@ -75,7 +76,7 @@ def run_document(report: RunReport) -> dict[str, Any]:
         "created": report.created.isoformat(),
         "finished": report.finished.isoformat() if report.finished else None,
         "inferred": report.inferred,
-        "cells": len(report.cells),
+        "cells": report.cells if isinstance(report.cells, int) else len(report.cells),
         "exit_code": report.exit_code,
     }
 
@@ -105,6 +106,7 @@ def cell_document(report: RunReport, cell: CellReport) -> dict[str, Any]:
         "seconds": round(cell.seconds, 3) if cell.seconds is not None else None,
         "left_seconds": cell.left_seconds,
         "attempts": cell.attempts,
+        "history": [verdict.value for verdict in cell.history],
         "attempt": cell.attempt_id,
         "machine": cell.machine,
         "accelerator": cell.accelerator,

@@ -25,10 +25,13 @@ COMMANDS = {
     "plan": ("farm_cli.plan", "Show the cells of a run, and what is left out, without running it."),
     "results": ("farm_cli.results", "Show a run again, or list the newest ones."),
     "logs": ("farm_cli.logs", "Print the log of a job, or follow it while it runs."),
+    "rerun": ("farm_cli.rerun", "Run a job that has ended once more, in a fresh machine."),
     "cancel": ("farm_cli.cancel", "Cancel a run that is queued or running."),
     "images": ("farm_cli.images", "List the images of this host and their interpreters."),
+    "gc": ("farm_cli.gc", "Remove images, templates and evidence that are not wanted any more."),
     "doctor": ("farm_cli.doctor", "Check this machine line by line, with what to do."),
     "up": ("farm_cli.up", "Keep the farm up and show its runs in the browser."),
+    "completion": ("farm_cli.completion_script", "Print the script that completes this command in a shell."),
 }
 
 HELP = """A build farm for Python: every job in a virtual machine that is used once and thrown away.
@@ -39,6 +42,8 @@ Examples:
   wheelfarm run ./myproject           a folder, as it is now
   wheelfarm run six --python 3.12     its newest release, on one Python
   wheelfarm results                   the newest runs
+  wheelfarm results RUN --failed      what failed in one of them, with every traceback
+  wheelfarm up                        the same in the browser, live
   wheelfarm doctor                    is this machine fit for it?
 
 Everything the farm keeps is below $WHEELFARM_HOME (by default ~/.local/share/wheelfarm).
@@ -128,7 +133,7 @@ def _explain(error: Exception) -> int:
 
 def _write_traceback() -> Path:
     """Keep the traceback for the maintainers; where it is."""
-    from farm_scheduler.settings import default_home
+    from farm_scheduler.home import default_home
 
     name = f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     home = Path(os.environ.get("WHEELFARM_HOME") or default_home())

@@ -1,83 +1,54 @@
-"""`wheelfarm results [RUN]`: the summary of a run once more, or the newest runs.
+"""`wheelfarm results [RUN]`: the summary of a run once more, its results as files, or the newest runs.
 
 Found by main. It reads the record and the stored streams; it never starts the service.
 """
 
 import click
 
-from farm_cli.json_lines import JsonLines, cell_document, run_document, summary_document
-from farm_cli.record import Record, open_record
-from farm_cli.screen import seconds_text
-from farm_cli.summary import log_tails, print_summary, summary_console
-from farm_scheduler.guest_text import clean_line
-from farm_scheduler.run_report import RunReport, read_report, recent_runs
-
-RUNS_LISTED = 20
-FAILING_SHOWN = 1000
+from farm_cli.completion import complete_run
 
 HELP = """Show what became of RUN; without RUN, list the newest runs.
 
 \b
 Examples:
-  wheelfarm results
+  wheelfarm results                                  the newest runs
+  wheelfarm results --failed                         those that did not end as expected
+  wheelfarm results r-7f3k2m9q --failed              what failed, with every traceback
+  wheelfarm results r-7f3k2m9q --junit report.xml    for a CI server
+  wheelfarm results r-7f3k2m9q --subunit - | subunit2pyunit
   wheelfarm results r-7f3k2m9q --json
+
+With FILE `-` the file goes to stdout, and the summary is not printed. The subunit stream is the evidence of the
+newest attempts, packet by packet; its routes are CELL/ENVIRONMENT, such as py3.12-debian-12/py312.
 """
+
+FILE = click.Path(dir_okay=False, allow_dash=True)
 
 
 @click.command("results", help=HELP)
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=complete_run)
+@click.option("--failed", is_flag=True, help="Only the cells to look into, with all that failed in them.")
+@click.option("--junit", metavar="FILE", type=FILE, help="Write a JUnit XML report.")
+@click.option("--subunit", metavar="FILE", type=FILE, help="Write the evidence as one subunit v2 stream.")
 @click.option("--json", "as_json", is_flag=True, help="One documented JSON object a line.")
-def command(run: str | None, as_json: bool) -> int:
+def command(run: str | None, failed: bool, junit: str | None, subunit: str | None, as_json: bool) -> int:
     """The subcommand; 0 whenever there is something to show."""
+    if run is None and (junit or subunit):
+        raise click.UsageError("--junit and --subunit need a RUN")
+    if [junit, subunit, "-" if as_json else None].count("-") > 1:
+        raise click.UsageError("only one of --junit, --subunit and --json can have stdout")
+    from farm_cli.record import open_record
+    from farm_cli.results_view import list_runs, show_run
+    from farm_cli.run_files import write_junit_file, write_subunit_file
+
     with open_record() as record:
         if run is None:
-            _list(record, as_json=as_json)
-        else:
-            _show(record, run, as_json=as_json)
+            list_runs(record, failed=failed, as_json=as_json)
+            return 0
+        if junit:
+            write_junit_file(record, run, junit)
+        if subunit:
+            write_subunit_file(record, run, subunit)
+        if "-" not in {junit, subunit}:
+            show_run(record, run, failed=failed, as_json=as_json)
     return 0
-
-
-def _list(record: Record, *, as_json: bool) -> None:
-    with record.database.read() as session:
-        reports = recent_runs(session, limit=RUNS_LISTED)
-    lines = JsonLines(click.echo)
-    for report in reports:
-        if as_json:
-            lines.tell("run", **run_document(report))
-        else:
-            click.echo(_line(report))
-    if not reports and not as_json:
-        click.echo("no run yet; start one with `wheelfarm run TARGET`")
-
-
-def _line(report: RunReport) -> str:
-    words: dict[str, int] = {}
-    for cell in report.cells:
-        words[cell.word] = words.get(cell.word, 0) + 1
-    tally = ", ".join(f"{number} {word}" for word, number in words.items())
-    began = report.created.astimezone().strftime("%Y-%m-%d %H:%M")
-    parts = [
-        report.id,
-        began,
-        report.state.value,
-        clean_line(report.title),
-        tally,
-        seconds_text(report.seconds),
-    ]
-    return "  ".join(part for part in parts if part)
-
-
-def _show(record: Record, run: str, *, as_json: bool) -> None:
-    with record.database.read() as session:
-        report = read_report(session, run, failing=FAILING_SHOWN)
-    tails = log_tails(report, record.settings.home)
-    if not as_json:
-        print_summary(summary_console(), report, tails)
-        return
-    lines = JsonLines(click.echo)
-    for environment, reason in report.notes:
-        lines.tell("note", run=report.id, environment=environment, reason=reason)
-    lines.tell("run", **run_document(report))
-    for cell in report.cells:
-        lines.tell("cell", **cell_document(report, cell))
-    lines.tell("summary", **summary_document(report, report.exit_code, tails))

@@ -30,11 +30,13 @@ def summary_console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=PIPE_WIDTH)
 
 
-def print_summary(console: Console, report: RunReport, tails: Mapping[str, str]) -> None:
-    """Print it all; `tails` is the end of the log by job."""
+def print_summary(
+    console: Console, report: RunReport, tails: Mapping[str, str], *, tests_shown: int = TESTS_SHOWN
+) -> None:
+    """Print it all; `tails` is the end of the log by job, `tests_shown` bounds the failing tests of a cell."""
     for cell in report.cells:
         if cell.bad:
-            _print_bad(console, cell, tails.get(cell.job_id, ""))
+            _print_bad(console, cell, tails.get(cell.job_id, ""), tests_shown)
     _print_cells(console, report)
     _print_notes(console, report)
     _print_more(console, report)
@@ -46,16 +48,16 @@ def log_tails(report: RunReport, home: Path) -> dict[str, str]:
     return {job: log_tail(home / path, LOG_LINES) for job, path in bad if path is not None}
 
 
-def _print_bad(console: Console, cell: CellReport, log: str) -> None:
+def _print_bad(console: Console, cell: CellReport, log: str, tests_shown: int) -> None:
     console.print()
     console.rule(
         Text(f" {clean_line(cell.label)}: {cell.word} ", style="bold red"), align="left", style="dim"
     )
     if cell.reason:
         console.print(Text(clean_line(cell.reason)))
-    for test in cell.failing[:TESTS_SHOWN]:
+    for test in cell.failing[:tests_shown]:
         _print_test(console, test)
-    more = cell.failed - TESTS_SHOWN
+    more = cell.failed - tests_shown
     if more > 0:
         console.print(Text(f"… and {more} more", style="dim"))
     if log:
@@ -84,7 +86,8 @@ def _print_cells(console: Console, report: RunReport) -> None:
         table.add_column(no_wrap=place < 4, justify="right" if place == 3 else "left", overflow="fold")
     for cell in report.cells:
         word, counts = Text(cell.word, style=style_of(cell)), Text(count_text(cell))
-        time, reason = Text(seconds_text(cell.seconds)), Text(clean_line(cell.reason or ""))
+        before = f" (before: {', '.join(cell.history)})" if cell.history else ""
+        time, reason = Text(seconds_text(cell.seconds)), Text(clean_line((cell.reason or "") + before))
         table.add_row(Text(clean_line(cell.label)), word, counts, time, reason)
     console.print(table)
 

@@ -5,13 +5,21 @@ marks anything as safe.
 """
 
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from farm_scheduler.guest_text import clean, clean_line, tail
 from farm_scheduler.run_report import CALM, CellReport, RunReport, notes_by_reason
 from farm_scheduler.tables import now
+from farm_scheduler.verdicts import Verdict
+
+RESTING = frozenset({"planned", "queued", "finished", "cancelled"})
+"""States in which nothing is done."""
+
+MARKS = {"good": "✓", "bad": "✗", "calm": "○", "working": "▸", "waiting": "·"}
 
 
 class Pages:
@@ -22,22 +30,46 @@ class Pages:
             loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
         self._environment.filters.update(
-            clean=clean, line=clean_line, tail=tail, seconds=seconds_text, tone=tone, tally=tally, ago=ago
+            clean=clean,
+            line=clean_line,
+            tail=tail,
+            seconds=seconds_text,
+            tone=tone,
+            mark=mark,
+            tally=tally,
+            ago=ago,
         )
-        self._environment.globals["left_out"] = notes_by_reason
+        self._environment.globals.update(left_out=notes_by_reason, grid=grid)
 
     def render(self, name: str, **values: object) -> str:
         """The HTML of one page."""
         return self._environment.get_template(name).render(**values)
 
 
-def tone(cell: CellReport) -> str:
-    """The class of a cell's badge: `good` only for what is green."""
-    if cell.verdict is None:
-        return "waiting" if cell.ended or cell.seconds is None else "working"
-    if cell.verdict.green:
+class Shown(Protocol):
+    """What has a word and a colour: a cell, an attempt, or cells of one word."""
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """None before there is one."""
+
+    @property
+    def state(self) -> StrEnum:
+        """Where it stands."""
+
+
+def tone(shown: Shown) -> str:
+    """The class of a badge: `good` only for what is green."""
+    if shown.verdict is None:
+        return "waiting" if shown.state.value in RESTING else "working"
+    if shown.verdict.green:
         return "good"
-    return "calm" if cell.verdict in CALM else "bad"
+    return "calm" if shown.verdict in CALM else "bad"
+
+
+def mark(kind: str) -> str:
+    """The symbol of a tone, for those who cannot tell the colours."""
+    return MARKS[kind]
 
 
 def tally(run: RunReport) -> list[tuple[str, str, int]]:
@@ -46,6 +78,16 @@ def tally(run: RunReport) -> list[tuple[str, str, int]]:
     for cell in run.cells:
         found[cell.word] = (tone(cell), found.get(cell.word, ("", 0))[1] + 1)
     return [(word, kind, number) for word, (kind, number) in found.items()]
+
+
+def grid(run: RunReport) -> tuple[list[str], list[tuple[str, list[list[CellReport]]]]]:
+    """The systems (columns), and for each Python (row) the cells of each system; `other` has no Python of its own."""
+    systems = list(dict.fromkeys(cell.system for cell in run.cells))
+    rows: dict[str, list[list[CellReport]]] = {}
+    for cell in run.cells:
+        row = rows.setdefault(cell.python or "other", [[] for _ in systems])
+        row[systems.index(cell.system)].append(cell)
+    return systems, list(rows.items())
 
 
 def seconds_text(seconds: float | None) -> str:

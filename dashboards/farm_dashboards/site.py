@@ -13,20 +13,22 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 from starlette.responses import Response
 
-from farm_dashboards.log_tails import LogTails
+from farm_dashboards.job_pages import job_pages
 from farm_dashboards.rendering import Pages
 from farm_scheduler.database import Database
 from farm_scheduler.errors import NotFoundError
-from farm_scheduler.run_report import read_report, recent_runs
+from farm_scheduler.run_list import recent_runs
+from farm_scheduler.run_report import read_report
 from farm_scheduler.settings import Settings
 
 FOLDER = Path(__file__).parent
 RUNS_SHOWN = 50
-LOG_LINES = 20
+FAILING_SHOWN = 5
+"""Failing tests of a cell on the page of its run; the page of its job has all."""
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
-    "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -36,7 +38,7 @@ HEADERS = {
 def create_site(database: Database, settings: Settings) -> FastAPI:
     """The pages over this record."""
     site = FastAPI(openapi_url=None)
-    pages, tails = Pages(FOLDER / "templates"), LogTails(settings.home)
+    pages = Pages(FOLDER / "templates")
     site.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
 
     @site.get("/", response_class=HTMLResponse)
@@ -48,9 +50,10 @@ def create_site(database: Database, settings: Settings) -> FastAPI:
     @site.get("/runs/{run_id}", response_class=HTMLResponse)
     def run(run_id: str) -> str:
         with database.read() as session:
-            report = read_report(session, run_id)
-        logs = {cell.job_id: tails.tail(cell, LOG_LINES) for cell in report.cells if cell.bad}
-        return pages.render("run.html", run=report, logs=logs, live=not report.ended)
+            report = read_report(session, run_id, failing=FAILING_SHOWN)
+        return pages.render("run.html", run=report, live=not report.ended)
+
+    site.include_router(job_pages(database, settings, pages))
 
     @site.exception_handler(NotFoundError)
     @site.exception_handler(HTTPException)

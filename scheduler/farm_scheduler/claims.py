@@ -205,11 +205,12 @@ def end_attempt(session: Session, job: Job, attempt: Attempt, judgement: Judgeme
     attempt.state, attempt.finished, attempt.lease_expires = AttemptState.FINISHED, now(), None
     attempt.verdict, attempt.reason = judgement.verdict, judgement.reason
     job.now, job.left_seconds = None, None
-    again = judgement.verdict is Verdict.FARM_ERROR and attempt.number < MAX_ATTEMPTS
+    tries = attempt.number - job.attempts_before
+    again = judgement.verdict is Verdict.FARM_ERROR and tries < MAX_ATTEMPTS
     if again and not job.cancel_requested:
         guard(JOB_MOVES, job.state, JobState.QUEUED, f"job {job.id}")
         job.state = JobState.QUEUED
-        job.not_before = now() + timedelta(seconds=RETRY_SECONDS * 2 ** (attempt.number - 1))
+        job.not_before = now() + timedelta(seconds=RETRY_SECONDS * 2 ** (tries - 1))
         job.tests_passed = job.tests_failed = job.tests_skipped = job.tests_other = job.tests_total = 0
         return True
     end = JobState.CANCELLED if again else JobState.FINISHED

@@ -16,6 +16,7 @@ __all__ = [
     "NotFoundError",
     "PlanError",
     "RecordError",
+    "RerunError",
     "SourceError",
     "StateError",
     "TargetError",
@@ -75,6 +76,12 @@ class NotFoundError(InputError):
     """No run, job or attempt has that id."""
 
     code = "not-found"
+
+
+class RerunError(InputError):
+    """The job cannot be run again now (it has not ended, nor has its run), or not any more (its source is gone)."""
+
+    code = "rerun"
 
 
 class StateError(FarmError):

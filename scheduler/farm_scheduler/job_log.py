@@ -1,12 +1,10 @@
 """The log of an attempt, read out of its stored stream.
 
-Called by `wheelfarm logs` and the summary, and started as `python -m farm_scheduler.job_log STREAM LINES` by the
-pages: what a guest wrote is parsed in a process of its own, never in the API's. It changes nothing and hands the
-guest's text on as it is; whoever shows it makes it harmless.
+Called by `wheelfarm logs`, the summary and log_pieces. It changes nothing and hands the guest's text on as it is;
+whoever shows it makes it harmless.
 """
 
 import codecs
-import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -49,10 +47,18 @@ def log_tail(stream: Path, lines: int) -> str:
     return "\n".join("".join(held)[-TAIL_CHARACTERS:].rstrip().splitlines()[-lines:])
 
 
+def log_bytes(events: Sequence[Event]) -> bytes:
+    """What these events add to the log."""
+    return b"".join(
+        event.file_bytes
+        for event in events
+        if event.test_id == STEP and event.file_name == FILE and event.file_bytes
+    )
+
+
 def _texts(events: Sequence[Event], text: codecs.IncrementalDecoder) -> Iterator[str]:
-    for event in events:
-        if event.test_id == STEP and event.file_name == FILE and event.file_bytes:
-            yield text.decode(event.file_bytes)
+    if found := log_bytes(events):
+        yield text.decode(found)
 
 
 def _read(stream: Path, position: int) -> bytes:
@@ -62,14 +68,3 @@ def _read(stream: Path, position: int) -> bytes:
             return file.read(PIECE)
     except FileNotFoundError:
         return b""
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Write the end of the log of a stream to stdout, as UTF-8."""
-    tail = log_tail(Path(arguments[0]), int(arguments[1]))
-    sys.stdout.buffer.write(tail.encode("utf-8", "replace"))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

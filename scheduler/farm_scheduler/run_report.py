@@ -43,6 +43,7 @@ class CellReport:
         attempt_id: the newest attempt, whose evidence counts; None before the first.
         stream_path: where the evidence of that attempt is, relative to the farm's home.
         attempts: how many there were.
+        history: the verdicts of the attempts before the newest, in order.
         failing: the tests to look at, of the newest attempt, at most `limit` of `read_report`.
     """
 
@@ -67,6 +68,7 @@ class CellReport:
     attempt_id: str | None
     stream_path: str | None
     attempts: int
+    history: tuple[Verdict, ...]
     machine: str | None
     accelerator: str | None
     failing: tuple[FailingTest, ...]
@@ -116,6 +118,7 @@ class RunReport:
 
     Attributes:
         notes: what was left out, as (environment, reason); without an environment it concerns the whole run.
+        seconds: from its start, or from when it was opened again, to its end or to now.
         exit_code: that of `wheelfarm run`; None until the run has ended.
         waits_for: the images that are not ready yet; none for a run that has ended.
     """
@@ -160,15 +163,9 @@ def read_report(session: Session, run_id: str, *, failing: int = 20) -> RunRepor
         .where(Cell.run_id == run_id)
         .order_by(col(Cell.position), col(Job.created))
     ).all()
-    attempts = _newest_attempts(session, [job.id for _cell, job in rows])
-    cells = [_cell(session, cell, job, attempts.get(job.id), failing) for cell, job in rows]
+    attempts = _attempts(session, [job.id for _cell, job in rows])
+    cells = [_cell(session, cell, job, attempts.get(job.id, ()), failing) for cell, job in rows]
     return _report(run, cells, _missing_images(session, run, cells))
-
-
-def recent_runs(session: Session, *, limit: int = 50) -> list[RunReport]:
-    """The newest runs, newest first, with their cells but without failing tests."""
-    runs = session.exec(select(Run.id).order_by(col(Run.created).desc()).limit(limit)).all()
-    return [read_report(session, run_id, failing=0) for run_id in runs]
 
 
 def notes_by_reason(report: RunReport) -> dict[str, list[str]]:
@@ -203,7 +200,7 @@ def _report(run: Run, cells: Sequence[CellReport], waits_for: tuple[ImageReport,
         state=run.state,
         created=run.created,
         finished=run.finished,
-        seconds=((run.finished or now()) - run.created).total_seconds(),
+        seconds=((run.finished or now()) - (run.reopened or run.created)).total_seconds(),
         inferred=run.inferred,
         notes=tuple((note.get("environment"), note.get("reason") or "") for note in run.notes),
         exit_code=run.exit_code,
@@ -212,18 +209,20 @@ def _report(run: Run, cells: Sequence[CellReport], waits_for: tuple[ImageReport,
     )
 
 
-def _newest_attempts(session: Session, jobs: Sequence[str]) -> Mapping[str, tuple[Attempt, int]]:
-    """The newest attempt of each job and how many it had."""
-    found = session.exec(
-        select(Attempt).where(col(Attempt.job_id).in_(jobs)).order_by(col(Attempt.number))
-    ).all()
-    return {attempt.job_id: (attempt, attempt.number) for attempt in found}
+def _attempts(session: Session, jobs: Sequence[str]) -> Mapping[str, list[Attempt]]:
+    """The attempts of each job that had any, oldest first."""
+    chosen = select(Attempt).where(col(Attempt.job_id).in_(jobs)).order_by(col(Attempt.number))
+    found: dict[str, list[Attempt]] = {}
+    for attempt in session.exec(chosen):
+        found.setdefault(attempt.job_id, []).append(attempt)
+    return found
 
 
-def _cell(
-    session: Session, cell: Cell, job: Job, newest: tuple[Attempt, int] | None, failing: int
-) -> CellReport:
-    attempt, attempts = newest or (None, 0)
+def _cell(session: Session, cell: Cell, job: Job, attempts: Sequence[Attempt], failing: int) -> CellReport:
+    # A job that waits to be run again shows what will be, not the attempt before.
+    current = attempts[job.attempts_before :]
+    attempt = current[-1] if current else None
+    looked_at = attempt is not None and failing and not (job.verdict and job.verdict.green)
     seconds = ((job.finished or now()) - job.started).total_seconds() if job.started else None
     return CellReport(
         job_id=job.id,
@@ -246,10 +245,11 @@ def _cell(
         left_seconds=job.left_seconds,
         attempt_id=attempt.id if attempt else None,
         stream_path=attempt.stream_path if attempt else None,
-        attempts=attempts,
+        attempts=len(attempts),
+        history=tuple(each.verdict for each in attempts if each is not attempt and each.verdict),
         machine=attempt.machine if attempt else None,
         accelerator=attempt.accelerator if attempt else None,
-        failing=_failing(session, attempt, failing) if attempt and failing else (),
+        failing=_failing(session, attempt, failing) if attempt and looked_at else (),
     )
 
 

@@ -5,6 +5,7 @@ commit. It never runs anything of a project and never waits for an image.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from celery import Celery
 from sqlmodel import Session, col, select
@@ -21,10 +22,30 @@ from farm_scheduler.project_files import read_archive
 from farm_scheduler.settings import Settings
 from farm_scheduler.settlement import FARMS_FAULT, settle_run
 from farm_scheduler.sources import Source, get_source, source_path
-from farm_scheduler.states import RUN_ENDED, RUN_MOVES, ImageState, JobState, RunState, guard
+from farm_scheduler.states import JOB_ENDED, RUN_ENDED, RUN_MOVES, ImageState, JobState, RunState, guard
 from farm_scheduler.tables import Cell, Image, Job, Run, now
 from farm_scheduler.targets import read_target
 from farm_scheduler.verdicts import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancellation:
+    """What a cancellation did.
+
+    Attributes:
+        before: the state of the run when it was asked.
+        state: the state since then; `cancelling` until the jobs at work have stopped.
+        never_start: jobs that waited, and ended with this.
+        stopping: jobs at work, which were told to stop, now or before.
+        ended: jobs that had ended by themselves, and keep their verdicts.
+    """
+
+    run_id: str
+    before: RunState
+    state: RunState
+    never_start: int = 0
+    stopping: int = 0
+    ended: int = 0
 
 
 def submit(
@@ -58,7 +79,7 @@ def submit(
         if plan is not None:
             _store_plan(session, run, plan)
     if plan is None:
-        _ask_for_images(database, app, wanted_systems(run, settings))
+        ask_for_images(database, app, wanted_systems(run, settings))
     else:
         publish_tickets(app, len(plan.runnable))
     return run
@@ -81,7 +102,7 @@ def advance(database: Database, app: Celery, settings: Settings, run_id: str) ->
         reason = f"the image {failed[0].name} could not be baked: {failed[0].note}"
         _end_unplanned(database, run_id, reason, FARMS_FAULT)
     elif images is None:
-        _ask_for_images(database, app, systems)
+        ask_for_images(database, app, systems)
     else:
         _plan_waiting(database, app, settings, run, images)
 
@@ -93,7 +114,7 @@ def waiting_runs(database: Database) -> list[str]:
         return list(session.exec(chosen))
 
 
-def cancel(database: Database, run_id: str) -> Run:
+def cancel(database: Database, run_id: str) -> Cancellation:
     """End a run: what is queued never starts, what is at work is told to stop.
 
     Cancelling twice, or after the end, changes nothing.
@@ -103,16 +124,27 @@ def cancel(database: Database, run_id: str) -> Run:
     """
     with database.write() as session:
         run = _run(session, run_id)
-        if run.state in RUN_ENDED:
-            return run
-        guard(RUN_MOVES, run.state, RunState.CANCELLING, f"run {run.id}")
+        before = run.state
+        if before in RUN_ENDED:
+            return Cancellation(run_id=run_id, before=before, state=before)
+        guard(RUN_MOVES, before, RunState.CANCELLING, f"run {run.id}")
         run.state = RunState.CANCELLING
-        for job in session.exec(select(Job).where(Job.run_id == run_id)):
-            job.cancel_requested = True
-            if job.state == JobState.QUEUED:
-                job.state, job.finished = JobState.CANCELLED, now()
+        jobs = session.exec(select(Job).where(Job.run_id == run_id)).all()
+        ended = [job for job in jobs if job.state in JOB_ENDED]
+        queued = [job for job in jobs if job.state == JobState.QUEUED]
+        for job in jobs:
+            job.cancel_requested = job.cancel_requested or job not in ended
+        for job in queued:
+            job.state, job.finished = JobState.CANCELLED, now()
         settle_run(session, run_id)
-        return run
+        return Cancellation(
+            run_id=run_id,
+            before=before,
+            state=run.state,
+            never_start=len(queued),
+            stopping=len(jobs) - len(ended) - len(queued),
+            ended=len(ended),
+        )
 
 
 def wanted_systems(run: Run, settings: Settings) -> list[str]:
@@ -208,7 +240,7 @@ def _end_unplanned(database: Database, run_id: str, reason: str, exit_code: int)
         run.notes = [*run.notes, {"environment": None, "reason": reason}]
 
 
-def _ask_for_images(database: Database, app: Celery, systems: Sequence[str]) -> None:
+def ask_for_images(database: Database, app: Celery, systems: Sequence[str]) -> None:
     """Ask for each image that is not there; one that failed before is tried again for a new run."""
     with database.write() as session:
         rows = {image.name: image for image in _rows(session, systems)}

@@ -13,18 +13,13 @@ from pathlib import Path
 from pydantic import Field, computed_field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from farm_scheduler.home import default_home
+
 SOCKET_PATH_LIMIT = 107
 """The longest path of a unix socket in bytes, `sun_path` less its end (unix(7))."""
 
 LONGEST_SOCKET_NAME = 24
 """Bytes kept for the names of the sockets in the folder of sockets."""
-
-
-def default_home() -> Path:
-    """`$XDG_DATA_HOME/wheelfarm`, or `~/.local/share/wheelfarm` (XDG base directory specification)."""
-    data = os.environ.get("XDG_DATA_HOME") or ""
-    root = Path(data) if data.startswith("/") else Path.home() / ".local" / "share"
-    return root / "wheelfarm"
 
 
 def default_pyenv_root() -> Path | None:
@@ -60,6 +55,8 @@ class Settings(BaseSettings):
     index_seconds: float = Field(default=20, gt=0)
     git_seconds: float = Field(default=300, gt=0)
     pyenv_root: Path | None = Field(default_factory=default_pyenv_root)
+    keep_images_days: float = Field(default=30, ge=0)
+    keep_evidence_days: float = Field(default=90, ge=0)
     qemu_user: str = "libvirt-qemu"
     systems: tuple[str, ...] = ("debian-12",)
 

@@ -87,7 +87,8 @@ class Run(SQLModel, table=True):
     """One request to test one source: planned into cells, finished when every job is.
 
     `notes` is a list of `{"environment": name or None, "reason": sentence}`: what was left out, and (with
-    None) what was inferred. `narrowing` is `{"pythons": [...], "systems": [...]}`.
+    None) what was inferred. `narrowing` is `{"pythons": [...], "systems": [...]}`. `reopened` is when a job of it was
+    last run again.
     """
 
     __tablename__ = "run"
@@ -101,6 +102,7 @@ class Run(SQLModel, table=True):
     state: RunState = Field(default=RunState.PLANNED, sa_column=_word(RunState))
     created: datetime = Field(default_factory=now, sa_column=_born())
     finished: datetime | None = Field(default=None, sa_column=_moment())
+    reopened: datetime | None = Field(default=None, sa_column=_moment())
     inferred: bool = False
     notes: list[dict[str, str | None]] = Field(default_factory=list, sa_column=_json())
     narrowing: dict[str, list[str]] = Field(default_factory=dict, sa_column=_json())
@@ -132,7 +134,10 @@ class Cell(SQLModel, table=True):
 
 
 class Job(SQLModel, table=True):
-    """The work of one cell: waits, is worked on by attempts, and ends with one verdict."""
+    """The work of one cell: waits, is worked on by attempts, and ends with one verdict.
+
+    `attempts_before` is how many attempts it had when it was last run again: those after it are the tries.
+    """
 
     __tablename__ = "job"
     __table_args__ = (Index("ix_job_claim", "state", "expected_seconds"),)
@@ -150,6 +155,7 @@ class Job(SQLModel, table=True):
     finished: datetime | None = Field(default=None, sa_column=_moment())
     not_before: datetime | None = Field(default=None, sa_column=_moment())
     expected_seconds: float = 0.0
+    attempts_before: int = 0
     tests_passed: int = 0
     tests_failed: int = 0
     tests_skipped: int = 0
@@ -206,6 +212,7 @@ class Test(SQLModel, table=True):
     """One test of an attempt in one environment, with its final status and the end of what it said."""
 
     __tablename__ = "test"
+    __table_args__ = (Index("ix_test_outcome", "attempt_id", "status"),)
     __test__ = False  # pytest would take the name for a test class
 
     id: int | None = Field(default=None, primary_key=True)

@@ -11,6 +11,9 @@ import uvicorn
 from farm_api.application import create_app
 from farm_api.server import bind
 
+JOB = "/runs/r-fin23456/jobs/j-fin22222"
+LIVE = "/runs/r-run23456/jobs/j-run22221"
+
 
 @contextlib.contextmanager
 def served(settings):
@@ -43,7 +46,19 @@ def test_health_answers(client):
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-@pytest.mark.parametrize("path", ["/", "/runs/r-fin23456", "/runs/nope", "/nope", "/static/style.css"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/runs/r-fin23456",
+        JOB,
+        JOB + "/log",
+        JOB + "/log.txt",
+        "/runs/nope",
+        "/nope",
+        "/static/style.css",
+    ],
+)
 def test_every_page_has_a_strict_policy(client, path):
     """No page may run, load or frame anything but the farm's own files."""
     policy = client.get(path).headers["content-security-policy"]
@@ -51,14 +66,16 @@ def test_every_page_has_a_strict_policy(client, path):
     assert "unsafe" not in policy
 
 
-@pytest.mark.parametrize("path", ["/", "/runs/r-fin23456", "/runs/r-run23456"])
+@pytest.mark.parametrize("path", ["/", "/runs/r-fin23456", "/runs/r-run23456", JOB, LIVE])
 def test_no_page_has_anything_inline(client, path):
     """Scripts and styles are files: what the policy forbids is not there."""
     text = client.get(path).text
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:", text)
 
 
-@pytest.mark.parametrize("path", ["/", "/runs/r-fin23456", "/runs/r-can23456"])
+@pytest.mark.parametrize(
+    "path", ["/", "/runs/r-fin23456", "/runs/r-can23456", JOB, "/runs/r-fin23456/jobs/j-fin22223"]
+)
 def test_a_guests_text_is_no_markup(client, path):
     """What a project or a test is called is shown, not run, and cannot turn the direction of a line."""
     text = client.get(path).text
@@ -68,15 +85,15 @@ def test_a_guests_text_is_no_markup(client, path):
 
 
 def test_the_page_of_a_run_says_what_the_command_says(client):
-    """Words, counts, reasons, failing tests, the end of the log and what was left out are all there."""
+    """Words, counts, reasons, failing tests and what was left out are all there, and each cell leads to its job."""
     text = client.get("/runs/r-fin23456").text
     for piece in (
         "install-failed",
         "timed-out",
-        ">116<",
+        "3 failed, 116 passed, 1 skipped",
         "test_register_validation",
         "AssertionError: assert",
-        "test_call_59 PASSED",
+        'href="r-fin23456/jobs/j-fin22221"',
         "needs network (https://docs.python.org)",
         "not as expected",
     ):
@@ -84,9 +101,65 @@ def test_the_page_of_a_run_says_what_the_command_says(client):
 
 
 def test_only_green_is_green(client):
-    """The good badge is on passed cells alone."""
-    words = re.findall(r'<span class="badge good">([^<]+)<', client.get("/runs/r-fin23456").text)
-    assert set(words) == {"passed"}
+    """The good colour is on passed cells alone, and no colour is without its symbol."""
+    text = client.get("/runs/r-fin23456").text
+    cells = re.findall(r'class="cell (\w+)".*?aria-hidden="true">(.)</span> ([\w-]+)', text, re.DOTALL)
+    assert {word for tone, _, word in cells if tone == "good"} == {"passed"}
+    assert {mark for tone, mark, _ in cells if tone == "bad"} == {"✗"}
+    assert len(cells) == 7
+
+
+def test_the_page_of_a_job_has_all_of_it(client):
+    """Verdict, reason, steps, failing tests with their tracebacks, and where the log is."""
+    text = client.get(JOB).text
+    for piece in (
+        "failed",
+        "install",
+        "test_register_validation",
+        "AssertionError: assert",
+        'data-source="j-fin22222/log"',
+    ):
+        assert piece in text
+    assert "data-live" not in text
+    assert 'data-live="2"' in client.get(LIVE).text
+
+
+def test_tests_are_searched_and_filtered(client):
+    """The filter and the search are in the address, and what is searched for is shown as text."""
+    found = client.get(JOB, params={"q": "hostile", "state": "failed"}).text
+    assert "1 test with" in found
+    assert "test_register_validation</span>" not in found
+    assert "No such test" in client.get(JOB, params={"q": '"><script>alert(2)'}).text
+    assert "<script>alert(2)" not in client.get(JOB, params={"q": '"><script>alert(2)'}).text
+
+
+def test_a_log_is_given_piece_by_piece(client, settings):
+    """The first piece is the end of the log, and its cursor goes on with what came since."""
+    first = client.get(JOB + "/log").json()
+    assert first["text"].count("PASSED") == 60
+    assert first["ended"] is True
+    assert not {"\x1b", "\u202e"} & set(first["text"])
+    again = client.get(JOB + "/log", params={"after": first["cursor"]}).json()
+    assert (again["text"], again["more"]) == ("", False)
+    assert settings.home.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (JOB + "/log?after=nonsense", 422),
+        (JOB + "?page=0", 422),
+        (JOB + "?state=nonsense", 422),
+        (JOB + "?q=" + "x" * 300, 422),
+        (JOB + "?attempt=9", 404),
+        ("/runs/r-run23456/jobs/j-fin22222", 404),
+        ("/runs/r-fin23456/jobs/nope/log", 404),
+        (LIVE + "/log.txt", 404),
+    ],
+)
+def test_a_wrong_address_of_a_job_is_refused(client, path, status):
+    """What is not there is 404, what no page links to is refused, and nothing of it is an error of the farm."""
+    assert client.get(path).status_code == status
 
 
 def test_a_page_refreshes_itself_only_while_something_runs(client):

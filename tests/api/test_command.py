@@ -1,8 +1,10 @@
 """The `wheelfarm` command as a person meets it, without the service."""
 
 import json
+import re
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import pytest
 
@@ -49,6 +51,12 @@ def test_the_list_of_commands_is_complete(wheelfarm):
         ("logs", "j-nonsense"),
         ("cancel", "r-nonsense"),
         ("results", "r-nonsense"),
+        ("results", "--junit", "x.xml"),
+        ("results", "r-nonsense", "--junit", "-"),
+        ("results", "r-nonsense", "--junit", "-", "--subunit", "-"),
+        ("results", "r-nonsense", "--junit", "-", "--json"),
+        ("rerun", "j-nonsense"),
+        ("completion", "tcsh"),
         ("up", "--port", "0"),
     ],
 )
@@ -146,7 +154,131 @@ def test_cancelling_what_has_ended_changes_nothing(wheelfarm, runs):
     del runs
     code, out, _ = wheelfarm("cancel", "r-fin23456")
     assert code == 0
-    assert out == "run r-fin23456 is finished\n"
+    assert out == "run r-fin23456 is finished already; nothing was changed\n"
+
+
+def test_results_may_be_narrowed_to_what_failed(wheelfarm, runs):
+    """`--failed` shows the cells to look into and no other; without a run, the runs that ended unexpectedly."""
+    del runs
+    _, out, _ = wheelfarm("results", "r-fin23456", "--failed")
+    assert "py3.12 · debian-12" in out
+    assert "py3.10 · debian-12" not in out
+    _, out, _ = wheelfarm("results", "r-fin23456", "--failed", "--json")
+    cells = [found for line in out.splitlines() if (found := json.loads(line))["type"] == "cell"]
+    assert {cell["verdict"] for cell in cells} == {"install-failed", "failed", "lost", "timed-out"}
+    _, out, _ = wheelfarm("results", "--failed")
+    assert [line.split()[0] for line in out.splitlines()] == ["r-fin23456", "r-can23456"]
+
+
+def test_results_are_written_as_files(wheelfarm, runs, tmp_path):
+    """Both files are written beside the summary, whole, and nothing else is left in their folder."""
+    del runs
+    files = {"--junit": tmp_path / "report.xml", "--subunit": tmp_path / "evidence"}
+    arguments = [str(part) for pair in files.items() for part in pair]
+    code, out, err = wheelfarm("results", "r-fin23456", *arguments)
+    assert (code, err) == (0, "")
+    assert "r-fin23456" in out
+    assert sorted(tmp_path.glob("[!h]*")) == sorted(files.values())
+    assert files["--junit"].read_bytes().startswith(b"<?xml")
+    assert files["--subunit"].read_bytes().startswith(b"\xb3")
+
+
+def test_a_file_that_cannot_be_written_is_wrong_use(wheelfarm, runs, tmp_path):
+    """A folder that is not there gives one sentence that names the file."""
+    del runs
+    code, out, err = wheelfarm("results", "r-fin23456", "--junit", str(tmp_path / "no" / "x.xml"))
+    assert (code, out) == (2, "")
+    assert "x.xml cannot be written" in err
+
+
+def test_a_file_may_be_stdout(settings, runs):
+    """With `-` nothing but the file is on stdout."""
+    del runs
+    environment = {"PATH": "/usr/bin:/bin", "WHEELFARM_HOME": str(settings.home)}
+    argv = [sys.executable, "-m", "farm_cli", "results", "r-fin23456", "--junit", "-"]
+    done = subprocess.run(argv, capture_output=True, timeout=60, check=True, env=environment)
+    assert ElementTree.fromstring(done.stdout).tag == "testsuites"
+
+
+def test_a_rerun_that_cannot_be_is_one_sentence(wheelfarm, runs):
+    """A job that runs is refused before any service is started."""
+    del runs
+    code, _, err = wheelfarm("rerun", "j-run22221")
+    assert code == 2
+    assert err == "wheelfarm: job j-run22221 is running; it can be run again when it has ended\n"
+
+
+def test_cancelling_says_what_it_did(wheelfarm, runs):
+    """Each kind of job of the run is counted, once and again the second time."""
+    del runs
+    _, out, _ = wheelfarm("cancel", "r-run23456")
+    assert out == (
+        "run r-run23456 is being cancelled (1 never starts; 2 at work are stopped; 1 had ended and keeps its verdict); "
+        "no service is up, so it ends when the next one starts\n"
+    )
+    _, out, _ = wheelfarm("cancel", "r-run23456")
+    assert out.startswith("run r-run23456 is being cancelled already (2 at work are stopped; 2 had ended")
+
+
+def test_garbage_is_told_before_it_goes(wheelfarm, runs, settings, monkeypatch):
+    """A dry run names what would go with its size and removes nothing; the real one says what it freed."""
+    del runs
+    monkeypatch.setenv("WHEELFARM_KEEP_EVIDENCE_DAYS", "0")
+    code, out, _ = wheelfarm("gc", "--dry-run")
+    assert code == 0
+    assert out.count("evidence ") == 7
+    assert "would free" in out.splitlines()[-1]
+    assert len(list(settings.streams.iterdir())) == 7
+    _, out, _ = wheelfarm("gc")
+    assert out.splitlines()[-1].startswith("freed ")
+    assert list(settings.streams.iterdir()) == []
+    assert wheelfarm("gc")[1] == "nothing to remove\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_gets_its_script(wheelfarm, shell):
+    """The script names the command and the variable that asks it."""
+    code, out, _ = wheelfarm("completion", shell)
+    assert code == 0
+    assert "_WHEELFARM_COMPLETE" in out
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("results r-f", ["r-fin23456"]),
+        ("logs j-run2222", ["j-run22220", "j-run22221", "j-run22222", "j-run22223"]),
+        ("rerun j-can", ["j-can22220"]),
+        ("cancel nothing", []),
+        ("run six --os ", ["debian-12"]),
+        ("resu", ["results"]),
+    ],
+)
+def test_ids_and_images_are_completed(settings, runs, typed, offered):
+    """A shell is offered what the record holds, without the modules that take their time to start."""
+    del runs
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "WHEELFARM_HOME": str(settings.home),
+        "_WHEELFARM_COMPLETE": "bash_complete",
+        "COMP_WORDS": f"wheelfarm {typed}",
+        "COMP_CWORD": str(len(typed.split(" "))),
+    }
+    argv = [sys.executable, "-X", "importtime", "-m", "farm_cli"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True, env=environment)
+    found = [line.partition(",")[2] for line in done.stdout.splitlines() if line]
+    assert found == offered
+    assert not re.search(r"\b(sqlalchemy|pydantic|rich|celery)\b", done.stderr)
+
+
+def test_reading_commands_start_without_what_only_runs_need(settings, runs):
+    """`results` and `logs` import neither the engine nor the migrations when the record is up to date."""
+    del runs
+    for arguments in (("results",), ("logs", "j-fin22222")):
+        argv = [sys.executable, "-X", "importtime", "-m", "farm_cli", *arguments]
+        environment = {"PATH": "/usr/bin:/bin", "WHEELFARM_HOME": str(settings.home)}
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True, env=environment)
+        assert not re.search(r"\b(celery|alembic|rich|httpx)\b", done.stderr)
 
 
 def test_a_reader_that_goes_away_is_no_error(settings, runs):

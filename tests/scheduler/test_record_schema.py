@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlmodel import SQLModel
 
 from farm_scheduler.database import Database
 from farm_scheduler.errors import RecordError
-from farm_scheduler.schema import upgrade
+from farm_scheduler.schema import alembic_config, newest_revision, upgrade
 
 
 def test_tables_and_migrations_agree(tmp_path: Path) -> None:
@@ -55,3 +56,10 @@ def test_a_newer_record_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="newer"):
         upgrade(database)
     database.close()
+
+
+def test_migrations_are_named_by_their_revision() -> None:
+    """What stands in front of the names of the migrations is their revision, and the last one is the head."""
+    script = ScriptDirectory.from_config(alembic_config())
+    assert newest_revision() == script.get_current_head()
+    assert all(Path(found.path).name.startswith(f"{found.revision}_") for found in script.walk_revisions())

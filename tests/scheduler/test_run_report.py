@@ -3,7 +3,8 @@
 import pytest
 
 from farm_scheduler.errors import NotFoundError
-from farm_scheduler.run_report import notes_by_reason, read_report, recent_runs
+from farm_scheduler.run_list import recent_runs
+from farm_scheduler.run_report import notes_by_reason, read_report
 from farm_scheduler.states import ImageState
 from farm_scheduler.tables import Image, Job, Run
 

@@ -14,6 +14,7 @@ import pytest
 from sqlmodel import select
 
 from farm_cli import leftovers, supervisor
+from farm_scheduler.sources import source_path
 from farm_scheduler.states import RunState
 from farm_scheduler.tables import Run
 
@@ -284,3 +285,25 @@ def parent(pid):
         ["ps", "-o", "ppid=", str(pid)], capture_output=True, text=True, check=False, timeout=10
     )
     return int(seen.stdout) if seen.stdout.strip() else None
+
+
+def test_a_rerun_is_followed_and_cancelled_like_a_run(start, farm, runs, settings):
+    """`rerun` opens the run again and follows it; Ctrl-C cancels it, and what had ended keeps its verdict."""
+    source_path(settings, "0" * 64).write_bytes(b"")
+    process = start("rerun", "j-fin22222", "--json")
+    assert until(lambda: state_of(farm) == RunState.QUEUED)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130, err
+    assert state_of(runs) == RunState.CANCELLED
+    documents = [json.loads(line) for line in out.splitlines()]
+    words = {found["label"]: found["verdict"] for found in documents if found["type"] == "cell"}
+    assert words["py3.10 · debian-12"] == "passed"
+    assert words["py3.11 · debian-12"] is None
+
+
+def state_of(database):
+    """The state of the finished run of the realistic record, as it is now."""
+    with database.read() as session:
+        return session.get(Run, "r-fin23456").state

@@ -7,6 +7,7 @@ unix socket; its end, however it comes, destroys the machine. It never talks to 
 import contextlib
 import json
 import socket
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ from farm_images.machine import Bootable
 from farm_scheduler.errors import FarmError
 
 LINE_BYTES = 65536
+
+TURN_SECONDS = 0.5
+"""How often whoever waits for a machine is asked whether it still wants one."""
 
 
 class LeaseError(FarmError):
@@ -136,7 +140,8 @@ def lease(
 ) -> Iterator[Lease]:
     """Ask the holder at `holder` for a machine; leaving the block destroys it.
 
-    `progress` is called with short sentences while the machine is made ("booting the template machine").
+    `progress` is called with short sentences while the machine is made ("booting the template machine"), the same one
+    again and again: what it raises ends the wait, and with it the machine in the making.
 
     Raises:
         LeaseError: no holder answers, it could not make a machine, or `timeout` seconds passed.
@@ -146,7 +151,7 @@ def lease(
         try:
             connection.connect(str(holder))
             connection.sendall(request.line())
-            answer, channel = _answer(connection, progress)
+            answer, channel = _answer(connection, progress, time.monotonic() + timeout)
         except OSError as error:
             what = f"no answer within {timeout:.0f} s" if isinstance(error, TimeoutError) else str(error)
             raise LeaseError(f"the holder of this host's machines does not answer: {what}.") from error
@@ -155,14 +160,21 @@ def lease(
 
 
 def _answer(
-    connection: socket.socket, progress: Callable[[str], None]
+    connection: socket.socket, progress: Callable[[str], None], deadline: float
 ) -> tuple[dict[str, Any], socket.socket]:
     """Read the holder's lines until the one that brings the machine."""
-    buffer = b""
+    buffer, said = b"", "waiting for a machine"
+    connection.settimeout(TURN_SECONDS)
     files: list[int] = []
     try:
         while True:
-            data, received, _, _ = socket.recv_fds(connection, LINE_BYTES, 1)
+            try:
+                data, received, _, _ = socket.recv_fds(connection, LINE_BYTES, 1)
+            except TimeoutError:
+                if time.monotonic() > deadline:
+                    raise
+                progress(said)
+                continue
             files += received
             if not data:
                 raise LeaseError("the holder ended before it gave a machine; the job is tried again.")
@@ -171,7 +183,8 @@ def _answer(
                 line, buffer = buffer.split(b"\n", 1)
                 message = json.loads(line)
                 if "progress" in message:
-                    progress(message["progress"])
+                    said = message["progress"]
+                    progress(said)
                 elif "error" in message:
                     raise LeaseError(message["error"], **message.get("data", {}))
                 else:

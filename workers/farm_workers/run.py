@@ -28,7 +28,7 @@ from farm_scheduler.tables import Image as ImageRow
 from farm_scheduler.tables import now
 from farm_scheduler.verdicts import Verdict
 from farm_workers.heartbeat import Heartbeat
-from farm_workers.leases import Lease
+from farm_workers.leases import Lease, LeaseError
 from farm_workers.machines import Machines
 from farm_workers.stream_reader import StreamReader
 
@@ -109,6 +109,8 @@ class _Runner:
         return judgement
 
     def _say(self, sentence: str) -> None:
+        if self._heartbeat.standing is not Standing.WANTED:
+            raise LeaseError("the job is not wanted any more; the machine in the making goes")
         self._results.now = sentence
         self._flush(0)
 

@@ -1,8 +1,10 @@
 """One job from claim to verdict, against the real agent."""
 
+import socket
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from farm_scheduler.states import ImageState, JobState, RunState
 from farm_scheduler.tables import Attempt, Image, Job, Run, Step, Test
 from farm_scheduler.verdicts import Verdict
 from farm_workers.leases import LeaseError
+from farm_workers.machines import holder_machines
 from farm_workers.run import Hands, run_claim
 
 SITE = next(path for path in sys.path if path.endswith("site-packages"))
@@ -185,6 +188,25 @@ def test_a_cancelled_job_ends_soon(hands: Hands, tmp_path: Path) -> None:
     thread.join(timeout=30)
     assert not thread.is_alive()
     assert time.monotonic() - began < 10
+    assert job_of(hands, claim).state is JobState.CANCELLED
+
+
+def test_a_job_is_cancelled_while_its_machine_is_made(hands: Hands, tmp_path: Path) -> None:
+    """A cancellation ends the wait for a machine, however long the machine would take."""
+    silent = replace(hands, machines=holder_machines(hands.settings))
+    run, claim = submit(hands, project(tmp_path / "p", {}))
+    with socket.socket(socket.AF_UNIX) as holder:
+        holder.bind(str(hands.settings.holder_socket))
+        holder.listen()
+        thread = threading.Thread(target=run_claim, args=(silent, claim))
+        thread.start()
+        deadline = time.monotonic() + 30
+        while job_of(hands, claim).now != "waiting for a machine" and time.monotonic() < deadline:
+            time.sleep(0.1)
+        found = runs.cancel(hands.database, run.id)
+        thread.join(timeout=15)
+    assert not thread.is_alive()
+    assert (found.stopping, found.state) == (1, RunState.CANCELLING)
     assert job_of(hands, claim).state is JobState.CANCELLED
 
 
