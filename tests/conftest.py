@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from farm_images.subunit_stream import Event, encode
 from farm_scheduler.database import Database
@@ -11,6 +13,10 @@ from farm_scheduler.settings import Settings
 from farm_scheduler.states import AttemptState, ImageState, JobState, RunState
 from farm_scheduler.tables import Attempt, Cell, Image, Job, Run, Step, Test, now
 from farm_scheduler.verdicts import Verdict
+
+# A busy machine is no failure: tests never fail by the clock.
+hypothesis_settings.register_profile("farm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("farm")
 
 TRACEBACK = """def test_register_validation(pm: PluginManager) -> None:
         class Plugin:
