@@ -160,6 +160,15 @@ def _hidden(evidence: Evidence) -> Judgement | None:
     return None
 
 
+def _never_ran(evidence: Evidence) -> Judgement | None:
+    """Whoever ended the test run between two tests, with success, hid all that would have come."""
+    if not evidence.never_ran or not evidence.counts.done:
+        return None
+    environment, test = evidence.never_ran[0]
+    many = f"{len(evidence.never_ran)} of {evidence.counts.total} tests that were found never ran"
+    return Judgement(verdict=Verdict.LOST, reason=f"{environment}: {many}, the first {test}")
+
+
 def _no_tests(evidence: Evidence) -> Judgement | None:
     counts = evidence.counts
     if counts.passed:
@@ -183,6 +192,7 @@ RULES: tuple[Callable[[Evidence], Judgement | None], ...] = (
     _unreported,
     _failing_commands,
     _hidden,
+    _never_ran,
     _no_tests,
 )
 

@@ -4,6 +4,7 @@ Called by the worker that runs a job, and by a replay of stored evidence. The st
 is bounded. It touches neither the record nor the machine, and never decides a verdict.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,6 +36,9 @@ RUNNING = "inprogress"
 _COUNTED = {"success": "passed", "fail": "failed", "skip": "skipped", "xfail": "other", "uxsuccess": "other"}
 _MESSAGES = ("traceback", "reason")
 _REASONS = ("reason", "text", "traceback", "error")
+
+_FIXTURE = re.compile(r"setUp(?:Class|Module) \((.+)\)")
+"""What unittest calls a fixture of a class or a module in its results; a skipped one skips all tests below it."""
 
 TestKey = tuple[str, str]
 """Environment and test id."""
@@ -87,6 +91,8 @@ class Results:
         self._steps: dict[StepKey, StepResult] = {}
         self._changed: dict[StepKey, StepResult] = {}
         self._known: set[TestKey] = set()
+        self._waiting: dict[TestKey, None] = {}
+        self._skipped_fixtures: set[str] = set()
         self._open: dict[TestKey, datetime | None] = {}
         self._unfinished: list[TestKey] = []
         self._failing: list[TestKey] = []
@@ -141,10 +147,17 @@ class Results:
             unfinished=tuple([*self._unfinished, *self._open][:MAX_NAMED]),
             report=read_report(report) if report else None,
             end=self.end,
+            never_ran=self._never_ran(),
             farm_error=self._farm_error(),
             unreachable=self._names.told(),
             host_limit=host_limit or ("tests" if self.too_many else None),
         )
+
+    def _never_ran(self) -> tuple[TestKey, ...]:
+        """Tests that were found and neither began nor ended, but for those below a skipped fixture of unittest."""
+        skipped = tuple(self._skipped_fixtures)
+        waiting = (key for key in self._waiting if key not in self._open and not key[1].startswith(skipped))
+        return tuple(waiting)
 
     def _farm_error(self) -> str | None:
         key = next((key for key in self._steps if key[1] == ID_ERROR), None)
@@ -200,6 +213,7 @@ class Results:
                 self.too_many = True
                 return
             self._known.add(key)
+            self._waiting[key] = None
         if event.status == RUNNING:
             self._open.pop(key, None)
             self._open[key] = event.timestamp
@@ -209,6 +223,9 @@ class Results:
 
     def _end_test(self, event: Event, key: TestKey, status: str) -> None:
         started = self._open.pop(key, None)
+        self._waiting.pop(key, None)
+        if status == "skip" and (fixture := _FIXTURE.fullmatch(key[1])):
+            self._skipped_fixtures.add(f"{fixture[1]}.")
         if not event.runnable and status != "fail":
             self._files.take((*key, "message"))
             return  # a subtest that went well is part of its test

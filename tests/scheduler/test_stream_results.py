@@ -88,7 +88,25 @@ def test_a_whole_stream_becomes_results() -> None:
     assert results.take_tests() == []
     assert results.counts == TestCounts(passed=1, skipped=1, total=3)
     assert results.end == JobEnd(exit_code=0, seconds={"tox": 2.5})
-    assert judge(results.evidence()).verdict is Verdict.PASSED
+    judgement = judge(results.evidence())
+    assert judgement.verdict is Verdict.LOST
+    assert judgement.reason == "py312: 1 of 3 tests that were found never ran, the first t::c"
+
+
+@pytest.mark.parametrize(("skipped", "verdict"), [("a.B", Verdict.PASSED), ("a.C", Verdict.LOST)])
+def test_tests_below_a_skipped_fixture_are_not_missed(skipped: str, verdict: Verdict) -> None:
+    """A fixture of unittest that skips skips all tests of its class; those of another class are missed."""
+    results = Results(["py312"])
+    results.feed(
+        whole_stream(
+            said("a.B.test_one", "exists"),
+            said("a.D.test_two", "exists"),
+            said("a.D.test_two", "success"),
+            said(f"setUpClass ({skipped})", "skip"),
+        )
+    )
+    results.close()
+    assert judge(results.evidence()).verdict is verdict
 
 
 def test_what_runs_is_told_as_it_runs() -> None:

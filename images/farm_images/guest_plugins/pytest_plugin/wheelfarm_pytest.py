@@ -268,7 +268,9 @@ class Reporter(object):
         self._stream.write(b"".join(packets))
 
     def pytest_collection_finish(self, session):
-        self.enumerate([item.nodeid for item in session.items])
+        # What is only listed is not announced: an announced test that never ends makes the job `lost`.
+        if not getattr(session.config.option, "collectonly", False):
+            self.enumerate([item.nodeid for item in session.items])
 
     def enumerate(self, ids):
         """Announce the tests that are there, so that what is left can be shown."""
