@@ -4,10 +4,11 @@ Built by the server (and by tests) with the settings of the process. Routes are 
 starts nothing, parses no guest's bytes, and has no state but its connection to the record.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
+from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import JSONResponse
 from sqlmodel import select
 
@@ -18,8 +19,10 @@ from farm_scheduler.schema import upgrade
 from farm_scheduler.settings import Settings
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, hosts: Sequence[str] = ("*",)) -> FastAPI:
     """The application over the record that the settings name; the record is brought to this program's schema.
+
+    `hosts` are the names that it answers to: any page may make a browser ask a server of this machine by another name.
 
     Raises:
         RecordError: the record cannot be opened or is newer than this program.
@@ -50,6 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
         content = {**document, "status": status, "data": error.data}
         return JSONResponse(content, status_code=status, media_type="application/problem+json")
 
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     app.mount("/", create_site(database, settings))
     return app
 

@@ -16,6 +16,8 @@ from farm_scheduler.errors import FarmError
 from farm_scheduler.settings import Settings
 
 FARMS_FAULT = 3
+LOCAL_NAMES = ("127.0.0.1", "localhost")
+"""What a server that only this machine reaches is called."""
 LOG = logging.getLogger(__name__)
 
 
@@ -28,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     try:
         listener = bind(options.host, options.port)
-        app = create_app(Settings())
+        app = create_app(Settings(), LOCAL_NAMES if options.host in LOCAL_NAMES else ("*",))
     except (OSError, FarmError) as error:
         LOG.critical("%s port %d: %s", options.host, options.port, error)
         return FARMS_FAULT

@@ -15,6 +15,9 @@ from farm_scheduler.settings import Settings
 REDIS_MEMORY = "128mb"
 """Messages are ids; a queue that needs more than this is broken, and refusing is better than swapping."""
 
+WORKER_STOP_SECONDS = 30.0
+"""A bake that is broken off removes what it made, up to a gigabyte, before its worker ends."""
+
 NAMES = ("redis", "index", "holder", "worker")
 
 
@@ -90,5 +93,10 @@ def worker(settings: Settings) -> ChildPlan:
     up = partial(worker_waits, settings.redis_socket)
     # A worker without its supervisor has nobody to work for: its leases end with it.
     return ChildPlan(
-        name="worker", argv=argv, stage=1, up=up, stop_seconds=10.0, orphan_signal=signal.SIGKILL
+        name="worker",
+        argv=argv,
+        stage=1,
+        up=up,
+        stop_seconds=WORKER_STOP_SECONDS,
+        orphan_signal=signal.SIGKILL,
     )

@@ -18,11 +18,11 @@ from farm_cli.child_process import turn_log
 from farm_cli.errors import ServiceError
 from farm_scheduler.settings import Settings
 
-JOIN_SECONDS = 40.0
+JOIN_SECONDS = 60.0
 """How long to try to join or start: a service that is about to stop needs its time."""
 
 READY_SECONDS = 60.0
-LEAVE_SECONDS = 40.0
+LEAVE_SECONDS = 60.0
 RETRY_SECONDS = 0.05
 EXIT_SECONDS = 5.0
 BUSY = 75

@@ -79,9 +79,12 @@ def write_folder_archive(folder: Path, into: io.BufferedIOBase, limit: int) -> N
 def _add(archive: tarfile.TarFile, folder: Path, path: Path) -> int:
     """Add one path; returns its bytes. What is not there any more or is no file or link is left out."""
     full = folder / path
+    # git names what its index holds, also below a folder that has become a link to elsewhere on this host.
+    if any((folder / parent).is_symlink() for parent in path.parents[:-1]):
+        return 0
     try:
         found = full.lstat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return 0
     entry = tarfile.TarInfo(f"{TOP}/{path.as_posix()}")
     entry.mtime = FILE_TIME

@@ -83,7 +83,7 @@ def read_target(text: str) -> Target:
     if text.startswith("git+"):
         return _repository(text)
     if _looks_like_path(text):
-        return _path(text or ".", Path(text).expanduser())
+        return _path(text, Path(text).expanduser())
     name, separator, version = text.partition("==")
     name, version = name.strip(), version.strip()
     if not _NAME.fullmatch(name) or (separator and not version):
@@ -101,7 +101,7 @@ def read_target(text: str) -> Target:
 
 def _looks_like_path(text: str) -> bool:
     archive = text.lower().endswith((*SDIST_ENDINGS, *OTHER_ENDINGS, ".whl")) and "==" not in text
-    return text in {"", "."} or text.startswith("~") or "/" in text or archive
+    return text == "." or text.startswith("~") or "/" in text or archive
 
 
 def _path(text: str, path: Path) -> FolderTarget | SdistTarget | WheelTarget:

@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 
 from farm_api.application import create_app
-from farm_api.server import bind
+from farm_api.server import LOCAL_NAMES, bind
 
 JOB = "/runs/r-fin23456/jobs/j-fin22222"
 LIVE = "/runs/r-run23456/jobs/j-run22221"
@@ -19,7 +19,7 @@ LIVE = "/runs/r-run23456/jobs/j-run22221"
 def served(settings):
     """A client of the application, which a real server serves."""
     listener = bind("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(create_app(settings, LOCAL_NAMES), log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
@@ -44,6 +44,12 @@ def test_health_answers(client):
     """`/healthz` says ok while the record answers."""
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def test_other_names_of_this_machine_are_refused(client):
+    """A page of somebody else cannot read the farm's by giving this machine a name of its own."""
+    assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
+    assert client.get("/", headers={"Host": "localhost:8600"}).status_code == 200
 
 
 @pytest.mark.parametrize(

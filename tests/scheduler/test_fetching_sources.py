@@ -325,3 +325,10 @@ def test_no_target_is_told(text: str) -> None:
     """Anything else is one sentence."""
     with pytest.raises(TargetError):
         read_target(text)
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_an_empty_target_is_refused(text: str) -> None:
+    """A variable that is not set does not run the folder that one stands in."""
+    with pytest.raises(TargetError, match="is no target"):
+        read_target(text)

@@ -146,3 +146,22 @@ def test_a_wheel_can_be_made_of_packed_files(settings: Settings, folder: Path) -
     source = fetch(settings, str(folder))
     with tarfile.open(source.path) as archive:
         assert min(member.mtime for member in archive) >= calendar.timegm((1980, 1, 1, 0, 0, 0))
+
+
+def test_nothing_is_taken_through_a_folder_that_became_a_link(
+    settings: Settings, folder: Path, tmp_path: Path
+) -> None:
+    """Git's index still names the files of a folder that is a link to elsewhere now; they stay on this host."""
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    (folder / "sub").rename(tmp_path / "elsewhere")
+    (folder / "sub").symlink_to(tmp_path / "elsewhere")
+    assert {name for name in names(settings, folder) if name.startswith("sub")} == set()
+
+
+def test_a_repository_that_is_a_link_stays_here(settings: Settings, folder: Path, tmp_path: Path) -> None:
+    """Nothing of a repository elsewhere is packed: only a `.git` of the folder itself belongs to it."""
+    git(folder, "init", "-q")
+    (folder / ".git").rename(tmp_path / "repository")
+    (folder / ".git").symlink_to(tmp_path / "repository")
+    assert not any(name.startswith(".git/") for name in names(settings, folder))

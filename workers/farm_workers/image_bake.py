@@ -9,7 +9,7 @@ import logging
 import select
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from farm_images.bake import bake
@@ -167,7 +167,7 @@ class ImageBake:
             note="",
             digest=image.digest,
             interpreters=found,
-            baked=now(),
+            baked=datetime.fromtimestamp(image.baked, UTC),
         )
 
     def _write(self, **facts: object) -> None:
