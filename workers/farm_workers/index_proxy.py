@@ -7,6 +7,7 @@ requests to read.
 
 import argparse
 import asyncio
+import contextlib
 import fcntl
 import logging
 import os
@@ -54,8 +55,10 @@ class ProxyPlan:
 
 async def run_proxy(plan: ProxyPlan) -> None:
     """Serve until SIGTERM or SIGINT. Raises ProxyRunningError when the cache is in use."""
-    with _owned(plan.cache), _control_socket(plan.control) as control:
-        store = Store(plan.cache, limit=plan.cache_bytes)
+    with contextlib.ExitStack() as ours:
+        ours.enter_context(_owned(plan.cache))
+        store = Store(plan.cache, limit=plan.cache_bytes)  # before anyone can ask for anything
+        control = ours.enter_context(_control_socket(plan.control))
         upstream = Upstream(plan.upstream, seconds=plan.upstream_seconds)
         downloads = Downloads(store, upstream)
         site = Site(store, PageCache(store, upstream, seconds=plan.page_seconds), downloads)
