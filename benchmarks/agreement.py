@@ -21,7 +21,7 @@ from benchmarks.tox_by_hand import by_hand_outcomes, run_by_hand
 from farm_cli.interruption import Interruption
 from farm_cli.plain_lines import PlainLines
 from farm_cli.record import Record, open_record
-from farm_cli.run_follower import RunFollower
+from farm_cli.run_follower import NewRun, RunFollower
 from farm_cli.service import Service
 from farm_images.catalogue import read_image
 from farm_images.wire import LimitsFrame
@@ -94,7 +94,7 @@ def compare_target(record: Record, target: str, narrowing: Narrowing) -> TargetC
     interruption = Interruption()
     screen = PlainLines(lambda line: print(line, file=sys.stderr))
     with interruption.listening():
-        report = RunFollower(record, screen, interruption).run(target, narrowing)
+        report = RunFollower(record, screen, interruption).run(NewRun(target=target, narrowing=narrowing))
     done = _cells(record, report)
     with ThreadPoolExecutor(max_workers=record.settings.slots) as pool:
         cells = list(pool.map(lambda each: _compare_cell(record, each), done))

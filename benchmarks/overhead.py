@@ -19,7 +19,7 @@ from benchmarks.job_parts import JobParts, job_parts
 from farm_cli.interruption import Interruption
 from farm_cli.plain_lines import PlainLines
 from farm_cli.record import Record, open_record
-from farm_cli.run_follower import RunFollower
+from farm_cli.run_follower import NewRun, RunFollower
 from farm_cli.service import Service
 from farm_scheduler.errors import FarmError, RecordError, exit_code_of
 from farm_scheduler.plan import Narrowing
@@ -96,7 +96,8 @@ def _job(record: Record, project: Path) -> tuple[Attempt, JobParts]:
     interruption = Interruption()
     screen = PlainLines(lambda line: print(line, file=sys.stderr))
     with interruption.listening():
-        report = RunFollower(record, screen, interruption).run(str(project), Narrowing(pythons=("3.11",)))
+        wanted = NewRun(target=str(project), narrowing=Narrowing(pythons=("3.11",)))
+        report = RunFollower(record, screen, interruption).run(wanted)
     for cell in report.cells:
         if cell.verdict is Verdict.PASSED and cell.stream_path is not None:
             with record.database.read() as session:
