@@ -3,7 +3,7 @@
 
 tox loads it by its entry point: any tox 4; `wheelfarm_tox3` has what tox 3 needs. It also puts itself into
 the environment that a project's `requires` makes tox provision. It never changes what is installed or run:
-only variables of the commands' environment.
+only variables of the commands' environment, and that `wheelfarm_uv` may install in pip's place.
 
 Per environment, in order and never two at once: `farm:create`, `farm:install`, `farm:package` (install may
 come again after package), `farm:commands`; each `inprogress`, then `success`, `fail` or `skip` with a
@@ -306,8 +306,12 @@ def _watch_tox4():
     _watch_setup(ToxEnv)
     if hasattr(PythonRun, "_build_packages"):
         _watch_packaging(PythonRun)
-    if os.environ.get(STEPS) and hasattr(Pip, "installed"):
-        _list_installed_fast(Pip)
+    if os.environ.get(STEPS):
+        if hasattr(Pip, "installed"):
+            _list_installed_fast(Pip)
+        from wheelfarm_uv import take_over
+
+        take_over(ToxEnv, Pip)
 
 
 _watch_tox4()
