@@ -54,11 +54,16 @@ class Confinement:
 
     def exceeded(self) -> str | None:
         """The resource whose bound the kernel has enforced since the start, if any."""
+        return next((name for name, count in self.refusals().items() if count), None)
+
+    def refusals(self) -> dict[str, int]:
+        """How often the kernel has enforced each bound since the start; many processes also eat memory."""
         if self._group is None:
-            return None
-        if _count(self._group / "memory.events", "oom_kill"):
-            return "memory"
-        return "processes" if _count(self._group / "pids.events", "max") else None
+            return {}
+        return {
+            "processes": _count(self._group / "pids.events", "max"),
+            "memory": _count(self._group / "memory.events", "oom_kill"),
+        }
 
     def kill_all(self, keep: int | None = None) -> None:
         """End every process of the job, also what it forks meanwhile; the exit status of `keep` is kept."""
