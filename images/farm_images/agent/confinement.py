@@ -14,7 +14,7 @@ from pathlib import Path
 
 from farm_images.agent.job_user import JobUser
 
-MAX_PROCESSES = 2048
+MAX_PROCESSES = 1024
 _AGENT_MEMORY = 96 << 20
 _KILL_SECONDS = 10.0
 _PR_SET_CHILD_SUBREAPER = 36
@@ -123,6 +123,10 @@ def _make_group() -> Path:
     for pid in (unit / "cgroup.procs").read_text().split():
         (unit / "agent/cgroup.procs").write_text(pid)
     (unit / "cgroup.subtree_control").write_text("+pids +memory")
+    with contextlib.suppress(OSError):  # a kernel without it is only slower to end a fork bomb
+        (unit / "cgroup.subtree_control").write_text("+cpu")
+        # The agent goes first, however many processes the job has.
+        (unit / "agent/cpu.weight").write_text("10000")
     group = unit / "job"
     (group / "pids.max").write_text(str(MAX_PROCESSES))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
