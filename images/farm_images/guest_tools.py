@@ -1,7 +1,8 @@
-"""The tools that drive a project in the guest: tox 4 and tox 3, from hashed lock files that are committed.
+"""The tools that drive a project in the guest: tox 4, tox 3 and uv, from hashed lock files that are committed.
 
 Called by the bake. It never resolves anything: what the lock files say is installed, wheels only, or the bake
-fails. The folders hold pure-Python packages for the guest's own python3 and are compiled later, in the guest's root.
+fails. The folders hold pure-Python packages for the guest's own python3 and are compiled later, in the guest's root;
+of uv there is the program only.
 """
 
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 from farm_images.errors import ImageError
 
 TOOLS = ("tox", "tox3")
+PROGRAM = "uv"
 _SECONDS = 300.0
 _LAUNCHER = """\
 #!/opt/wheelfarm/venvs/{tool}/bin/python
@@ -43,7 +45,10 @@ class Tool:
 def tools() -> tuple[Tool, ...]:
     """The tools that every image carries."""
     folder = files("farm_images") / "guest_tools"
-    return tuple(Tool(name=name, lock=(folder / f"{name}.txt").read_text(encoding="utf-8")) for name in TOOLS)
+    return tuple(
+        Tool(name=name, lock=(folder / f"{name}.txt").read_text(encoding="utf-8"))
+        for name in (*TOOLS, PROGRAM)
+    )
 
 
 def install_tools(root: Path, python: str) -> None:
@@ -51,18 +56,24 @@ def install_tools(root: Path, python: str) -> None:
 
     Gives `/opt/wheelfarm/NAME` (a site folder), `/opt/wheelfarm/venvs/NAME` (a virtual environment whose
     site-packages is that folder, so that the tool can start itself as `sys.executable -m …`) and the launcher
-    `/opt/wheelfarm/bin/NAME`. Errors: ImageError with the end of uv's messages.
+    `/opt/wheelfarm/bin/NAME`; of uv only `/opt/wheelfarm/bin/uv`, on no PATH. Errors: ImageError with the end of uv's
+    messages.
     """
-    for tool in tools():
-        _install(root / "opt/wheelfarm" / tool.name, tool.name, python)
-        _environment(root / "opt/wheelfarm/venvs" / tool.name, tool.name, python)
-        launcher = root / "opt/wheelfarm/bin" / tool.name
-        launcher.parent.mkdir(parents=True, exist_ok=True)
-        entry = (".run", "run") if tool.name == "tox" else ("", "cmdline")
-        launcher.write_text(
-            _LAUNCHER.format(tool=tool.name, module=entry[0], function=entry[1]), encoding="utf-8"
-        )
+    home = root / "opt/wheelfarm"
+    (home / "bin").mkdir(parents=True, exist_ok=True)
+    for name in TOOLS:
+        _install(home / name, name, python)
+        # uv's scripts name the host's Python; the launchers stand in for them.
+        for folder in ("bin", "share"):
+            shutil.rmtree(home / name / folder, ignore_errors=True)
+        _environment(home / "venvs" / name, name, python)
+        launcher = home / "bin" / name
+        entry = (".run", "run") if name == "tox" else ("", "cmdline")
+        launcher.write_text(_LAUNCHER.format(tool=name, module=entry[0], function=entry[1]), encoding="utf-8")
         launcher.chmod(0o755)
+    _install(home / PROGRAM, PROGRAM, python)
+    (home / PROGRAM / "bin" / PROGRAM).rename(home / "bin" / PROGRAM)
+    shutil.rmtree(home / PROGRAM)
 
 
 def _install(target: Path, name: str, python: str) -> None:
@@ -84,8 +95,6 @@ def _install(target: Path, name: str, python: str) -> None:
             stderr=done.stderr[-2000:],
         )
     (target / ".lock").unlink(missing_ok=True)
-    for folder in ("bin", "share"):  # uv's scripts name the host's Python; the launchers stand in for them.
-        shutil.rmtree(target / folder, ignore_errors=True)
 
 
 def _environment(folder: Path, name: str, python: str) -> None:

@@ -76,3 +76,13 @@ def test_the_phase_of_steps() -> None:
     assert phase_of({"farm:create": "skip"}) == "skipped"
     assert phase_of({"farm:commands": "inprogress"}) == "none"
     assert phase_of({}) == "none"
+
+
+def test_what_unittest_ran_is_compared_as_a_whole() -> None:
+    """Tests of unittest have no report by hand: their environment agrees by how it ended, pytest's still one by one."""
+    ids = {"test_it.Case.test_one": "test_it.Case.test_one", "test_it.test_two": "test_it.py::test_two"}
+    farm = EnvironmentOutcome(phase="success", tests={name: ["success"] for name in ids}, ids=ids)
+    by_hand = EnvironmentOutcome(phase="success")
+    comparison = compare("cell", "passed", 0, {"py": farm}, {"py": by_hand})
+    assert [difference.test for difference in comparison.differences] == ["test_it.py::test_two"]
+    assert (comparison.tests_agree, comparison.tests_differ) == (0, 1)

@@ -1,5 +1,6 @@
 """The bake's inputs: the host's mirrors, the tools' locks, and the settings that a machine finds."""
 
+import importlib.metadata
 import re
 from pathlib import Path
 
@@ -60,10 +61,11 @@ def test_every_pin_of_a_lock_has_hashes(tool: guest_tools.Tool) -> None:
 
 
 def test_locks_hold_the_tools_that_are_needed() -> None:
-    """Tox 4 and, for Python 2.7, tox 3.28.0 with virtualenv 20.21.1 are pinned."""
+    """Tox 4, for Python 2.7 tox 3.28.0 with virtualenv 20.21.1, and the uv that the host has are pinned."""
     versions = {name: version for tool in guest_tools.tools() for name, version in tool.versions().items()}
     assert versions["tox/tox"].startswith("4.")
     assert (versions["tox3/tox"], versions["tox3/virtualenv"]) == ("3.28.0", "20.21.1")
+    assert versions["uv/uv"] == importlib.metadata.version("uv")
 
 
 def test_configuration_knows_one_address(tmp_path: Path) -> None:

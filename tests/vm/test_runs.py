@@ -19,7 +19,11 @@ from .farm import RUN_SECONDS, Farm, Said, said
 from .holding import qemu_processes, until
 
 MINIFARM = Path(__file__).parent.parent / "minifarm"
-TOYS = ("passes", "fails", "crashes", "no-tests", "hides-failure", "needs-network", "stops-early")
+TOYS = (
+    *("passes", "fails", "crashes", "no-tests", "hides-failure", "needs-network", "stops-early"),
+    *("unittest-passes", "unittest-fails", "eats-memory", "fork-bomb", "fills-disk", "kills-tox"),
+    *("garbles-results", "jumps-clock"),
+)
 BIN = Path(sys.executable).parent
 
 

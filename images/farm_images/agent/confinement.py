@@ -14,7 +14,7 @@ from pathlib import Path
 
 from farm_images.agent.job_user import JobUser
 
-MAX_PROCESSES = 2048
+MAX_PROCESSES = 1024
 _AGENT_MEMORY = 96 << 20
 _KILL_SECONDS = 10.0
 _PR_SET_CHILD_SUBREAPER = 36
@@ -54,11 +54,16 @@ class Confinement:
 
     def exceeded(self) -> str | None:
         """The resource whose bound the kernel has enforced since the start, if any."""
+        return next((name for name, count in self.refusals().items() if count), None)
+
+    def refusals(self) -> dict[str, int]:
+        """How often the kernel has enforced each bound since the start; many processes also eat memory."""
         if self._group is None:
-            return None
-        if _count(self._group / "memory.events", "oom_kill"):
-            return "memory"
-        return "processes" if _count(self._group / "pids.events", "max") else None
+            return {}
+        return {
+            "processes": _count(self._group / "pids.events", "max"),
+            "memory": _count(self._group / "memory.events", "oom_kill"),
+        }
 
     def kill_all(self, keep: int | None = None) -> None:
         """End every process of the job, also what it forks meanwhile; the exit status of `keep` is kept."""
@@ -118,6 +123,10 @@ def _make_group() -> Path:
     for pid in (unit / "cgroup.procs").read_text().split():
         (unit / "agent/cgroup.procs").write_text(pid)
     (unit / "cgroup.subtree_control").write_text("+pids +memory")
+    with contextlib.suppress(OSError):  # a kernel without it is only slower to end a fork bomb
+        (unit / "cgroup.subtree_control").write_text("+cpu")
+        # The agent goes first, however many processes the job has.
+        (unit / "agent/cpu.weight").write_text("10000")
     group = unit / "job"
     (group / "pids.max").write_text(str(MAX_PROCESSES))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

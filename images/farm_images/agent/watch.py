@@ -14,6 +14,7 @@ from farm_images.agent.channel import HIGH_WATER, Channel
 from farm_images.agent.confinement import Confinement
 from farm_images.agent.log import Log
 from farm_images.agent.name_server import NameServer
+from farm_images.agent.pressure import Pressure
 from farm_images.agent.reports import Connection, Judge, Listener, Relay, judge_step, judge_test
 from farm_images.agent.starter_process import StarterProcess
 from farm_images.wire import FrameType
@@ -51,6 +52,7 @@ class Watch:
         self._confinement = confinement
         self._log = log
         self._relay = relay
+        self._pressure = Pressure(confinement.refusals, now=time.monotonic())
         self._running = True
         self._connections: set[Connection] = set()
         self._selector = selectors.DefaultSelector()
@@ -96,15 +98,15 @@ class Watch:
             self._enforce(deadline)
 
     def _enforce(self, deadline: float) -> None:
+        now = time.monotonic()
         reasons = {
-            "time": time.monotonic() >= deadline,
+            "time": now >= deadline,
             "log": self._log.exceeded,
             "results": self._relay.exceeded,
         }
-        for name, exceeded in reasons.items():
-            if exceeded:
-                self._end(name)
-                return
+        limit = next((name for name, exceeded in reasons.items() if exceeded), self._pressure.lasting(now))
+        if limit is not None:
+            self._end(limit)
 
     def _drain(self, listeners: Listeners | None) -> None:
         """Take what the dead have written; all writers are gone, so every source ends."""

@@ -40,6 +40,10 @@ class Listening:
 
     def close(self) -> list[Event]:
         """Wait until everyone has hung up; all events."""
+        with socket.socket(socket.AF_UNIX) as last:  # once it is answered, all before it were accepted
+            last.connect(str(self.path))
+            last.shutdown(socket.SHUT_WR)
+            last.recv(1)
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         for thread in self._threads:

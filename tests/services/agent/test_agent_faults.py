@@ -70,7 +70,7 @@ def test_a_test_cannot_speak_for_the_farm(agent: AgentHost) -> None:
             "test_it.py": """
                 import os, socket, sys
                 def test_it():
-                    plugin = sys.modules["wheelfarm_pytest"]
+                    plugin = sys.modules["wheelfarm_stream"]
                     stream = plugin.Stream(os.path.join(RUN, "results.sock"))
                     stream.write(plugin.packet("farm:job", "success", "one", False))
                     stream.write(plugin.packet("farm:commands", "success", "one", False))

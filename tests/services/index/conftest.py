@@ -25,10 +25,11 @@ import pytest
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 
 
-def wheel(name: str, version: str, *requires: str, filler: int = 0) -> bytes:
+def wheel(name: str, version: str, *requires: str, python: str = "", filler: int = 0) -> bytes:
     """A wheel that any installer takes, with a module of its name and `filler` bytes that do not compress."""
     info = f"{name}-{version}.dist-info"
     needs = "".join(f"Requires-Dist: {each}\n" for each in requires)
+    needs += f"Requires-Python: {python}\n" if python else ""
     members = {
         f"{name}.py": f"version = {version!r}\n".encode(),
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}".encode(),
@@ -61,7 +62,8 @@ class ToyIndex:
     def add(self, name: str, version: str, *requires: str, filler: int = 0, **attributes: Any) -> str:
         """Publish a wheel and give its file name; attributes are keys of the JSON form."""
         filename = f"{name}-{version}-py2.py3-none-any.whl"
-        content = wheel(name, version, *requires, filler=filler)
+        python = attributes.get("requires-python", "")
+        content = wheel(name, version, *requires, python=python, filler=filler)
         self.files[f"/packages/{filename}"] = content
         link = {
             "filename": filename,

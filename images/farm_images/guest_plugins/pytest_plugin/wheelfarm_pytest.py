@@ -1,174 +1,18 @@
 # -*- coding: utf-8 -*-
 """Tells the guest agent what each test did, as subunit v2 packets on a unix socket. PYTEST_DONT_REWRITE
 
-pytest loads it in a test environment (`-p wheelfarm_pytest`, put there by the tox plugin, which also
-borrows `Stream` and `packet`). One file, no dependencies, Python 2.7 to the newest, pytest 4.6 to the
-newest. It never changes what pytest does, and takes itself out of the environment variables at once: what
-the tests start knows nothing of it.
+pytest loads it in a test environment (`-p wheelfarm_pytest`, put there by the tox plugin; `wheelfarm_start`
+has it ready). No dependencies but `wheelfarm_stream` beside it, Python 2.7 to the newest, pytest 4.6 to the newest. It never changes what
+pytest does, and takes itself out of the environment variables at once: what the tests start knows nothing
+of it.
 """
 
-import hashlib
 import os
-import struct
-import time
 import traceback
-import zlib
 
-try:
-    import pytest
-except ImportError:  # the tox plugin borrows this file in an environment without pytest
-    pytest = None
+from wheelfarm_stream import SUBTEST_LIMIT, Stream, exists_packets, take_variables, test_packets
 
-RESULTS = "WHEELFARM_RESULTS"
-ENVIRONMENT = "WHEELFARM_ENVIRONMENT"
-OPTION = "-p wheelfarm_pytest"
-FOLDER = os.path.dirname(os.path.abspath(__file__))
-
-_ID_CHARACTERS = 4000
-_TEXT_CHARACTERS = 65536
-_SUBTEST_LIMIT = 10000
-_NAMES = (None, "exists", "inprogress", "success", "uxsuccess", "skip", "fail", "xfail")
-_STATUS = {name: bits for bits, name in enumerate(_NAMES)}
-_PLAIN = "text/plain;charset=utf-8"
-# Kept out of reach of tests that replace the clock or the file system for whole modules.
-_REAL = {"time": time.time, "write": os.write, "fstat": os.fstat, "getpid": os.getpid}
 _text = type(u"")
-
-
-def packet(test_id, status=None, route=None, runnable=True, name=None, content=None, mime=None, eof=False):
-    """The bytes of one subunit v2 packet, stamped with the time; texts are unicode or UTF-8."""
-    now = _REAL["time"]()
-    flags = 0x2A00 | _STATUS[status]
-    body = struct.pack(">I", int(now)) + _number(int(now % 1 * 1000000) * 1000) + _string(test_id)
-    if mime is not None:
-        flags |= 0x20
-        body += _string(mime)
-    if name is not None:
-        flags |= 0x40
-        body += _string(name) + _number(len(content)) + content
-    if route:
-        flags |= 0x400
-        body += _string(route)
-    flags |= (0x100 if runnable else 0) | (0x10 if eof else 0)
-    length = len(body) + 7
-    length += 1 if length <= 62 else 2 if length <= 16381 else 3
-    head = struct.pack(">BH", 0xB3, flags) + _number(length)
-    return head + body + struct.pack(">I", zlib.crc32(head + body) & 0xFFFFFFFF)
-
-
-def _number(value):
-    if value < 0x40:
-        return struct.pack(">B", value)
-    if value < 0x4000:
-        return struct.pack(">H", value | 0x4000)
-    if value < 0x400000:
-        return struct.pack(">I", value | 0x800000)[1:]
-    return struct.pack(">I", value | 0xC0000000)
-
-
-def _string(value):
-    raw = to_bytes(value)
-    return _number(len(raw)) + raw
-
-
-def to_bytes(value):
-    """UTF-8 without NUL and lone surrogates, whatever text or bytes came in."""
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    raw = value.replace(u"\0", u"\ufffd").encode("utf-8", "replace")
-    return raw.decode("utf-8", "replace").encode("utf-8")
-
-
-def shortened(value):
-    """A text that fits in an attachment: its beginning and its end."""
-    if len(value) <= _TEXT_CHARACTERS:
-        return value
-    head = _TEXT_CHARACTERS // 4
-    left_out = "\n[... %d characters ...]\n" % (len(value) - _TEXT_CHARACTERS)
-    return value[:head] + left_out + value[head - _TEXT_CHARACTERS :]
-
-
-class Stream(object):
-    """A connection to the agent that never writes into a file which is not its socket.
-
-    Tests close descriptors, fork and exhaust limits. So the descriptor is a high one, it is checked before
-    each write, forked children are silent, and a lost connection is made anew once per write.
-    """
-
-    def __init__(self, path):
-        self._path = path
-        self._pid = _REAL["getpid"]()
-        self._descriptor = None
-        self._identity = None
-
-    def write(self, data):
-        """Send packets; what cannot be sent is dropped, as the tests matter more than their report."""
-        if _REAL["getpid"]() != self._pid:
-            return False
-        for _ in range(2):
-            try:
-                if not self._is_ours():
-                    self._connect()
-                view = memoryview(data)
-                while len(view):
-                    view = view[_REAL["write"](self._descriptor, view) :]
-                return True
-            except (OSError, IOError):
-                self._close()
-        return False
-
-    def _is_ours(self):
-        if self._descriptor is None:
-            return False
-        found = _REAL["fstat"](self._descriptor)
-        return (found.st_dev, found.st_ino) == self._identity
-
-    def _connect(self):
-        import fcntl
-        import socket
-
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            connection.settimeout(None)
-            connection.connect(self._path)
-            duplicate_above = 1030  # F_DUPFD_CLOEXEC on Linux; Python 2.7 does not name it
-            for least in (900, 200, 3):
-                try:
-                    self._descriptor = fcntl.fcntl(connection.fileno(), duplicate_above, least)
-                    break
-                except (OSError, IOError):
-                    if least == 3:
-                        raise
-        finally:
-            connection.close()
-        found = _REAL["fstat"](self._descriptor)
-        self._identity = (found.st_dev, found.st_ino)
-
-    def _close(self):
-        try:
-            if self._is_ours():
-                os.close(self._descriptor)
-        except (OSError, IOError):
-            pass  # a test closed it
-        self._descriptor = None
-
-
-def restore_environment(environ):
-    """Take our folder and our option out of the variables, so that they are the project's own again."""
-    paths = environ.get("PYTHONPATH", "").split(os.pathsep)
-    if FOLDER in paths:
-        paths.remove(FOLDER)
-        _set_or_remove(environ, "PYTHONPATH", os.pathsep.join(paths))
-    options = environ.get("PYTEST_ADDOPTS", "")
-    if options.startswith(OPTION):
-        _set_or_remove(environ, "PYTEST_ADDOPTS", options[len(OPTION) :].lstrip(" "))
-
-
-def _set_or_remove(environ, name, value):
-    if value:
-        environ[name] = value
-    else:
-        environ.pop(name, None)
 
 
 class Record(object):
@@ -259,13 +103,7 @@ class Reporter(object):
 
     def send(self, test_id, status, texts=None, runnable=True):
         """One test's status, after its attachments."""
-        test_id = short_id(test_id)
-        packets = [
-            packet(test_id, None, self._environment, runnable, name, to_bytes(shortened(text)), _PLAIN, True)
-            for name, text in sorted((texts or {}).items())
-        ]
-        packets.append(packet(test_id, status, self._environment, runnable))
-        self._stream.write(b"".join(packets))
+        self._stream.write(test_packets(test_id, status, self._environment, texts, runnable))
 
     def pytest_collection_finish(self, session):
         # What is only listed is not announced: an announced test that never ends makes the job `lost`.
@@ -276,9 +114,8 @@ class Reporter(object):
         """Announce the tests that are there, so that what is left can be shown."""
         ids = [test_id for test_id in ids if test_id not in self._collected]
         self._collected.update(ids)
-        for start in range(0, len(ids), 500):
-            chunk = ids[start : start + 500]
-            self._stream.write(b"".join(packet(short_id(i), "exists", self._environment) for i in chunk))
+        for packets in exists_packets(ids, self._environment):
+            self._stream.write(packets)
 
     def pytest_collectreport(self, report):
         self._collection_problem(report)
@@ -312,7 +149,7 @@ class Reporter(object):
         mine.add(report)
         record.subtest_failed = record.subtest_failed or mine.status == "fail"
         self._subtests += 1
-        if mine.status == "fail" or self._subtests <= _SUBTEST_LIMIT:
+        if mine.status == "fail" or self._subtests <= SUBTEST_LIMIT:
             describe = getattr(report, "_sub_test_description", None) or report.sub_test_description
             self.send("%s %s" % (report.nodeid, describe()), mine.status, mine.texts, runnable=False)
 
@@ -341,18 +178,8 @@ class DistributedReporter(Reporter):
         self.enumerate(ids)
 
 
-def short_id(test_id):
-    """An id of bounded length; a long one ends in a digest, so that it stays one test."""
-    if len(test_id) <= _ID_CHARACTERS:
-        return test_id
-    digest = hashlib.sha256(to_bytes(test_id)).hexdigest()[:16]
-    return "%s[...]%s" % (test_id[: _ID_CHARACTERS - 24], digest)
-
-
 def _start(config):
-    path = os.environ.pop(RESULTS, None)
-    environment = os.environ.pop(ENVIRONMENT, None)
-    restore_environment(os.environ)
+    path, environment = take_variables(os.environ)
     is_worker = hasattr(config, "workerinput") or hasattr(config, "slaveinput")
     if path and not is_worker:
         with_xdist = config.pluginmanager.hasplugin("xdist")
@@ -360,9 +187,17 @@ def _start(config):
         config.pluginmanager.register(reporter, "wheelfarm_reporter")
 
 
-if pytest is not None:
+def pytest_configure(config):
+    """Begin to report, if this is the session that the tox environment's command started."""
+    _start(config)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_configure(config):
-        """Begin to report, if this is the session that the tox environment's command started."""
-        _start(config)
+
+# As pytest.hookimpl(tryfirst=True) does it; pytest itself may not be imported yet.
+pytest_configure.pytest_impl = {
+    "tryfirst": True,
+    "trylast": False,
+    "hookwrapper": False,
+    "wrapper": False,
+    "optionalhook": False,
+    "specname": None,
+}

@@ -1,9 +1,9 @@
 # -*- coding: utf-8 -*-
-"""Tells the guest agent what tox does in each environment, and brings the pytest plugin into its commands.
+"""Tells the guest agent what tox does in each environment, and brings the plugins for tests into its commands.
 
 tox loads it by its entry point: any tox 4; `wheelfarm_tox3` has what tox 3 needs. It also puts itself into
 the environment that a project's `requires` makes tox provision. It never changes what is installed or run:
-only variables of the commands' environment.
+only variables of the commands' environment, and that `wheelfarm_uv` may install in pip's place.
 
 Per environment, in order and never two at once: `farm:create`, `farm:install`, `farm:package` (install may
 come again after package), `farm:commands`; each `inprogress`, then `success`, `fail` or `skip` with a
@@ -30,9 +30,9 @@ _COMMAND_CHARACTERS = 2000
 _COMMANDS = 1000
 
 
-def _load_pytest_plugin():
-    path = os.path.join(PYTEST_FOLDER, "wheelfarm_pytest.py")
-    spec = importlib.util.spec_from_file_location("wheelfarm_pytest", path)
+def _load_stream_module():
+    path = os.path.join(PYTEST_FOLDER, "wheelfarm_stream.py")
+    spec = importlib.util.spec_from_file_location("wheelfarm_stream", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -42,21 +42,21 @@ class Agent(object):
     """The connection to the agent; silent where there is none (tox by hand)."""
 
     def __init__(self):
-        self._pytest_plugin = _load_pytest_plugin()
+        self._module = _load_stream_module()
         self._lock = threading.Lock()
         path = os.environ.get(STEPS)
-        self._stream = self._pytest_plugin.Stream(path) if path else None
+        self._stream = self._module.Stream(path) if path else None
         self.results = os.environ.get(RESULTS)
 
     def send(self, *arguments, **named):
         """One packet on the socket for steps, if there is one."""
         if self._stream is not None:
             with self._lock:
-                self._stream.write(self._pytest_plugin.packet(*arguments, **named))
+                self._stream.write(self._module.packet(*arguments, **named))
 
     def attach(self, step, route, name, text, mime):
         """A whole attachment of a step, sent before its final status."""
-        content = self._pytest_plugin.to_bytes(text)
+        content = self._module.to_bytes(text)
         self.send(step, None, route, False, name, content, mime, True)
 
 
@@ -110,7 +110,7 @@ class Plugin(object):
         return self._steps[name]
 
     def variables(self, name, current):
-        """What the commands of an environment get so that pytest reports, given what they would have."""
+        """What the commands of an environment get so that pytest and unittest report, given what they would have."""
         # What tox starts from here on must not find the sockets, whatever `pass_env` says.
         os.environ.pop(STEPS, None)
         os.environ.pop(RESULTS, None)
@@ -306,8 +306,12 @@ def _watch_tox4():
     _watch_setup(ToxEnv)
     if hasattr(PythonRun, "_build_packages"):
         _watch_packaging(PythonRun)
-    if os.environ.get(STEPS) and hasattr(Pip, "installed"):
-        _list_installed_fast(Pip)
+    if os.environ.get(STEPS):
+        if hasattr(Pip, "installed"):
+            _list_installed_fast(Pip)
+        from wheelfarm_uv import take_over
+
+        take_over(ToxEnv, Pip)
 
 
 _watch_tox4()
