@@ -9,8 +9,9 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlmodel import col, select
@@ -64,16 +65,77 @@ def main() -> int:
     try:
         with open_record() as record, Service(record.settings) as service:
             service.wait_until_ready()
-            compared = []
-            for target in arguments.targets:
-                compared.append(compare_target(record, target, narrowing))
-                _show(compared[-1], as_json=arguments.json)
+            comparison = Comparison(record, narrowing, as_json=arguments.json)
+            return comparison.run(arguments.targets)
     except FarmError as error:
         print(error.sentence, file=sys.stderr)
         return exit_code_of(error)
-    if not arguments.json:
-        _show_end(compared)
-    return 0 if all(each.agrees for each in compared) else 1
+
+
+class Comparison:
+    """All targets, one after the other on the farm; by hand each is done while the farm runs the next.
+
+    A target that the farm or the person's machine cannot do is told, and the others go on.
+    """
+
+    def __init__(self, record: Record, narrowing: Narrowing, *, as_json: bool) -> None:
+        self._record = record
+        self._narrowing = narrowing
+        self._as_json = as_json
+        self._compared: list[TargetComparison] = []
+        self._broken = 0
+
+    def run(self, targets: Sequence[str]) -> int:
+        """Compare them and show it; the exit code of the command."""
+        with ThreadPoolExecutor(max_workers=self._record.settings.slots) as pool:
+            waiting: list[_Waiting] = []
+            for target in targets:
+                with self._telling(target):
+                    waiting.append(self._begin(target, pool))
+                while waiting and waiting[0].done():
+                    self._finish(waiting.pop(0))
+            for each in waiting:
+                self._finish(each)
+        if not self._as_json:
+            _show_end(self._compared)
+        if self._broken:
+            return 3
+        return 0 if all(each.agrees for each in self._compared) else 1
+
+    def _begin(self, target: str, pool: ThreadPoolExecutor) -> "_Waiting":
+        report = run_target(self._record, target, self._narrowing)
+        cells = [
+            pool.submit(_compare_cell, self._record, each, target) for each in _cells(self._record, report)
+        ]
+        return _Waiting(target=target, run=report.id, cells=tuple(cells))
+
+    def _finish(self, waiting: "_Waiting") -> None:
+        with self._telling(waiting.target):
+            cells = tuple(cell.result() for cell in waiting.cells)
+            compared = TargetComparison(target=waiting.target, run=waiting.run, cells=cells)
+            self._compared.append(compared)
+            _show(compared, as_json=self._as_json)
+
+    @contextmanager
+    def _telling(self, target: str) -> Iterator[None]:
+        try:
+            yield
+        except FarmError as error:
+            self._broken += 1
+            print(f"{target}: {error.sentence}", file=sys.stderr)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting:
+    """A target that the farm is done with, and whose cells are done by hand now."""
+
+    target: str
+    run: str
+    cells: tuple[Future[CellComparison], ...]
+
+    def done(self) -> bool:
+        """Whether nothing is waited for."""
+        return all(cell.done() for cell in self.cells)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -85,20 +147,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def compare_target(record: Record, target: str, narrowing: Narrowing) -> TargetComparison:
-    """Run a target on the farm and by hand, and compare them.
+def run_target(record: Record, target: str, narrowing: Narrowing) -> RunReport:
+    """Run a target on the farm, to its end.
 
     Raises:
-        FarmError: the run could not be submitted, or a machine was not to be had.
+        FarmError: the run could not be submitted.
     """
     interruption = Interruption()
     screen = PlainLines(lambda line: print(line, file=sys.stderr))
     with interruption.listening():
-        report = RunFollower(record, screen, interruption).run(NewRun(target=target, narrowing=narrowing))
-    done = _cells(record, report)
-    with ThreadPoolExecutor(max_workers=record.settings.slots) as pool:
-        cells = list(pool.map(lambda each: _compare_cell(record, each), done))
-    return TargetComparison(target=target, run=report.id, cells=tuple(cells))
+        return RunFollower(record, screen, interruption).run(NewRun(target=target, narrowing=narrowing))
 
 
 def _cells(record: Record, report: RunReport) -> list[_Done]:
@@ -118,11 +176,12 @@ def _cells(record: Record, report: RunReport) -> list[_Done]:
     ]
 
 
-def _compare_cell(record: Record, done: _Done) -> CellComparison:
+def _compare_cell(record: Record, done: _Done, target: str) -> CellComparison:
     settings = record.settings
     cell, attempt = done.cell, done.attempt
     if attempt.image_digest is None:
-        raise RecordError(f"{cell.label} had no machine ({attempt.reason}); there is nothing to compare")
+        sentence = f"{target}, {cell.label} had no machine ({attempt.reason}); there is nothing to compare"
+        raise RecordError(sentence)
     image = read_image(settings.images / cell.system / attempt.image_digest)
     request = LeaseRequest.of(image, memory_mib=settings.memory_mib, vcpus=settings.vcpus)
     limits = LimitsFrame(seconds=settings.job_seconds, log_bytes=settings.log_bytes)
