@@ -6,6 +6,7 @@ the project's code, never tox, and starts nothing.
 
 from collections.abc import Sequence
 
+from farm_scheduler.bare_environments import SPREAD, spread
 from farm_scheduler.declaration import Declaration, read_declaration
 from farm_scheduler.declared_matrix import declare
 from farm_scheduler.errors import PlanError
@@ -42,12 +43,17 @@ def make_plan(files: ProjectFiles, systems: Sequence[SystemImage], narrowing: Na
     declaration = read_declaration(files)
     metadata = read_metadata(files)
     tox = None if wheel_of(files) else read_configuration(files, also=declaration.environments)
+    listed = tox
+    if tox is not None:
+        tox = spread(tox, files, metadata, chosen, also=declaration.environments)
     whole = narrowing == Narrowing()
     if tox is None:
         cells, notes = infer_cells(files, metadata, chosen, pythons)
     else:
         placement = Placement(tox, files, metadata, pythons, whole=whole)
         cells, notes = placement.cells(chosen), placement.notes()
+        if tox is not listed:
+            notes.insert(0, Note(environment=None, reason=SPREAD))
     if whole:
         covered = {cell.python for cell in cells if cell.python is not None}
         cells += claimed_cells(metadata, declaration, chosen, covered)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from farm_scheduler.bare_environments import BARE, SPREAD
 from farm_scheduler.errors import PlanError
 from farm_scheduler.inference import Inferred, inferred_ini
 from farm_scheduler.interpreters import Interpreter, SystemImage, read_request, system_image
@@ -252,9 +253,11 @@ def test_static_metadata_decides(texts: dict[str, str], allowed: list[str]) -> N
     assert [cell.python for cell in plan(texts).cells] == allowed
 
 
-def test_an_empty_list_runs_what_tox_runs() -> None:
-    """A tox.ini that lists nothing has one cell with `py`, as a bare tox would."""
-    assert cells(plan({"tox.ini": "[testenv]\ndeps = six\n"})) == {"other · debian-12": ("py",)}
+def test_a_list_for_no_python_that_is_allowed_runs_what_tox_runs() -> None:
+    """Where no Python of the farm is allowed, an empty list has one cell with `py`, as a bare tox would."""
+    metadata = '[project]\nname = "demo"\nversion = "1"\nrequires-python = ">=3.99"\n'
+    found = plan({"tox.ini": "[testenv]\ndeps = six\n", "pyproject.toml": metadata})
+    assert cells(found) == {"other · debian-12": ("py",)}
 
 
 def test_a_name_with_two_pythons_is_left_out() -> None:
@@ -291,10 +294,14 @@ NAMES = st.sampled_from(["py310", "py311", "py312-a", "docs", "lint", "py399", "
 
 @given(st.lists(NAMES, min_size=1, unique=True), st.lists(st.sampled_from(VERSIONS), min_size=1, unique=True))
 def test_every_environment_is_in_a_cell_or_left_out(names: list[str], versions: list[str]) -> None:
-    """No environment is lost: each runs exactly once, or has a reason."""
+    """No environment is lost: each runs exactly once, or has a reason; `py` may be run by other names."""
     try:
         found = plan(tox(", ".join(names)), image(*versions))
     except PlanError:
         return
     placed = [name for cell in found.cells for name in cell.environments]
-    assert sorted([*placed, *(note.environment or "" for note in found.notes)]) == sorted(names)
+    placed += [note.environment for note in found.notes if note.environment is not None]
+    if any(note.reason == SPREAD for note in found.notes):
+        placed = [name for name in placed if name in names]
+        names = [name for name in names if name not in BARE]
+    assert sorted(placed) == sorted(names)
