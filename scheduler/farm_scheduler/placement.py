@@ -12,7 +12,7 @@ from farm_scheduler.network_needs import network_requirement
 from farm_scheduler.plan import Note, PlannedCell
 from farm_scheduler.project_files import ProjectFiles
 from farm_scheduler.project_metadata import ProjectMetadata
-from farm_scheduler.tox_choice import choose_tool
+from farm_scheduler.tox_choice import Tool, choose_tool
 from farm_scheduler.tox_environment import ToxConfiguration, ToxEnvironment
 from farm_scheduler.tox_factors import matches, named_python
 
@@ -117,8 +117,30 @@ class Placement:
             system=system.name,
             environments=tuple(names),
             tool=tool.name,
-            variables=tool.variables,
+            variables=tool.variables if python is not None else self._default_python(system, names),
         )
+
+    def _default_python(self, system: SystemImage, names: list[str]) -> dict[str, str]:
+        """The variables of the further cell: the system's Python does not do where requires-python forbids it.
+
+        The newest that the project allows does instead, as on the machine of whoever develops it.
+        """
+        own = next((each for each in system.working() if each.path.startswith("/usr/")), None)
+        installs = any(self._environments[name].installs for name in names)
+        if own is None or not installs or not self._metadata.requires_python:
+            return {}
+        if self._metadata.allows(own.version):
+            return {}
+        fits = [
+            each
+            for each in system.working()
+            if each.implementation == "cpython"
+            and self._metadata.allows(each.version)
+            and choose_tool(each.name, self._tox) == Tool()
+        ]
+        if not fits:
+            return {}
+        return {"TOX_OVERRIDE": f"{self._tox.overridable}.default_base_python=python{fits[-1].python}"}
 
     def _place(self, environment: ToxEnvironment, system: SystemImage) -> _Place:
         try:

@@ -3,6 +3,7 @@
 import pytest
 
 from farm_scheduler.bare_environments import SPREAD
+from farm_scheduler.interpreters import system_image
 from farm_scheduler.plan import Plan
 
 from .test_planning_cells import cells, image, plan, reasons
@@ -58,3 +59,17 @@ def test_a_project_that_chose_is_left_alone(tox_ini: str) -> None:
     found = planned(tox_ini)
     assert "py" in [name for names in cells(found).values() for name in names]
     assert SPREAD not in reasons(found).values()
+
+
+def test_the_further_cell_has_a_python_that_is_allowed() -> None:
+    """Where requires-python forbids the system's own Python, tox is told of the newest that it allows."""
+    rows = [
+        {"version": "3.10.13", "works": True, "path": "/usr/bin/python3.10"},
+        {"version": "3.11.2", "works": True, "path": "/opt/python/3.11.2/bin/python3.11"},
+    ]
+    texts = {"tox.ini": "[tox]\nenv_list = docs\n", "pyproject.toml": PROJECT}
+    (cell,) = plan(texts, system_image("debian-12", rows)).cells
+    assert cell.variables == {"TOX_OVERRIDE": "testenv.default_base_python=python3.11"}
+    texts["tox.ini"] += "[testenv:docs]\nskip_install = true\n"
+    (cell,) = plan(texts, system_image("debian-12", rows)).cells
+    assert cell.variables == {}
