@@ -18,6 +18,7 @@ from typing import Any
 from farm_images.errors import ImageError
 
 DISK, KERNEL, INITRD, DESCRIPTION = "disk.qcow2", "vmlinuz", "initrd.img", "image.json"
+PACKAGES = "packages.ext4"
 FORMAT = 1
 
 
@@ -56,6 +57,7 @@ class Image:
         probed: whether the interpreters were started in the guest.
         packages: what is installed, name to version (Debian packages, and tools as `tox/NAME`).
         baked: seconds since the epoch.
+        packages_digest: sha256 of `packages.ext4`, in hex; empty without a package disk.
     """
 
     name: str
@@ -67,11 +69,17 @@ class Image:
     probed: bool
     packages: tuple[tuple[str, str], ...]
     baked: float
+    packages_digest: str = ""
 
     @property
     def disk(self) -> Path:
         """The root file system, qcow2; never written to."""
         return self.folder / DISK
+
+    @property
+    def packages_disk(self) -> Path | None:
+        """The package disk, a raw ext4 file system; None without one."""
+        return self.folder / PACKAGES if self.packages_digest else None
 
     @property
     def kernel(self) -> Path:
@@ -137,7 +145,8 @@ def read_image(folder: Path) -> Image:
             f"{folder} holds no image that this farm can read ({error}). Remove the folder and bake again.",
             folder=str(folder),
         ) from error
-    missing = [path.name for path in (image.disk, image.kernel, image.initrd) if not path.is_file()]
+    parts = [image.disk, image.kernel, image.initrd, *([image.packages_disk] if image.packages_disk else [])]
+    missing = [path.name for path in parts if not path.is_file()]
     if missing:
         raise ImageError(
             f"The image in {folder} lacks {', '.join(missing)}. Remove the folder and bake again.",
@@ -179,4 +188,5 @@ def _image(document: dict[str, Any], folder: Path) -> Image:
         probed=bool(document["probed"]),
         packages=tuple(sorted(document["packages"].items())),
         baked=float(document["baked"]),
+        packages_digest=str(document.get("packages_digest", "")),
     )

@@ -71,6 +71,7 @@ class Domain:
     channel: Path
     console: Path
     confinement: Confinement
+    packages: Path | None = None
     memory: Path | None = None
     memory_shared: bool = False
     incoming: bool = False
@@ -105,7 +106,7 @@ class Domain:
         return f"""<disk type='file' device='disk'>
       <driver name='qemu' type='qcow2' cache='{cache}' discard='unmap'/>
       <source file={quoteattr(str(self.disk))}/><target dev='vda' bus='virtio'/>
-    </disk>
+    </disk>{self._package_disk()}
     <controller type='usb' model='none'/>
     <interface type='user'>
       <mac address='52:54:00:77:68:66'/><model type='virtio'/><rom enabled='no'/>
@@ -116,6 +117,15 @@ class Domain:
     <serial type='file'><source path={quoteattr(str(self.console))}/></serial>
     <memballoon model='none'/>
     <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"""
+
+    def _package_disk(self) -> str:
+        if self.packages is None:
+            return ""
+        return f"""
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='raw'/>
+      <source file={quoteattr(str(self.packages))}/><target dev='vdb' bus='virtio'/><readonly/>
+    </disk>"""
 
     def _command_line(self) -> str:
         words: list[str] = []

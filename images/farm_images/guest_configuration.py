@@ -24,7 +24,7 @@ timeout = 60
 # else that pip does. (pip reads the options that begin with "no-" by their default: "no" turns this one on.)
 no-compile = no
 """
-_UV = f"""\
+UV_SETTINGS = f"""\
 allow-insecure-host = ["{INDEX_HOST}"]
 python-downloads = "never"
 
@@ -42,7 +42,7 @@ def write_configuration(root: Path, recipe: Recipe) -> None:
     etc = root / "etc"
     texts = {
         "pip.conf": _PIP,
-        "uv/uv.toml": _UV,
+        "uv/uv.toml": UV_SETTINGS,
         "hostname": "machine\n",
         "hosts": _HOSTS,
         "resolv.conf": "",

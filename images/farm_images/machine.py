@@ -35,6 +35,8 @@ class Bootable:
     Attributes:
         digest: the image's id, the SHA-256 of its disk file.
         command_line: the kernel's command line.
+        packages: the package disk, if the image has one.
+        packages_digest: its SHA-256, or empty.
     """
 
     digest: str
@@ -42,6 +44,8 @@ class Bootable:
     kernel: Path
     initrd: Path
     command_line: str
+    packages: Path | None = None
+    packages_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +213,7 @@ def _domain(  # noqa: PLR0913 - one machine is these facts; a class for them wou
         initrd=image.initrd,
         command_line=image.command_line,
         disk=folder / "disk.qcow2",
+        packages=image.packages,
         channel=_channel_path(hypervisor, identity),
         console=folder / "console.log",
         confinement=confinement,

@@ -26,6 +26,7 @@ class TemplateKey:
 
     Attributes:
         image: the image's digest (the agent is part of the image, and named all the same).
+        packages: the digest of its package disk, or empty.
         agent: digest of the agent archive in the image.
         qemu: QEMU's version.
         machine_type, accelerator, cpu_model, memory_mib, vcpus: the shape.
@@ -33,6 +34,7 @@ class TemplateKey:
     """
 
     image: str
+    packages: str
     agent: str
     qemu: str
     machine_type: str
@@ -52,6 +54,7 @@ def template_key(hypervisor: Hypervisor, image: Bootable, shape: Shape, agent: s
     """The key of the template of `image` in `shape` on this host."""
     return TemplateKey(
         image=image.digest,
+        packages=image.packages_digest,
         agent=agent,
         qemu=hypervisor.qemu_version,
         machine_type=shape.machine_type,

@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     memory_mib: int = Field(default=1024, ge=256)
     vcpus: int = Field(default=1, ge=1)
     waiting_clones: bool = True
+    package_disk: bool = True
     job_seconds: float = Field(default=1800, gt=0)
     lease_seconds: float = Field(default=300, gt=0)
     log_bytes: int = Field(default=64 * 1024**2, gt=0)

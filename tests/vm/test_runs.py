@@ -22,7 +22,7 @@ MINIFARM = Path(__file__).parent.parent / "minifarm"
 TOYS = (
     *("passes", "fails", "crashes", "no-tests", "hides-failure", "needs-network", "stops-early"),
     *("unittest-passes", "unittest-fails", "eats-memory", "fork-bomb", "fills-disk", "kills-tox"),
-    *("garbles-results", "jumps-clock"),
+    *("garbles-results", "jumps-clock", "package-disk"),
 )
 BIN = Path(sys.executable).parent
 
@@ -139,8 +139,8 @@ def test_hanging_project_times_out(farm: Farm, tmp_path_factory: pytest.TempPath
     home = tmp_path_factory.mktemp("hang")
     (home / "images").symlink_to(farm.home / "images")
     run = said(Farm(home=home, job_seconds=60).start("run", str(MINIFARM / "hangs"), "--json"))
+    assert run.exit_code == 1, (run.exit_code, run.errors, run.lines[-5:])
     cell = run.cells()["py3.11 · debian-12"]
     assert cell["verdict"] == "timed-out", (cell, run.errors)
-    assert run.exit_code == 1
     assert not leftovers.marked(leftovers.mark(Farm(home=home).settings))
     assert not qemu_processes(home)

@@ -7,31 +7,39 @@ image that is ready, and a bake that fails leaves a sentence in the record.
 import json
 import logging
 import select
+import tempfile
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from farm_images.bake import bake
 from farm_images.catalogue import Image, Interpreter, with_interpreters
 from farm_images.errors import FarmError, ImageError
+from farm_images.package_disk import CACHE, add_package_disk
 from farm_images.recipes import load_recipe
 from farm_images.wire import ID_INTERPRETER, ID_JOB, FrameType, ProbeFrame, encode_frame
 from farm_scheduler.database import Database
 from farm_scheduler.identifiers import new_id
+from farm_scheduler.interpreters import version_order
 from farm_scheduler.settings import Settings
 from farm_scheduler.states import ImageState
 from farm_scheduler.tables import Image as ImageRow
 from farm_scheduler.tables import now
 from farm_workers.leases import Lease
 from farm_workers.machines import Machines
+from farm_workers.package_fill import OLDEST, fill_packages
 from farm_workers.stream_reader import StreamReader
 
 STALE = timedelta(minutes=5)
 """A bake that says nothing for this long is dead, and another may begin."""
 
-BAKE_SHARE = 0.9
-"""The bake's part of the whole progress; the rest is the probe of the interpreters."""
+BAKE_SHARE = 0.85
+"""The bake's part of the whole progress; then come the package disk and the probe of the interpreters."""
+
+PACKAGES_PERCENT = 86
+PROBE_PERCENT = 92
 
 PROBE_SECONDS = 900.0
 PROBE_TRIES = 3
@@ -105,12 +113,28 @@ class ImageBake:
             if row is not None and row.digest == image.digest and row.interpreters:
                 return image, row.interpreters
             return image, [_entry(each) for each in image.interpreters]
+        image = self._with_packages(image)
         found = self._probe(image)
         return with_interpreters(image, found), found
 
+    def _with_packages(self, image: Image) -> Image:
+        """The image with its package disk; without one when nothing can be fetched, which only costs time."""
+        pythons = sorted({each.python for each in image.interpreters if each.implementation == "cpython"})
+        new = [python for python in pythons if version_order(python) >= OLDEST]
+        if image.packages_digest or not self._settings.package_disk or not new:
+            return image
+        self._tell(PACKAGES_PERCENT, "filling the package disk with what is popular")
+        try:
+            with tempfile.TemporaryDirectory(prefix=".bake-packages-", dir=image.folder.parent) as folder:
+                fill_packages(self._settings.index_socket, Path(folder) / CACHE, new, self._stop)
+                return add_package_disk(image, Path(folder))
+        except ImageError as error:
+            LOG.warning("the image %s has no package disk: %s", image.name, error.sentence)
+            return image
+
     def _probe(self, image: Image) -> list[dict[str, Any]]:
         """Start every interpreter in a machine of the image; what it says of each."""
-        self._tell(int(100 * BAKE_SHARE), "starting the first machine of the image")
+        self._tell(PROBE_PERCENT, "starting the first machine of the image")
         for left in reversed(range(PROBE_TRIES)):
             try:
                 found = self._probe_once(image)
@@ -125,7 +149,7 @@ class ImageBake:
         return found
 
     def _probe_once(self, image: Image) -> list[dict[str, Any]]:
-        with self._machines(image, lambda sentence: self._tell(int(100 * BAKE_SHARE) + 1, sentence)) as lease:
+        with self._machines(image, lambda sentence: self._tell(PROBE_PERCENT + 1, sentence)) as lease:
             self._tell(96, f"starting {len(image.interpreters)} interpreters in the machine")
             return self._ask(lease, image)
 

@@ -59,6 +59,8 @@ class LeaseRequest:
             kernel=image.kernel,
             initrd=image.initrd,
             command_line=image.command_line,
+            packages=image.packages_disk,
+            packages_digest=image.packages_digest,
         )
         return cls(
             image=boot, agent=image.key, memory_mib=memory_mib, vcpus=vcpus, template=template, warm=warm
@@ -67,7 +69,7 @@ class LeaseRequest:
     def line(self) -> bytes:
         """One JSON line."""
         document = asdict(self)
-        document["image"] = {name: str(value) for name, value in document["image"].items()}
+        document["image"] = {name: str(value or "") for name, value in document["image"].items()}
         return json.dumps(document).encode() + b"\n"
 
     @classmethod
@@ -77,7 +79,13 @@ class LeaseRequest:
             document = json.loads(line)
             image = document.pop("image")
             paths = {name: Path(image[name]) for name in ("disk", "kernel", "initrd")}
-            boot = Bootable(digest=str(image["digest"]), command_line=str(image["command_line"]), **paths)
+            boot = Bootable(
+                digest=str(image["digest"]),
+                command_line=str(image["command_line"]),
+                packages=Path(image["packages"]) if image["packages"] else None,
+                packages_digest=str(image["packages_digest"]),
+                **paths,
+            )
             return cls(image=boot, **document)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise LeaseError(

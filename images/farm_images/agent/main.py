@@ -9,7 +9,7 @@ import ipaddress
 import sys
 from pathlib import Path
 
-from farm_images.agent import channel, job_user, network
+from farm_images.agent import channel, job_user, network, package_cache
 from farm_images.agent.caches import fill_caches
 from farm_images.agent.confinement import Confinement
 from farm_images.agent.conversation import Conversation
@@ -43,6 +43,7 @@ def _converse(options: argparse.Namespace, places: Places, user: job_user.JobUse
         folder.mkdir(parents=True, exist_ok=True)
     if user.drop:
         network.configure(ipaddress.IPv4Interface(GUEST_ADDRESS))
+        package_cache.mount(places, user)
     opened = (
         channel.open_port(_PORT_SECONDS) if options.channel is None else channel.open_socket(options.channel)
     )
