@@ -55,10 +55,11 @@ class Settings(BaseSettings):
     index_seconds: float = Field(default=20, gt=0)
     git_seconds: float = Field(default=300, gt=0)
     pyenv_root: Path | None = Field(default_factory=default_pyenv_root)
+    python_mirror: str = ""
     keep_images_days: float = Field(default=30, ge=0)
     keep_evidence_days: float = Field(default=90, ge=0)
     qemu_user: str = "libvirt-qemu"
-    systems: tuple[str, ...] = ("debian-12",)
+    systems: tuple[str, ...] = Field(default=("debian-12", "debian-13", "forky"), min_length=1)
 
     def model_post_init(self, context: object) -> None:
         """Make `home` absolute: every process of the farm must mean the same folder."""
@@ -109,6 +110,16 @@ class Settings(BaseSettings):
     def images(self) -> Path:
         """Images: `NAME/DIGEST/…`."""
         return self.home / "images"
+
+    @property
+    def recipes(self) -> Path:
+        """The user's own recipes: `NAME.toml`."""
+        return self.home / "recipes"
+
+    @property
+    def pythons(self) -> Path:
+        """What uv fetched of Python, to be copied into images."""
+        return self.home / "pythons"
 
     @property
     def streams(self) -> Path:
