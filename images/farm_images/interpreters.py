@@ -17,7 +17,9 @@ _CPYTHON = re.compile(r"(\d+)\.(\d+)(?:\.(\d+)(?:(a|b|rc)(\d+))?)?(t)?(-dev)?")
 _PYPY = re.compile(r"pypy(\d+)\.(\d+)-(\d+(?:\.\d+)+)")
 # Tests, demos and graphical tools of the standard library: half of its size, and no project needs them.
 _DROPPED_FOLDERS = frozenset(("test", "tests", "idlelib", "turtledemo", "site-packages", "lib-tk", "tkinter"))
-_DROPPED_FILES = re.compile(r".*\.(?:a|pth|opt-[12]\.pyc)|_tkinter\.(?:.*\.)?so|python.*-gdb\.py")
+_DROPPED_FILES = re.compile(
+    r".*\.(?:a|pth|opt-[12]\.pyc)|EXTERNALLY-MANAGED|_tkinter\.(?:.*\.)?so|python.*-gdb\.py"
+)
 _SCRIPTS = re.compile(
     r"(?:python|pypy)[0-9.]*[mt]?(?:-config)?|python[0-9.]+[mt]?-(?:x86_64-linux-gnu-)?config|libpypy.*"
 )

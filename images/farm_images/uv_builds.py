@@ -97,7 +97,8 @@ class UvBuilds:
         """Have uv fetch these; what it complained of."""
         options = ["--no-bin", "--install-dir", str(self.folder), *self._list_option()]
         if self.mirror:
-            url = Path(self.mirror).absolute().as_uri() if self._mirror_folder() else self.mirror
+            folder = self._mirror_folder()
+            url = folder.absolute().as_uri() if folder is not None else self.mirror
             options += ["--mirror", url, "--pypy-mirror", url]
         self.folder.mkdir(parents=True, exist_ok=True)
         done = self._uv(["install", *options, *keys], FETCH_SECONDS)

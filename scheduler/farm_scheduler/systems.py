@@ -5,18 +5,36 @@ providers should give.
 """
 
 import dataclasses
+from dataclasses import dataclass
 
 from sqlmodel import col, select
 
 from farm_images import catalogue
+from farm_images.bake_estimate import expected_seconds
 from farm_images.providers import Providers
 from farm_images.recipes import Recipe, load_recipe
 from farm_images.uv_builds import UvBuilds
 from farm_scheduler.database import Database
-from farm_scheduler.interpreters import SystemImage, system_image
+from farm_scheduler.interpreters import SystemImage, name_order, system_image
 from farm_scheduler.settings import Settings
 from farm_scheduler.states import ImageState
 from farm_scheduler.tables import Image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemFacts:
+    """A system as people see it.
+
+    Attributes:
+        row: its image in the record; None when nobody asked for it yet.
+        bake_seconds: how long a bake of it takes, about.
+        expected: the names of the Pythons that a bake should give it.
+    """
+
+    name: str
+    row: Image | None
+    bake_seconds: float
+    expected: tuple[str, ...]
 
 
 def recipe_of(name: str, settings: Settings) -> Recipe:
@@ -42,10 +60,34 @@ def read_systems(database: Database, settings: Settings) -> list[SystemImage]:
     Raises:
         RecipeError: a system that is not baked has no recipe that can be read.
     """
+    rows = _rows(database, settings)
+    return [_system(name, rows.get(name), settings) for name in settings.systems]
+
+
+def describe_systems(database: Database, settings: Settings) -> list[SystemFacts]:
+    """Every system of the farm, in its order.
+
+    Raises:
+        RecipeError: a system has no recipe that can be read.
+    """
+    rows = _rows(database, settings)
+    return [
+        SystemFacts(
+            name=name,
+            row=rows.get(name),
+            bake_seconds=expected_seconds(recipe_of(name, settings), settings.images),
+            expected=tuple(
+                sorted((each.name for each in expected_system(name, settings).interpreters), key=name_order)
+            ),
+        )
+        for name in settings.systems
+    ]
+
+
+def _rows(database: Database, settings: Settings) -> dict[str, Image]:
     with database.read() as session:
         chosen = select(Image).where(col(Image.name).in_(settings.systems))
-        rows = {row.name: row for row in session.exec(chosen)}
-    return [_system(name, rows.get(name), settings) for name in settings.systems]
+        return {row.name: row for row in session.exec(chosen)}
 
 
 def _system(name: str, row: Image | None, settings: Settings) -> SystemImage:

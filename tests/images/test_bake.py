@@ -56,7 +56,11 @@ def test_second_caller_waits_for_the_first(tmp_path: Path) -> None:
     with ThreadPoolExecutor() as pool, (tmp_path / RECIPE.name / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         second = pool.submit(
-            bake, RECIPE, images=tmp_path, providers=Providers(), progress=lambda _percent, _text: waiting.set()
+            bake,
+            RECIPE,
+            images=tmp_path,
+            providers=Providers(),
+            progress=lambda _percent, _text: waiting.set(),
         )
         assert waiting.wait(SECONDS)
         image = _ready(tmp_path, key=bake_key(RECIPE, []))

@@ -77,7 +77,9 @@ def add_image(database: Database, state: ImageState = ImageState.READY) -> None:
         for version in ("3.11.2", "3.12.1")
     ]
     with database.write() as session:
-        session.merge(Image(name="debian-12", state=state, digest="d", interpreters=interpreters, updated=now()))
+        session.merge(
+            Image(name="debian-12", state=state, digest="d", interpreters=interpreters, updated=now())
+        )
 
 
 def submit(
