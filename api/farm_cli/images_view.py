@@ -25,7 +25,7 @@ def system_document(system: SystemFacts) -> dict[str, Any]:
         "name": system.name,
         "state": row.state.value if row else ImageState.MISSING.value,
         "digest": row.digest if row else None,
-        "baked": row.baked if row else None,
+        "baked": row.baked.isoformat() if row and row.baked else None,
         "progress": row.progress if row else 0,
         "left_seconds": row.left_seconds if row else None,
         "bake_seconds": system.bake_seconds,

@@ -106,7 +106,7 @@ def test_what_was_fetched_stays(tmp_path: Path, mirror: Path) -> None:
 
 
 def test_a_spoilt_archive_is_told(tmp_path: Path, mirror: Path) -> None:
-    """An archive that is not what the list says is not taken; the others are, and one sentence says which is missing."""
+    """An archive that is not what the list says is not taken; the others are, and one sentence says which not."""
     (mirror / BUILDS["3.15"][1]).write_bytes((mirror / BUILDS["3.14"][1]).read_bytes())
     found, why = UvBuilds(folder=tmp_path / "pythons", mirror=str(mirror)).fetch(["3.14", "3.15"])
     assert [each.name for each in found] == ["3.14"]
