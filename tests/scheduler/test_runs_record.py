@@ -70,14 +70,16 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def add_image(database: Database, state: ImageState = ImageState.READY, name: str = "debian-12") -> None:
+def add_image(database: Database, state: ImageState = ImageState.READY) -> None:
     """An image with two Pythons."""
     interpreters = [
         {"version": version, "implementation": "cpython", "works": True, "path": ""}
         for version in ("3.11.2", "3.12.1")
     ]
     with database.write() as session:
-        session.merge(Image(name=name, state=state, digest="d", interpreters=interpreters, updated=now()))
+        session.merge(
+            Image(name="debian-12", state=state, digest="d", interpreters=interpreters, updated=now())
+        )
 
 
 def submit(
@@ -201,42 +203,6 @@ def test_a_run_waits_for_its_image(database: Database, settings: Settings, proje
     runs.advance(database, engine, settings, run.id)
     assert run_now(database, run).state is RunState.QUEUED
     assert engine.messages[1:] == [("wheelfarm.ticket", ())] * 3
-
-
-def test_two_runs_of_one_image_wait_for_one_bake(
-    database: Database, settings: Settings, project: Path
-) -> None:
-    """A run that comes while the image is baked asks for no other bake, and both are planned when it is there."""
-    first, engine = submit(database, settings, project)
-    add_image(database, ImageState.BAKING)
-    second, other = submit(database, settings, project)
-    runs.advance(database, other, settings, first.id)
-    assert [*engine.messages, *other.messages] == [("wheelfarm.bake", ("debian-12",))]
-    add_image(database)
-    for run in (first, second):
-        runs.advance(database, engine, settings, run.id)
-        assert run_now(database, run).state is RunState.QUEUED
-
-
-def test_a_bake_may_move_cells_to_another_system(database: Database, project: Path, tmp_path: Path) -> None:
-    """What the image lacks after all is looked for on the next system, whose image is then asked for."""
-    settings = Settings(home=tmp_path / "home", pyenv_root=None)
-    settings.prepare()
-    (project / "tox.ini").write_text("[tox]\nenv_list = py311, py314\n")
-    run, engine = submit(database, settings, project)
-    assert engine.messages == [("wheelfarm.bake", ("debian-12",))]
-    add_image(database)
-    runs.advance(database, engine, settings, run.id)
-    assert engine.messages[1:] == [("wheelfarm.bake", ("debian-13",))]
-    add_image(database, name="debian-13")
-    runs.advance(database, engine, settings, run.id)
-    assert engine.messages[2:] == [("wheelfarm.bake", ("forky",))]
-    assert run_now(database, run).state is RunState.PLANNED
-    add_image(database, ImageState.FAILED, name="forky")
-    runs.advance(database, engine, settings, run.id)
-    found = run_now(database, run)
-    assert found.state is RunState.QUEUED
-    assert "the image forky could not be baked" in str(found.notes)
 
 
 def test_a_failed_bake_ends_its_runs(database: Database, settings: Settings, project: Path) -> None:
