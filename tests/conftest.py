@@ -38,8 +38,11 @@ CANCELLED = "r-can23456"
 
 @pytest.fixture
 def settings(tmp_path, monkeypatch):
-    """A home of its own, below the test's folder."""
+    """A home of its own, below the test's folder, for a farm of one system on a host with nothing of its own."""
     monkeypatch.setenv("WHEELFARM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("WHEELFARM_SYSTEMS", "debian-12")
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    monkeypatch.setenv("WHEELFARM_PYTHON_MIRROR", str(tmp_path / "mirror"))
     found = Settings()
     found.prepare()
     return found

@@ -1,41 +1,41 @@
-"""`wheelfarm images`: the images of this host, and the interpreters that were started in them.
+"""`wheelfarm images`: the systems of this farm, their images, and the Pythons that were started in them.
 
-Found by main. It shows what the record says; it bakes nothing.
+Found by main. It shows what the record says, and of an image that is not baked what its recipe promises; it bakes
+nothing.
 """
 
 import click
 
-from farm_cli.record import open_record
-from farm_scheduler.guest_text import clean_line
-from farm_scheduler.tables import Image
+HELP = """List the systems of this farm and the Pythons of their images.
 
-HELP = """List the images of this host and the interpreters that work in them.
+Every Python of an image that is baked was started in a machine of it. The first run that needs an image bakes it.
 
-An image is baked by the first run that needs it.
+\b
+Examples:
+  wheelfarm images
+  wheelfarm images -v          with all wheel tags, and where each Python is in the machine
+  wheelfarm images --json      one documented JSON object for each system
 """
 
 
 @click.command("images", help=HELP)
-def command() -> int:
+@click.option("-v", "--verbose", is_flag=True, help="All tags, and the paths in the machine.")
+@click.option("--json", "as_json", is_flag=True, help="One documented JSON object for each system.")
+def command(verbose: bool, as_json: bool) -> int:
     """The subcommand; its exit code."""
-    with open_record() as record, record.database.read() as session:
-        rows = {name: session.get(Image, name) for name in record.settings.systems}
-    for name, row in rows.items():
-        for line in image_lines(name, row):
+    from farm_cli.images_view import system_document, system_lines
+    from farm_cli.json_lines import JsonLines
+    from farm_cli.record import open_record
+    from farm_scheduler.systems import describe_systems
+
+    with open_record() as record:
+        systems = describe_systems(record.database, record.settings)
+    for place, system in enumerate(systems):
+        if as_json:
+            JsonLines(click.echo).tell("system", **system_document(system))
+            continue
+        if place:
+            click.echo()
+        for line in system_lines(system, verbose=verbose):
             click.echo(line)
     return 0
-
-
-def image_lines(name: str, row: Image | None) -> list[str]:
-    """One line for the image, and one for each interpreter."""
-    if row is None:
-        return [f"{name}  missing; the first run bakes it"]
-    baked = row.baked.astimezone().strftime("%Y-%m-%d %H:%M") if row.baked else ""
-    digest = (row.digest or "").removeprefix("sha256:")[:12]
-    head = [name, row.state.value, digest, baked, clean_line(row.note)]
-    lines = ["  ".join(part for part in head if part)]
-    for each in row.interpreters:
-        words = [str(each.get(key) or "") for key in ("implementation", "version", "path")]
-        state = "works" if each.get("works") else f"does not work: {each.get('reason') or 'it did not start'}"
-        lines.append("  " + clean_line("  ".join([*words, state])))
-    return lines

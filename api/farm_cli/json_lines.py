@@ -37,7 +37,12 @@ class JsonLines:
         """The `run` and its `note`s once it is planned, then each `cell` that changed, and `image`s waited for."""
         for image in report.waits_for:
             document = {"name": image.name, "state": image.state.value, "progress": image.progress}
-            self._tell_changed(image.name, image.state.value, "image", {**document, "note": image.note})
+            self._tell_changed(
+                image.name,
+                image.state.value,
+                "image",
+                {**document, "left_seconds": image.left_seconds, "note": image.note},
+            )
         if report.state == RunState.PLANNED:
             return
         if report.id not in self._told:

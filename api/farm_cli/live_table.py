@@ -59,7 +59,8 @@ def _bar(image: ImageReport) -> Text:
     filled = round(image.progress / 100 * BAR_WIDTH)
     bar = Text(f"image {image.name}  ", no_wrap=True, overflow="ellipsis")
     bar.append("━" * filled, style="cyan").append("━" * (BAR_WIDTH - filled), style="dim")
-    return bar.append(f" {image.progress:3d} %  {clean_line(image.note)}")
+    bar.append(f" {image.progress:3d} %  {clean_line(image.note)}")
+    return bar.append(f"  {image.left}", style="dim") if image.left else bar
 
 
 def _row(cell: CellReport) -> tuple[RenderableType, ...]:

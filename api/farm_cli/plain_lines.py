@@ -50,7 +50,8 @@ class PlainLines:
         word = f"{image.state.value} {image.progress // 10}"
         if image.progress and self._words.get(image.name) != word:
             self._words[image.name] = word
-            self._line(f"image {image.name}  {image.progress} %  {clean_line(image.note)}")
+            parts = [f"image {image.name}", f"{image.progress} %", clean_line(image.note), image.left]
+            self._line("  ".join(part for part in parts if part))
 
     def _line(self, text: str) -> None:
         self._write(f"[{time.monotonic() - self._began:7.1f}] {text}".rstrip())

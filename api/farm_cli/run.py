@@ -11,6 +11,7 @@ HELP = """Test TARGET on every Python and system that the farm has.
 
 TARGET is a project's name (its newest release), name==version (the sdist of that release), a folder, an sdist or
 wheel file, or git+https://HOST/PATH@REF. A wheel is installed and imported.
+Each Python runs once, on the first system that has it; with --os on each system named (`--os all`: on every one).
 Each cell of the matrix runs in a virtual machine of its own: the project's tox environments that fit its Python.
 
 \b
@@ -32,7 +33,7 @@ Ctrl-C cancels the run and leaves nothing; a second one does not wait.
     multiple=True,
     metavar="NAME",
     shell_complete=complete_image,
-    help="Only this system; repeatable.",
+    help="Every Python of this system, or of `all`; repeatable.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One documented JSON object a line.")
 def command(target: str, pythons: tuple[str, ...], systems: tuple[str, ...], as_json: bool) -> int:

@@ -12,12 +12,16 @@ from typing import Protocol
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from farm_scheduler.guest_text import clean, clean_line, tail
+from farm_scheduler.interpreters import name_order
 from farm_scheduler.run_report import CALM, CellReport, RunReport, notes_by_reason
 from farm_scheduler.tables import now
 from farm_scheduler.verdicts import Verdict
 
 RESTING = frozenset({"planned", "queued", "finished", "cancelled"})
 """States in which nothing is done."""
+
+OTHER = "other"
+"""The row of what has no Python of its own."""
 
 MARKS = {"good": "✓", "bad": "✗", "calm": "○", "working": "▸", "waiting": "·"}
 
@@ -85,9 +89,9 @@ def grid(run: RunReport) -> tuple[list[str], list[tuple[str, list[list[CellRepor
     systems = list(dict.fromkeys(cell.system for cell in run.cells))
     rows: dict[str, list[list[CellReport]]] = {}
     for cell in run.cells:
-        row = rows.setdefault(cell.python or "other", [[] for _ in systems])
+        row = rows.setdefault(cell.python or OTHER, [[] for _ in systems])
         row[systems.index(cell.system)].append(cell)
-    return systems, list(rows.items())
+    return systems, sorted(rows.items(), key=lambda row: name_order(None if row[0] == OTHER else row[0]))
 
 
 def seconds_text(seconds: float | None) -> str:

@@ -21,7 +21,8 @@ from farm_images.catalogue import Image, Interpreter
 from farm_images.debian_root import SCRIPTS, BakeRun, Progress, make_disk
 from farm_images.errors import ImageError
 from farm_images.guest_configuration import write_configuration
-from farm_images.interpreters import HostInterpreter, copy_interpreter, find_interpreters
+from farm_images.interpreters import HostInterpreter, copy_interpreter
+from farm_images.providers import Providers, distribution
 from farm_images.recipes import Recipe
 
 _NEEDED_GIB = 8
@@ -32,19 +33,18 @@ def bake(
     recipe: Recipe,
     *,
     images: Path,
-    pyenv_root: Path | None,
+    providers: Providers,
     progress: Progress = lambda _percent, _sentence: None,
     stop: threading.Event | None = None,
 ) -> Image:
     """The ready image of the recipe: the one that is there if nothing changed, else a new one.
 
-    `images` is the catalogue's root; `pyenv_root` the host's pyenv tree, if it has one; `progress` gets a
-    percentage that estimates time and one sentence; setting `stop` ends the bake.
+    `images` is the catalogue's root; `providers` what the host has of Pythons; `progress` gets a percentage that
+    estimates time and one sentence; setting `stop` ends the bake.
     A second caller for the same name waits for the first. Errors: ImageError.
     """
     stop = stop or threading.Event()
-    found = host_interpreters(recipe, pyenv_root)
-    key = bake_key(recipe, found)
+    key = bake_key(recipe, providers.local(recipe), providers.uv.mirror if providers.uv else "")
     folder = images / recipe.name
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
@@ -57,19 +57,16 @@ def bake(
         check_space(folder, _NEEDED_GIB)
         with tempfile.TemporaryDirectory(prefix=_WORK, dir=folder) as work:
             run = BakeRun(recipe=recipe, work=Path(work), progress=progress, stop=stop, lock=lock)
-            return _bake(run, found, key)
+            return _bake(run, providers, key)
 
 
-def host_interpreters(recipe: Recipe, pyenv_root: Path | None) -> list[HostInterpreter]:
-    """The interpreters of the host that the recipe asks for: its `pyenv` provider, less the distribution's X.Y."""
-    if pyenv_root is None or "pyenv" not in recipe.providers:
-        return []
-    taken = [recipe.distribution_python] if "distribution" in recipe.providers else []
-    return find_interpreters(pyenv_root, taken)
-
-
-def _bake(run: BakeRun, found: list[HostInterpreter], key: str) -> Image:
+def _bake(run: BakeRun, providers: Providers, key: str) -> Image:
+    begun = time.monotonic()
     run.progress(0, "collecting interpreters, tools and agent")
+    fetched, note = providers.fetched(run.recipe)
+    if note is not None:
+        run.progress(1, note)
+    found = [*providers.local(run.recipe), *fetched]
     whole = run.work / "image"
     whole.mkdir()
     for folder in (run.work, whole):  # Also for the user that machines run as.
@@ -93,6 +90,8 @@ def _bake(run: BakeRun, found: list[HostInterpreter], key: str) -> Image:
         probed=False,
         packages=tuple(sorted(packages.items())),
         baked=time.time(),
+        seconds=round(time.monotonic() - begun, 1),
+        notes=(note,) if note is not None else (),
     )
     return _publish(image, run.work.parent)
 
@@ -101,7 +100,7 @@ def _stage(recipe: Recipe, found: list[HostInterpreter], work: Path) -> list[Int
     """Make `stage.tar` of all that the farm adds to Debian; returns the interpreters the image then has."""
     root = work / "stage"
     root.mkdir()
-    candidates = _distribution(recipe) + [copy_interpreter(source, root) for source in found]
+    candidates = distribution(recipe) + [copy_interpreter(source, root) for source in found]
     guest_tools.install_tools(root, recipe.distribution_python)
     install_guest_files(root)
     write_configuration(root, recipe)
@@ -115,22 +114,6 @@ def _stage(recipe: Recipe, found: list[HostInterpreter], work: Path) -> list[Int
     subprocess.run([*command, "-cf", str(work / "stage.tar"), "."], check=True, timeout=300)
     shutil.rmtree(root)
     return candidates
-
-
-def _distribution(recipe: Recipe) -> list[Interpreter]:
-    """The suite's own python3, if the recipe wants it; its full version is for the guest's probe to tell."""
-    if "distribution" not in recipe.providers:
-        return []
-    python = recipe.distribution_python
-    return [
-        Interpreter(
-            path=f"/usr/bin/python{python}",
-            version=python,
-            python=python,
-            implementation="cpython",
-            provider="distribution",
-        )
-    ]
 
 
 def _scripts() -> Path:

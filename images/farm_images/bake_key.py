@@ -4,6 +4,7 @@ Called by the bake, which makes a new image only when the key is new. It never c
 packages: those are for whoever asks for a new bake.
 """
 
+import dataclasses
 import hashlib
 from importlib.resources import files
 
@@ -17,10 +18,13 @@ _MAKERS = ("debian_root.py", "guest_configuration.py", "guest_tools.py", "interp
 _SCRIPTS = ("inside.sh", "disk.sh")
 
 
-def bake_key(recipe: Recipe, found: list[HostInterpreter]) -> str:
-    """SHA-256, in hexadecimal, of recipe, tools, agent, the interpreters to copy, and the bake's own steps."""
+def bake_key(recipe: Recipe, found: list[HostInterpreter], mirror: str = "") -> str:
+    """SHA-256, in hexadecimal, of recipe, tools, agent, the interpreters to copy, and the bake's own steps.
+
+    Of uv's builds only the mirror counts: which ones can be had is not known without the network.
+    """
     package = files("farm_images")
-    parts = [repr(recipe), agent_digest()]
+    parts = [repr(dataclasses.replace(recipe, bake_seconds=0)), agent_digest(), mirror]
     parts += [f"{tool.name}\n{tool.lock}" for tool in tools()]
     parts += [listing(source) for source in found]
     parts += [(package / name).read_text(encoding="utf-8") for name in _MAKERS]

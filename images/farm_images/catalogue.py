@@ -31,8 +31,9 @@ class Interpreter:
         version: in full, such as `3.12.1` (for PyPy: of the language).
         python: `X.Y`.
         implementation: `cpython` or `pypy`.
-        provider: `distribution` or `pyenv`.
+        provider: `distribution`, `pyenv` or `uv`.
         tags: wheel tags from most to least specific; empty until it was started in the guest.
+        threaded: whether it is a free-threaded build, which is another Python than the plain one of the same X.Y.
     """
 
     path: str
@@ -41,6 +42,17 @@ class Interpreter:
     implementation: str
     provider: str
     tags: tuple[str, ...] = ()
+    threaded: bool = False
+
+    @property
+    def name(self) -> str:
+        """By which it is told from all others of an image: `3.14`, `3.14t`, `pypy3.11`."""
+        return python_name(self.implementation, self.python, threaded=self.threaded)
+
+
+def python_name(implementation: str, python: str, *, threaded: bool) -> str:
+    """What a Python is called everywhere: `3.14`, `3.14t` (free-threaded), `pypy3.11`."""
+    return f"{'' if implementation == 'cpython' else implementation}{python}{'t' if threaded else ''}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +69,8 @@ class Image:
         probed: whether the interpreters were started in the guest.
         packages: what is installed, name to version (Debian packages, and tools as `tox/NAME`).
         baked: seconds since the epoch.
+        seconds: how long the bake took; 0 when that is not known.
+        notes: what a provider could not give, a sentence each.
         packages_digest: sha256 of `packages.ext4`, in hex; empty without a package disk.
     """
 
@@ -69,6 +83,8 @@ class Image:
     probed: bool
     packages: tuple[tuple[str, str], ...]
     baked: float
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
     packages_digest: str = ""
 
     @property
@@ -92,15 +108,17 @@ class Image:
         return self.folder / INITRD
 
 
-def with_interpreters(image: Image, probe_results: Iterable[dict[str, Any]]) -> Image:
+def with_interpreters(
+    image: Image, probe_results: Iterable[dict[str, Any]], *, seconds: float = 0.0
+) -> Image:
     """The image with the interpreters that the guest's probe found to work, written to its `image.json`.
 
     `probe_results` are the `interpreter.json` objects of the probe job: path, version, implementation, tags,
-    works, reason. One that was not asked for is ignored; one without a result is dropped. If two give the
-    same X.Y and implementation, the first in the image's order stays.
+    threaded, works, reason. One that was not asked for is ignored; one without a result is dropped. If two have the
+    same name, the first in the image's order stays. `seconds` is how long that took, and belongs to the bake.
     """
     results = {str(result.get("path")): result for result in probe_results}
-    kept: dict[tuple[str, str], Interpreter] = {}
+    kept: dict[str, Interpreter] = {}
     for candidate in image.interpreters:
         result = results.get(candidate.path)
         if result is None or result.get("works") is not True:
@@ -112,9 +130,12 @@ def with_interpreters(image: Image, probe_results: Iterable[dict[str, Any]]) -> 
             python=".".join(version.split(".")[:2]),
             implementation=str(result.get("implementation") or candidate.implementation).lower(),
             tags=tuple(str(tag) for tag in result.get("tags") or ()),
+            threaded=result.get("threaded") is True,
         )
-        kept.setdefault((probed.implementation, probed.python), probed)
-    changed = dataclasses.replace(image, interpreters=tuple(kept.values()), probed=True)
+        kept.setdefault(probed.name, probed)
+    changed = dataclasses.replace(
+        image, interpreters=tuple(kept.values()), probed=True, seconds=image.seconds + seconds
+    )
     write_description(changed)
     return changed
 
@@ -188,5 +209,7 @@ def _image(document: dict[str, Any], folder: Path) -> Image:
         probed=bool(document["probed"]),
         packages=tuple(sorted(document["packages"].items())),
         baked=float(document["baked"]),
+        seconds=float(document.get("seconds", 0.0)),
+        notes=tuple(str(note) for note in document.get("notes", ())),
         packages_digest=str(document.get("packages_digest", "")),
     )

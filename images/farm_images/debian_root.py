@@ -153,7 +153,7 @@ def _command(recipe: Recipe, stage: Path, results: Path, mode: str) -> list[str]
     hooks = [
         "echo farm: files",
         put_in,
-        f'chroot "$1" sh {SCRIPTS}/inside.sh {recipe.distribution_python} {modules}',
+        f'chroot "$1" sh {SCRIPTS}/inside.sh {shlex.quote(" ".join(recipe.programs))} {modules}',
     ]
     files = {
         "/boot/farm-vmlinuz": "vmlinuz",
@@ -164,7 +164,9 @@ def _command(recipe: Recipe, stage: Path, results: Path, mode: str) -> list[str]
     hooks.append(f'sh "$1"{SCRIPTS}/disk.sh "$1" {recipe.size_gib}')
     hooks.append(take_out.format(inside="/disk.qcow2", outside=shlex.quote(str(results / "disk.qcow2"))))
     command = ["mmdebstrap", f"--mode={mode}", *_OPTIONS]
-    command.append(f"--include={','.join((recipe.kernel, *recipe.packages))}")
+    if recipe.release_may_be_old:
+        command.append('--aptopt=Acquire::Check-Valid-Until "false"')
+    command.append(f"--include={','.join(recipe.all_packages)}")
     command.append(f"--extract-hook={_NO_DOCUMENTS}")
     command += [f"--customize-hook={hook}" for hook in hooks]
     return [*command, recipe.suite, "-", *host_sources(recipe.suite)]

@@ -1,4 +1,4 @@
-"""Interpreters for the image: which ones a pyenv tree on the host has, and a copy of each that fits a guest.
+"""Interpreters for the image: which ones a pyenv tree on the host has, and a copy of any that fits a guest.
 
 Called by the bake. It never changes the host's tree, never runs an interpreter of it, and takes nothing that
 was installed into it (site-packages, `.pth` files). Whether a copy works is for the guest's probe to say.
@@ -7,60 +7,76 @@ was installed into it (site-packages, `.pth` files). Whether a copy works is for
 import os
 import re
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from farm_images.catalogue import Interpreter
+from farm_images.catalogue import Interpreter, python_name
 
 HOME = "/opt/python"
-_CPYTHON = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+_CPYTHON = re.compile(r"(\d+)\.(\d+)(?:\.(\d+)(?:(a|b|rc)(\d+))?)?(t)?(-dev)?")
 _PYPY = re.compile(r"pypy(\d+)\.(\d+)-(\d+(?:\.\d+)+)")
 # Tests, demos and graphical tools of the standard library: half of its size, and no project needs them.
 _DROPPED_FOLDERS = frozenset(("test", "tests", "idlelib", "turtledemo", "site-packages", "lib-tk", "tkinter"))
-_DROPPED_FILES = re.compile(r".*\.(?:a|pth|opt-[12]\.pyc)|_tkinter\.(?:.*\.)?so|python.*-gdb\.py")
+_DROPPED_FILES = re.compile(
+    r".*\.(?:a|pth|opt-[12]\.pyc)|EXTERNALLY-MANAGED|_tkinter\.(?:.*\.)?so|python.*-gdb\.py"
+)
 _SCRIPTS = re.compile(
-    r"(?:python|pypy)[0-9.]*m?(?:-config)?|python[0-9.]+m?-(?:x86_64-linux-gnu-)?config|libpypy.*"
+    r"(?:python|pypy)[0-9.]*[mt]?(?:-config)?|python[0-9.]+[mt]?-(?:x86_64-linux-gnu-)?config|libpypy.*"
 )
 _NAMES_PREFIX = re.compile(r".*(?:/_sysconfigdata[^/]*\.(?:py|json)|\.pc|/config(?:-[^/]*)?/[^/]*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostInterpreter:
-    """One interpreter of the host's pyenv tree: its version folder and what it is."""
+    """One interpreter on the host, to be copied: its folder, what it is, and what its folder is called in the guest."""
 
     folder: Path
     python: str
     version: str
     implementation: str
+    threaded: bool = False
+    provider: str = "pyenv"
+    guest_name: str
 
     @property
     def name(self) -> str:
+        """As Pythons are named everywhere: `3.12`, `3.14t`, `pypy3.11`."""
+        return python_name(self.implementation, self.python, threaded=self.threaded)
+
+    @property
+    def program(self) -> str:
         """The name of its executable, such as `python3.12`."""
-        return f"{'python' if self.implementation == 'cpython' else 'pypy'}{self.python}"
+        return f"python{self.name}" if self.implementation == "cpython" else self.name
 
     @property
     def guest_folder(self) -> str:
         """Where it lives in the guest, such as `/opt/python/3.12.1`."""
-        return f"{HOME}/{self.folder.name}"
+        return f"{HOME}/{self.guest_name}"
+
+    def entry(self) -> Interpreter:
+        """What the catalogue says of it once it is in the guest."""
+        return Interpreter(
+            path=f"{self.guest_folder}/bin/{self.program}",
+            version=self.version,
+            python=self.python,
+            implementation=self.implementation,
+            provider=self.provider,
+            threaded=self.threaded,
+        )
 
 
-def find_interpreters(pyenv_root: Path, without: Iterable[str]) -> list[HostInterpreter]:
-    """The interpreters of `pyenv_root/versions` to copy: the newest of each X.Y and implementation.
+def find_interpreters(pyenv_root: Path) -> list[HostInterpreter]:
+    """The interpreters of `pyenv_root/versions`: the newest of each name, pre-releases and branches behind releases.
 
-    CPython's X.Y in `without` (the distribution's) are left out, and so are folders that are no plain CPython or
-    PyPy release (virtual environments, debug and free-threaded builds) or hold no executable.
+    Folders that are no CPython or PyPy (virtual environments, other implementations) or hold no executable do not
+    count.
     """
     versions = pyenv_root / "versions"
-    found: dict[tuple[str, str], tuple[tuple[int, ...], HostInterpreter]] = {}
+    found: dict[str, tuple[tuple[int, ...], HostInterpreter]] = {}
     for folder in sorted(versions.iterdir()) if versions.is_dir() else ():
-        interpreter = _describe(folder)
-        if interpreter is None or (interpreter.implementation == "cpython" and interpreter.python in without):
-            continue
-        order = tuple(int(part) for part in re.findall(r"\d+", folder.name))
-        slot = (interpreter.implementation, interpreter.python)
-        if slot not in found or order > found[slot][0]:
-            found[slot] = (order, interpreter)
+        described = _describe(folder)
+        if described is not None and described[0] > found.get(described[1].name, ((), None))[0]:
+            found[described[1].name] = described
     return [
         interpreter for _, interpreter in sorted(found.values(), key=lambda pair: (pair[1].name, pair[0]))
     ]
@@ -73,22 +89,22 @@ def copy_interpreter(source: HostInterpreter, root: Path) -> Interpreter:
     """
     target = root / source.guest_folder.lstrip("/")
     shutil.copytree(source.folder, target, symlinks=True, ignore=_ignored)
-    for folder in target.glob("lib*/p*[0-9]"):
+    for folder in [*target.glob("lib*/p*[0-9]"), *target.glob("lib*/p*[0-9]t")]:
         if folder.is_dir() and not folder.is_symlink() and folder.name != "pkgconfig":
             (folder / "site-packages").mkdir(exist_ok=True)
     _relocate(target, source)
     bin_folder = root / HOME.lstrip("/") / "bin"
     bin_folder.mkdir(parents=True, exist_ok=True)
-    path = f"{source.guest_folder}/bin/{source.name}"
+    entry = source.entry()
     # Absolute: Pythons before 3.12 take a relative link into their sys.prefix as it stands.
-    (bin_folder / source.name).symlink_to(path)
-    return Interpreter(
-        path=path,
-        version=source.version,
-        python=source.python,
-        implementation=source.implementation,
-        provider="pyenv",
-    )
+    (bin_folder / source.program).symlink_to(entry.path)
+    # `pythonX.Y -m venv` takes the folder of the link for its home, and from 3.11 on looks for the library beside it.
+    for kind in ("lib", "include"):
+        for folder in target.glob(f"{kind}/{source.program}*"):
+            link = root / HOME.lstrip("/") / kind / folder.name
+            link.parent.mkdir(exist_ok=True)
+            link.symlink_to(f"{source.guest_folder}/{kind}/{folder.name}")
+    return entry
 
 
 def listing(source: HostInterpreter) -> str:
@@ -103,19 +119,34 @@ def listing(source: HostInterpreter) -> str:
     return "\n".join(lines)
 
 
-def _describe(folder: Path) -> HostInterpreter | None:
+def _describe(folder: Path) -> tuple[tuple[int, ...], HostInterpreter] | None:
+    """The interpreter of a version folder, and what sorts it among those of its name."""
     cpython, pypy = _CPYTHON.fullmatch(folder.name), _PYPY.fullmatch(folder.name)
     match = cpython or pypy
-    if match is None:
+    if match is None or (cpython and (cpython[3] is None) == (cpython[7] is None)):
         return None
     python = f"{match[1]}.{match[2]}"
+    version = python if pypy else folder.name.removesuffix("-dev").removesuffix("t")
     interpreter = HostInterpreter(
         folder=folder,
         python=python,
-        version=folder.name if cpython else python,
+        version=version,
         implementation="cpython" if cpython else "pypy",
+        threaded=bool(cpython and cpython[6]),
+        guest_name=folder.name,
     )
-    return interpreter if (folder / "bin" / interpreter.name).exists() else None
+    if not (folder / "bin" / interpreter.program).exists():
+        return None
+    return _order(folder.name, cpython), interpreter
+
+
+def _order(name: str, cpython: re.Match[str] | None) -> tuple[int, ...]:
+    if cpython is None:
+        return tuple(int(part) for part in re.findall(r"\d+", name))
+    if cpython[3] is None:  # The tip of a branch, which may be anything.
+        return (0,)
+    stage = ("a", "b", "rc", None).index(cpython[4])
+    return (1, int(stage == 3), int(cpython[3]), stage, int(cpython[5] or 0))
 
 
 def _ignored(folder: str, names: list[str]) -> set[str]:

@@ -20,13 +20,13 @@ from farm_scheduler.tox_factors import named_python
 BARE = ("py", "py3", "python", "python3")
 """Factors that name no version."""
 
-SPREAD = "an environment without a Python of its own is run as `tox -e pyXY`, on each Python that the project allows"
+EACH_PYTHON = "py is run as pyXY, as by `tox -e pyXY`, on each Python that the project allows"
 """What the plan says of it."""
 
 _FILES = ("tox.ini", "setup.cfg", "pyproject.toml", "tox.toml")
 
 
-def spread(
+def for_each_python(
     tox: ToxConfiguration,
     files: ProjectFiles,
     metadata: ProjectMetadata,

@@ -24,8 +24,8 @@ ROOT = "{tox_root}"
 OLD_ROOT = "{[tox]setupdir}"
 """What tox 3 calls the project's folder, when the configuration lies elsewhere."""
 
-GLIBC_MINOR = 41
-"""The newest glibc of our systems is 2.41; a wheel for a newer one is left to pip to refuse."""
+GLIBC_MINOR = 43
+"""No glibc of our systems is newer than 2.43; a wheel for one newer than its system's is left to pip to refuse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +88,8 @@ def infer_cells(
         for interpreter in system.working():
             if interpreter.implementation != "cpython" and not metadata.claims_pypy:
                 continue
+            if interpreter.threaded and not _wants_threads(metadata, wheel):
+                continue
             reason = _reason(interpreter, metadata, pythons, wheel)
             name = environment_name(interpreter.name)
             if reason is None:
@@ -96,9 +98,12 @@ def infer_cells(
                 cells.append(replace(cell, expected=Verdict.NO_TESTS) if wheel else cell)
             else:
                 left_out[name] = reason
+    placed = {name for cell in cells for name in cell.environments}
     notes = [Note(environment=None, reason=f"inferred: {reason}") for reason in inferred.reasons]
     notes.append(Note(environment=None, reason=_matrix(metadata)))
-    notes += [Note(environment=name, reason=reason) for name, reason in left_out.items()]
+    notes += [
+        Note(environment=name, reason=reason) for name, reason in left_out.items() if name not in placed
+    ]
     return cells, notes
 
 
@@ -149,8 +154,15 @@ def _reason(
     if pythons is not None and interpreter.name not in pythons:
         return f"narrowed away: --python asks for {', '.join(sorted(pythons))}"
     if wheel is not None and wheel.tags.isdisjoint(_tags(interpreter)):
-        return f"{wheel.file} is not for Python {interpreter.python} on Linux x86_64"
+        return f"{wheel.file} is not for Python {interpreter.name} on Linux x86_64"
     return None
+
+
+def _wants_threads(metadata: ProjectMetadata, wheel: Wheel | None) -> bool:
+    """Whether free-threaded builds are asked for: by a classifier, or by the tags of a wheel."""
+    return metadata.claims_free_threading or (
+        wheel is not None and any(tag.abi.startswith("cp") and tag.abi.endswith("t") for tag in wheel.tags)
+    )
 
 
 def _tags(interpreter: Interpreter) -> frozenset[Tag]:
@@ -159,7 +171,7 @@ def _tags(interpreter: Interpreter) -> frozenset[Tag]:
     platforms = [f"manylinux_2_{number}_x86_64" for number in range(5, GLIBC_MINOR + 1)]
     platforms += ["manylinux1_x86_64", "manylinux2010_x86_64", "manylinux2014_x86_64", "linux_x86_64"]
     name = f"cp{major}{minor}"
-    abis = [name, f"{name}m", f"{name}mu"]
+    abis = [f"{name}t"] if interpreter.threaded else [name, f"{name}m", f"{name}mu"]
     own = cpython_tags((major, minor), abis, platforms) if interpreter.implementation == "cpython" else ()
     return frozenset([*own, *compatible_tags((major, minor), name, platforms)])
 

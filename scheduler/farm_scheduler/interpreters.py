@@ -10,6 +10,8 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
+from farm_images.catalogue import python_name
+
 _SPEC = re.compile(
     r"(?P<impl>[a-z]*?)-?(?P<major>[23])(?:\.?(?P<minor>[0-9]{1,2}))?(?:\.[0-9]+)?(?P<threaded>t?)d?",
     re.IGNORECASE,
@@ -23,8 +25,9 @@ class Interpreter:
 
     Attributes:
         python: `3.12`: major and minor, by which cells are named.
-        version: the whole version, `3.12.1`.
+        version: the whole version, `3.12.1`; `3.12` when it was not started yet.
         implementation: `cpython`, `pypy`.
+        threaded: whether it is a free-threaded build, which answers to other names than the plain one.
         path: in the guest.
         works: whether it started and can do what a job needs.
         reason: why it does not.
@@ -36,11 +39,12 @@ class Interpreter:
     path: str = ""
     works: bool = True
     reason: str | None = None
+    threaded: bool = False
 
     @property
     def name(self) -> str:
-        """By which cells are named: `3.12`, `pypy3.10`."""
-        return self.python if self.implementation == "cpython" else f"{self.implementation}{self.python}"
+        """By which cells are named: `3.12`, `3.14t`, `pypy3.10`."""
+        return python_name(self.implementation, self.python, threaded=self.threaded)
 
     @property
     def order(self) -> tuple[int, ...]:
@@ -68,8 +72,7 @@ class PythonRequest:
     def name(self) -> str:
         """By which a cell of it is named, also when no image has it: `3.14`, `3.14t`, `pypy3`."""
         version = self.python or ("3" if self.implementation == "pypy" else "")
-        implementation = "" if self.implementation == "cpython" else self.implementation
-        return f"{implementation}{version}{'t' if self.threaded else ''}"
+        return python_name(self.implementation, version, threaded=self.threaded)
 
     @property
     def exact(self) -> bool:
@@ -80,21 +83,27 @@ class PythonRequest:
         """Whether this interpreter is meant."""
         return (
             self.implementation == interpreter.implementation
-            and not self.threaded
+            and self.threaded == interpreter.threaded
             and self.python in {None, interpreter.python}
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemImage:
-    """An operating system that jobs can have: its name and the interpreters of its image."""
+    """An operating system that jobs can have: its name and the interpreters of its image.
+
+    Attributes:
+        baked: whether the image is there; else the interpreters are those that it should have.
+    """
 
     name: str
     interpreters: tuple[Interpreter, ...]
+    baked: bool = True
 
     def working(self) -> tuple[Interpreter, ...]:
         """Those that work, oldest first."""
-        return tuple(sorted((each for each in self.interpreters if each.works), key=lambda each: each.order))
+        working = (each for each in self.interpreters if each.works)
+        return tuple(sorted(working, key=lambda each: (each.order, each.name)))
 
 
 def version_order(python: str) -> tuple[int, ...]:
@@ -130,9 +139,9 @@ def read_request(text: str) -> PythonRequest | None:
     )
 
 
-def system_image(name: str, catalogue: Iterable[Mapping[str, Any]]) -> SystemImage:
+def system_image(name: str, catalogue: Iterable[Mapping[str, Any]], *, baked: bool = True) -> SystemImage:
     """The image of a system from its row in the record; entries without a readable version do not count."""
-    return SystemImage(name=name, interpreters=tuple(_interpreters(catalogue)))
+    return SystemImage(name=name, interpreters=tuple(_interpreters(catalogue)), baked=baked)
 
 
 def _interpreters(catalogue: Iterable[Mapping[str, Any]]) -> Iterable[Interpreter]:
@@ -149,4 +158,5 @@ def _interpreters(catalogue: Iterable[Mapping[str, Any]]) -> Iterable[Interprete
             path=str(entry.get("path", "")),
             works=bool(entry.get("works")),
             reason=str(reason) if reason else None,
+            threaded=entry.get("threaded") is True,
         )

@@ -28,11 +28,13 @@ class _Place:
         python: its Python; None for the further cell.
         reason: why it goes nowhere.
         lacking: the Python that is asked for and that the farm cannot offer there.
+        missing: the Pythons that would do, when none of them works there.
     """
 
     python: str | None = None
     reason: str | None = None
     lacking: str | None = None
+    missing: tuple[PythonRequest, ...] = ()
 
 
 class Placement:
@@ -65,15 +67,19 @@ class Placement:
         empty = {DEFAULT_ENVIRONMENT: ToxEnvironment(name=DEFAULT_ENVIRONMENT)}
         self._environments = dict(tox.environments) or empty
 
-    def cells(self, systems: Sequence[SystemImage]) -> list[PlannedCell]:
-        """The cells of all systems; those at the end have a Python that no system offers."""
+    def cells(self, systems: Sequence[SystemImage], *, spread: bool) -> list[PlannedCell]:
+        """The cells of all systems; those at the end have a Python that no system offers.
+
+        With `spread` those at the end are one for each system, else one for all of them.
+        """
         places = {
             system.name: {name: self._place(each, system) for name, each in self._environments.items()}
             for system in systems
         }
         cells = [cell for system in systems for cell in self._cells_of(system, places[system.name])]
         if self._whole:
-            cells += [cell for system in systems for cell in self._lacking(system, places[system.name])]
+            groups = [[system] for system in systems] if spread else [systems]
+            cells += [cell for group in groups for cell in self._lacking(group, places)]
         return cells
 
     def notes(self) -> list[Note]:
@@ -96,18 +102,25 @@ class Placement:
             names = self._with_dependencies(by_python[None], by_python, system)
             yield self._cell(None, system, names)
 
-    def _lacking(self, system: SystemImage, places: dict[str, _Place]) -> Iterator[PlannedCell]:
-        """A cell for each Python that is asked for and lacking here, of environments that run nowhere."""
-        by_python: dict[str, list[str]] = {}
-        for name, place in places.items():
-            if place.lacking is not None and name not in self._placed:
-                by_python.setdefault(place.lacking, []).append(name)
+    def _lacking(
+        self, systems: Sequence[SystemImage], places: dict[str, dict[str, _Place]]
+    ) -> Iterator[PlannedCell]:
+        """A cell for each Python that is asked for and lacking on these systems, of environments that run nowhere."""
+        by_python: dict[str, dict[str, _Place]] = {}
+        for name in self._environments:
+            found = [places[system.name][name] for system in systems]
+            place = next((each for each in found if each.lacking is not None), None)
+            if place is not None and place.lacking is not None and name not in self._placed:
+                by_python.setdefault(place.lacking, {})[name] = place
         for python, names in by_python.items():
-            reason = places[names[0]].reason
+            first = next(iter(names.values()))
             for name in names:
                 self._reasons.pop(name, None)
             yield PlannedCell(
-                python=python, system=system.name, environments=tuple(names), unsupported=reason
+                python=python,
+                system=systems[0].name,
+                environments=tuple(names),
+                unsupported=_why_missing(first.missing, systems) if first.missing else first.reason,
             )
 
     def _cell(self, python: str | None, system: SystemImage, names: list[str]) -> PlannedCell:
@@ -181,7 +194,8 @@ class Placement:
         allowed = [each for each in requests if each.python is None or self._metadata.may_allow(each.python)]
         if environment.installs and not allowed:
             return _Place(reason=f"requires-python {self._metadata.requires_python} does not allow it")
-        return _Place(reason=_why_missing(requests, system), lacking=requests[0].name)
+        reason = _why_missing(requests, [system])
+        return _Place(reason=reason, lacking=requests[0].name, missing=tuple(requests))
 
     def _with_dependencies(
         self, names: list[str], by_python: dict[str | None, list[str]], system: SystemImage
@@ -207,14 +221,18 @@ def _requests(environment: ToxEnvironment) -> list[PythonRequest]:
     return [request for request in found if request is not None]
 
 
-def _why_missing(requests: list[PythonRequest], system: SystemImage) -> str:
-    """Why none of these is in the image: not there at all, or there and broken."""
+def _why_missing(requests: Sequence[PythonRequest], systems: Sequence[SystemImage]) -> str:
+    """Why none of these is in the images: not there at all, or there and broken."""
     for request in requests:
-        broken = next((each for each in system.interpreters if request.fits(each) and not each.works), None)
-        if broken is not None:
-            why = broken.reason or "it did not start"
-            return f"Python {broken.version} of {system.name} does not work: {why}"
-    return f"no interpreter in {system.name} fits {' or '.join(request.text for request in requests)}"
+        for system in systems:
+            fitting = (each for each in system.interpreters if request.fits(each) and not each.works)
+            broken = next(fitting, None)
+            if broken is not None:
+                why = broken.reason or "it did not start"
+                return f"Python {broken.version} of {system.name} does not work: {why}"
+    *names, last = [system.name for system in systems]
+    where = f"{', '.join(names)} or {last}" if names else last
+    return f"no interpreter in {where} fits {' or '.join(request.text for request in requests)}"
 
 
 def _narrowed(what: str, pythons: frozenset[str]) -> str:

@@ -57,11 +57,21 @@ class PlannedCell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All cells of a run in the order in which they are shown."""
+    """All cells of a run in the order in which they are shown.
+
+    Attributes:
+        spread: whether each Python runs on every system that was named, not once.
+    """
 
     cells: tuple[PlannedCell, ...]
     notes: tuple[Note, ...]
     inferred: bool
+    spread: bool = False
+
+    @property
+    def systems(self) -> frozenset[str]:
+        """The systems whose machines it wants."""
+        return frozenset(cell.system for cell in self.runnable)
 
     @property
     def runnable(self) -> tuple[PlannedCell, ...]:
@@ -71,7 +81,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Narrowing:
-    """What a person asked for of the matrix; empty means all of it."""
+    """What a person asked for of the matrix; empty means each Python once, on the first system that has it.
+
+    Attributes:
+        pythons: these Pythons only.
+        systems: these systems, each with all of its Pythons; `all` for every system.
+    """
 
     pythons: tuple[str, ...] = ()
     systems: tuple[str, ...] = ()

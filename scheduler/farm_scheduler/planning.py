@@ -6,34 +6,31 @@ the project's code, never tox, and starts nothing.
 
 from collections.abc import Sequence
 
-from farm_scheduler.bare_environments import SPREAD, spread
+from farm_scheduler.bare_environments import EACH_PYTHON, for_each_python
 from farm_scheduler.declaration import Declaration, read_declaration
 from farm_scheduler.declared_matrix import declare
 from farm_scheduler.errors import PlanError
+from farm_scheduler.first_systems import on_first_systems
 from farm_scheduler.inference import environment_name, infer_cells
 from farm_scheduler.interpreters import SystemImage, name_order, read_request
 from farm_scheduler.other_tools import other_notes
 from farm_scheduler.placement import Placement
-from farm_scheduler.plan import Narrowing, Note, Plan
+from farm_scheduler.plan import Narrowing, Note, Plan, PlannedCell
 from farm_scheduler.project_files import ProjectFiles
 from farm_scheduler.project_metadata import read_metadata
 from farm_scheduler.tox_configuration import read_configuration
 from farm_scheduler.unsupported import claimed_cells, unclaimed, unknown_systems
 from farm_scheduler.wheel_archive import wheel_of
 
-
-def check_files(files: ProjectFiles) -> None:
-    """Read all that a plan reads, so that a broken file is told now and not after an hour of bake.
-
-    Raises:
-        PlanError: a file cannot be read.
-    """
-    read_configuration(files, also=read_declaration(files).environments)
-    read_metadata(files)
+ALL_SYSTEMS = "all"
+"""Stands for every system of the farm in a narrowing."""
 
 
 def make_plan(files: ProjectFiles, systems: Sequence[SystemImage], narrowing: Narrowing) -> Plan:
     """The cells of a project on these systems.
+
+    Each Python runs once, on the first system that has it, unless person or project name systems: then on each of
+    those.
 
     Raises:
         PlanError: the configuration cannot be read, the narrowing names nothing, or no cell is left.
@@ -45,30 +42,32 @@ def make_plan(files: ProjectFiles, systems: Sequence[SystemImage], narrowing: Na
     tox = None if wheel_of(files) else read_configuration(files, also=declaration.environments)
     listed = tox
     if tox is not None:
-        tox = spread(tox, files, metadata, chosen, also=declaration.environments)
-    whole = narrowing == Narrowing()
+        tox = for_each_python(tox, files, metadata, chosen, also=declaration.environments)
+    whole = not narrowing.pythons and narrowing.systems in {(), (ALL_SYSTEMS,)}
+    spread = bool(narrowing.systems or declaration.systems)
     if tox is None:
         cells, notes = infer_cells(files, metadata, chosen, pythons)
     else:
         placement = Placement(tox, files, metadata, pythons, whole=whole)
-        cells, notes = placement.cells(chosen), placement.notes()
+        cells, notes = placement.cells(chosen, spread=spread), placement.notes()
         if tox is not listed:
-            notes.insert(0, Note(environment=None, reason=SPREAD))
+            notes.insert(0, Note(environment=None, reason=EACH_PYTHON))
     if whole:
         covered = {cell.python for cell in cells if cell.python is not None}
-        cells += claimed_cells(metadata, declaration, chosen, covered)
+        cells += claimed_cells(metadata, declaration, chosen, covered, spread=spread)
         notes += [_unclaimed(python) for python in unclaimed(metadata, chosen, covered) if tox is not None]
+    if not spread:
+        cells = on_first_systems(cells, declaration)
     cells, declared_notes = declare(cells, declaration, tox.overridable if tox else "testenv")
     if whole:
         cells += unknown_systems(declaration, systems)
-    places = {system.name: place for place, system in enumerate(systems)}
-    cells.sort(key=lambda cell: (places.get(cell.system, len(places)), name_order(cell.python)))
+    _sort(cells, systems, spread=spread)
     all_notes = [*notes, *declared_notes, *other_notes(files)]
     if not cells:
         raise PlanError(
             _nothing(all_notes, chosen, declaration, narrowing), notes=[each.reason for each in all_notes]
         )
-    return Plan(cells=tuple(cells), notes=tuple(all_notes), inferred=tox is None)
+    return Plan(cells=tuple(cells), notes=tuple(all_notes), inferred=tox is None, spread=spread)
 
 
 def narrow_systems(systems: Sequence[SystemImage], narrowing: Narrowing) -> Sequence[SystemImage]:
@@ -79,9 +78,10 @@ def narrow_systems(systems: Sequence[SystemImage], narrowing: Narrowing) -> Sequ
     """
     known = [system.name for system in systems]
     for name in narrowing.systems:
-        if name not in known:
+        if name not in {*known, ALL_SYSTEMS}:
             raise PlanError(f"no system is called {name}; there is {', '.join(known)}", system=name)
-    return [system for system in systems if not narrowing.systems or system.name in narrowing.systems]
+    chosen = () if ALL_SYSTEMS in narrowing.systems else narrowing.systems
+    return [system for system in systems if not chosen or system.name in chosen]
 
 
 def narrow_pythons(systems: Sequence[SystemImage], narrowing: Narrowing) -> frozenset[str] | None:
@@ -104,6 +104,14 @@ def narrow_pythons(systems: Sequence[SystemImage], narrowing: Narrowing) -> froz
             raise PlanError(f"no image has Python {text}; there is {shown}", python=text)
         wanted |= found
     return frozenset(wanted)
+
+
+def _sort(cells: list[PlannedCell], systems: Sequence[SystemImage], *, spread: bool) -> None:
+    """By system and Python; by Python first where each runs on one system only."""
+    places = {system.name: place for place, system in enumerate(systems)}
+    cells.sort(key=lambda cell: (name_order(cell.python), places.get(cell.system, len(places))))
+    if spread:
+        cells.sort(key=lambda cell: places.get(cell.system, len(places)))
 
 
 def _unclaimed(python: str) -> Note:

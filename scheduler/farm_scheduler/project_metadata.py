@@ -49,6 +49,12 @@ class ProjectMetadata:
         """Whether a classifier names PyPy."""
         return any(each.strip().endswith("Python :: Implementation :: PyPy") for each in self.classifiers)
 
+    @property
+    def claims_free_threading(self) -> bool:
+        """Whether a classifier names free threading, however stable."""
+        wanted = "Programming Language :: Python :: Free Threading"
+        return any(each.strip().startswith(wanted) for each in self.classifiers)
+
     def may_allow(self, python: str) -> bool:
         """Whether requires-python allows any release of a Python such as `3.12`."""
         if not self.requires_python or "." not in python:
@@ -60,12 +66,14 @@ class ProjectMetadata:
         return any(specifiers.contains(f"{python}.{micro}", prereleases=True) for micro in (0, 1, 5, 10, 99))
 
     def allows(self, version: str) -> bool:
-        """Whether the project allows a Python version such as `3.12.1`.
+        """Whether the project allows a Python version such as `3.12.1`; of `3.12`, whether it may be allowed.
 
         Without `requires-python` Python 2 needs a classifier that names it, and Python 3 must not be older than
         the oldest that a classifier names.
         """
         if self.requires_python:
+            if version.count(".") == 1:
+                return self.may_allow(version)
             try:
                 return SpecifierSet(self.requires_python).contains(version, prereleases=True)
             except InvalidSpecifier:

@@ -91,10 +91,7 @@ class CellReport:
     @property
     def left(self) -> str:
         """`about 12 s left`; empty when nobody knows, or when it takes longer than was thought."""
-        if self.left_seconds is None or self.left_seconds < 1:
-            return ""
-        seconds = round(self.left_seconds)
-        return f"about {seconds} s left" if seconds < 90 else f"about {round(seconds / 60)} min left"
+        return left_text(self.left_seconds)
 
     @property
     def word(self) -> str:
@@ -110,6 +107,20 @@ class ImageReport:
     state: ImageState
     progress: int
     note: str
+    left_seconds: float | None = None
+
+    @property
+    def left(self) -> str:
+        """`about 2 min left`; empty when nobody knows."""
+        return left_text(self.left_seconds)
+
+
+def left_text(left: float | None) -> str:
+    """`about 12 s left`; empty when nobody knows, or when it takes longer than was thought."""
+    if left is None or left < 1:
+        return ""
+    seconds = round(left)
+    return f"about {seconds} s left" if seconds < 90 else f"about {round(seconds / 60)} min left"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +196,13 @@ def _missing_images(session: Session, run: Run, cells: Sequence[CellReport]) -> 
     wanted = {cell.system for cell in cells if not cell.ended} or set(run.narrowing.get("systems") or ())
     rows = session.exec(select(Image).where(Image.state != ImageState.READY).order_by(col(Image.name))).all()
     return tuple(
-        ImageReport(name=row.name, state=row.state, progress=row.progress, note=row.note)
+        ImageReport(
+            name=row.name,
+            state=row.state,
+            progress=row.progress,
+            note=row.note,
+            left_seconds=row.left_seconds,
+        )
         for row in rows
         if not wanted or row.name in wanted
     )

@@ -4,7 +4,7 @@ Called by the doors (submit, cancel) and by the worker's bake and sweep (advance
 commit. It never runs anything of a project and never waits for an image.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from celery import Celery
@@ -15,14 +15,14 @@ from farm_scheduler.durations import expected_seconds
 from farm_scheduler.engine import publish_bake, publish_tickets
 from farm_scheduler.errors import FarmError, NotFoundError, exit_code_of
 from farm_scheduler.identifiers import new_id
-from farm_scheduler.interpreters import SystemImage, system_image
 from farm_scheduler.plan import Narrowing, Plan, PlannedCell
-from farm_scheduler.planning import check_files, make_plan, narrow_systems
 from farm_scheduler.project_files import read_archive
+from farm_scheduler.prospect import look_ahead
 from farm_scheduler.settings import Settings
-from farm_scheduler.settlement import FARMS_FAULT, settle_run
+from farm_scheduler.settlement import settle_run
 from farm_scheduler.sources import Source, get_source, source_path
 from farm_scheduler.states import JOB_ENDED, RUN_ENDED, RUN_MOVES, ImageState, JobState, RunState, guard
+from farm_scheduler.systems import read_systems
 from farm_scheduler.tables import Cell, Image, Job, Run, now
 from farm_scheduler.targets import read_target
 from farm_scheduler.verdicts import Verdict
@@ -63,48 +63,49 @@ def submit(
 
     Raises:
         InputError: target, source, configuration or narrowing cannot be used; nothing was recorded.
+        RecipeError: a system of the farm has no recipe that can be read; nothing was recorded.
         IndexUnavailableError: the package index did not answer.
         EngineError: Redis does not answer; the run is recorded, and the sweep will find it.
     """
     source = get_source(read_target(target), settings)
-    check_files(source.files)
-    narrow_systems([SystemImage(name=name, interpreters=()) for name in settings.systems], narrowing)
+    found = look_ahead(source.files, read_systems(database, settings), narrowing)
     run = _new_run(source, target, narrowing, run_id or new_id("r"))
-    with database.read() as session:
-        images = _images(session, wanted_systems(run, settings))
-    plan = make_plan(source.files, images, narrowing) if images is not None else None
     with database.write() as session:
         session.add(run)
         session.flush()
-        if plan is not None:
-            _store_plan(session, run, plan)
-    if plan is None:
-        ask_for_images(database, app, wanted_systems(run, settings))
+        if not found.missing:
+            _store_plan(session, run, found.plan)
+    if found.missing:
+        ask_for_images(database, app, found.missing)
     else:
-        publish_tickets(app, len(plan.runnable))
+        publish_tickets(app, len(found.plan.runnable))
     return run
 
 
 def advance(database: Database, app: Celery, settings: Settings, run_id: str) -> None:
     """Plan a run that waited for its images; call it when one got ready, failed, or after a while.
 
-    A run whose image cannot be had, or that no cell is left of, ends here with its reason in its notes.
+    What the images really have may move cells to another system, whose image is then asked for. A run that cannot be
+    had without an image that failed, or that no cell is left of, ends here with its reason in its notes.
     """
     with database.read() as session:
         run = session.get(Run, run_id)
     if run is None or run.state != RunState.PLANNED:
         return
-    systems = wanted_systems(run, settings)
-    with database.read() as session:
-        failed = [image for image in _rows(session, systems) if image.state == ImageState.FAILED]
-        images = _images(session, systems)
-    if failed:
-        reason = f"the image {failed[0].name} could not be baked: {failed[0].note}"
-        _end_unplanned(database, run_id, reason, FARMS_FAULT)
-    elif images is None:
-        ask_for_images(database, app, systems)
+    narrowing = Narrowing(
+        pythons=tuple(run.narrowing.get("pythons", ())), systems=tuple(run.narrowing.get("systems", ()))
+    )
+    try:
+        files = read_archive(source_path(settings, run.source_sha256))
+        systems = read_systems(database, settings)
+        found = look_ahead(files, systems, narrowing, _failed(database, settings, run))
+    except FarmError as error:
+        _end_unplanned(database, run.id, error.sentence, exit_code_of(error))
+        return
+    if found.missing:
+        ask_for_images(database, app, found.missing)
     else:
-        _plan_waiting(database, app, settings, run, images)
+        _plan_waiting(database, app, run, found.plan)
 
 
 def waiting_runs(database: Database) -> list[str]:
@@ -145,12 +146,6 @@ def cancel(database: Database, run_id: str) -> Cancellation:
             stopping=len(jobs) - len(ended) - len(queued),
             ended=len(ended),
         )
-
-
-def wanted_systems(run: Run, settings: Settings) -> list[str]:
-    """The systems of a run by name, in the order of the farm."""
-    chosen = run.narrowing.get("systems") or []
-    return [name for name in settings.systems if not chosen or name in chosen]
 
 
 def _new_run(source: Source, target: str, narrowing: Narrowing, run_id: str) -> Run:
@@ -211,18 +206,7 @@ def _cell(run: Run, position: int, planned: PlannedCell) -> Cell:
     )
 
 
-def _plan_waiting(
-    database: Database, app: Celery, settings: Settings, run: Run, images: Sequence[SystemImage]
-) -> None:
-    narrowing = Narrowing(
-        pythons=tuple(run.narrowing.get("pythons", ())), systems=tuple(run.narrowing.get("systems", ()))
-    )
-    try:
-        files = read_archive(source_path(settings, run.source_sha256))
-        plan = make_plan(files, images, narrowing)
-    except FarmError as error:
-        _end_unplanned(database, run.id, error.sentence, exit_code_of(error))
-        return
+def _plan_waiting(database: Database, app: Celery, run: Run, plan: Plan) -> None:
     with database.write() as session:
         current = _run(session, run.id)
         if current.state != RunState.PLANNED:
@@ -259,12 +243,11 @@ def _rows(session: Session, systems: Sequence[str]) -> list[Image]:
     return list(session.exec(select(Image).where(col(Image.name).in_(systems))))
 
 
-def _images(session: Session, systems: Sequence[str]) -> list[SystemImage] | None:
-    """The images of these systems; None unless every one is ready."""
-    rows = {image.name: image for image in _rows(session, systems) if image.state == ImageState.READY}
-    if any(name not in rows for name in systems):
-        return None
-    return [system_image(name, rows[name].interpreters) for name in systems]
+def _failed(database: Database, settings: Settings, run: Run) -> Mapping[str, str]:
+    """The systems whose bake failed since the run is there, and why; what failed before is tried again."""
+    with database.read() as session:
+        rows = [image for image in _rows(session, settings.systems) if image.state == ImageState.FAILED]
+    return {image.name: image.note for image in rows if image.updated and image.updated >= run.created}
 
 
 def _run(session: Session, run_id: str) -> Run:

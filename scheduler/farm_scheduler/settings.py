@@ -6,12 +6,14 @@ or the network, and farm_images never sees this class: it is given plain values.
 
 import hashlib
 import os
+import re
 import tempfile
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, computed_field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, computed_field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from farm_scheduler.home import default_home
 
@@ -56,10 +58,19 @@ class Settings(BaseSettings):
     index_seconds: float = Field(default=20, gt=0)
     git_seconds: float = Field(default=300, gt=0)
     pyenv_root: Path | None = Field(default_factory=default_pyenv_root)
+    python_mirror: str = ""
     keep_images_days: float = Field(default=30, ge=0)
     keep_evidence_days: float = Field(default=90, ge=0)
     qemu_user: str = "libvirt-qemu"
-    systems: tuple[str, ...] = ("debian-12",)
+    systems: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("debian-12", "debian-13", "forky"), min_length=1
+    )
+
+    @field_validator("systems", mode="before")
+    @classmethod
+    def _read_names(cls, value: object) -> object:
+        """`WHEELFARM_SYSTEMS` is a list with commas."""
+        return tuple(filter(None, re.split(r"[\s,]+", value))) if isinstance(value, str) else value
 
     def model_post_init(self, context: object) -> None:
         """Make `home` absolute: every process of the farm must mean the same folder."""
@@ -110,6 +121,16 @@ class Settings(BaseSettings):
     def images(self) -> Path:
         """Images: `NAME/DIGEST/…`."""
         return self.home / "images"
+
+    @property
+    def recipes(self) -> Path:
+        """The user's own recipes: `NAME.toml`."""
+        return self.home / "recipes"
+
+    @property
+    def pythons(self) -> Path:
+        """What uv fetched of Python, to be copied into images."""
+        return self.home / "pythons"
 
     @property
     def streams(self) -> Path:

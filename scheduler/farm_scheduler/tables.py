@@ -228,8 +228,9 @@ class Test(SQLModel, table=True):
 class Image(SQLModel, table=True):
     """An image as this host has it: which file, how far the bake is, and which interpreters work in it.
 
-    `interpreters` is the catalogue's list: `{"path", "version", "implementation", "tags", "works",
-    "reason"}`.
+    `interpreters` is the catalogue's list: `{"path", "version", "implementation", "threaded", "provider", "tags",
+    "works", "reason"}`. `left_seconds` is an estimate while it is baked; afterwards `note` is what a provider could not
+    give.
     """
 
     __tablename__ = "image"
@@ -238,6 +239,7 @@ class Image(SQLModel, table=True):
     digest: str | None = None
     state: ImageState = Field(default=ImageState.MISSING, sa_column=_word(ImageState))
     progress: int = 0
+    left_seconds: float | None = None
     note: str = ""
     interpreters: list[dict[str, Any]] = Field(default_factory=list, sa_column=_json())
     updated: datetime | None = Field(default=None, sa_column=_moment())

@@ -18,14 +18,17 @@ def claimed_cells(
     declaration: Declaration,
     systems: Sequence[SystemImage],
     covered: Collection[str],
+    *,
+    spread: bool,
 ) -> Iterator[PlannedCell]:
-    """A cell per system for each Python that is claimed, that no image has, and that no other cell has.
+    """A cell for each Python that is claimed, that no image has, and that no other cell has.
 
     Args:
         metadata: with the classifiers.
         declaration: with the Pythons that the project names.
         systems: those of the run.
         covered: the Pythons that cells have.
+        spread: whether it is a cell for each system, else one for all of them.
     """
     there = {each.name for system in systems for each in system.working()}
     for python, claim in _claims(metadata, declaration).items():
@@ -37,12 +40,13 @@ def claimed_cells(
         )
         if known:
             continue
-        for system in systems:
+        for group in [[system] for system in systems] if spread else [systems]:
+            broken = next(filter(None, (_broken(python, system) for system in group)), None)
             yield PlannedCell(
                 python=python,
-                system=system.name,
+                system=group[0].name,
                 environments=(environment_name(python),),
-                unsupported=_broken(python, system) or f"no image has {_called(python)}, which {claim}",
+                unsupported=broken or f"no image has {_called(python)}, which {claim}",
             )
 
 

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from farm_cli import main
+from farm_scheduler.tables import Image
 
 
 @pytest.fixture
@@ -47,7 +48,6 @@ def test_the_list_of_commands_is_complete(wheelfarm):
         ("run", "six==not a version"),
         ("run", "./no-such-folder"),
         ("run", "not/../here"),
-        ("plan", "six", "--python", "3.12"),
         ("logs", "j-nonsense"),
         ("cancel", "r-nonsense"),
         ("results", "r-nonsense"),
@@ -141,12 +141,62 @@ def test_a_job_without_a_log_is_told_so(wheelfarm, runs):
     assert "-f" in err
 
 
-def test_images_are_listed_with_their_interpreters(wheelfarm, runs):
-    """Each image has a line, and each of its interpreters one."""
-    del runs
+@pytest.fixture
+def systems(runs, monkeypatch):
+    """A farm of two systems, one of them baked, with a Python that works and others that are less plain."""
+    monkeypatch.setenv("WHEELFARM_SYSTEMS", "debian-12, debian-13")
+    tags = ["cp314-cp314t-linux_x86_64", "cp314-none-any", "py3-none-any"]
+    with runs.write() as session:
+        image = session.get(Image, "debian-12")
+        image.note = "uv could not fetch 3.15: no network"
+        image.interpreters = [
+            {"version": "3.11.13", "implementation": "PyPy", "works": True, "path": "/usr/bin/pypy3"},
+            {"version": "3.14.1", "implementation": "CPython", "threaded": True, "works": True, "tags": tags},
+            {"version": "3.9.1", "works": False, "reason": "lacks ssl\x1b[2J"},
+            {"version": "3.10.1", "works": True, "provider": "pyenv", "tags": ["cp310-cp310-linux_x86_64"]},
+        ]
+
+
+def test_images_are_listed_with_their_interpreters(wheelfarm, systems):
+    """Each image has a head and a table of its Pythons; one that is not baked says what it should have."""
+    del systems
     _, out, _ = wheelfarm("images")
-    assert out.splitlines()[0].startswith("debian-12  ready  ab12")
-    assert len(out.splitlines()) == 3
+    lines = out.splitlines()
+    assert lines[0].startswith("debian-12  ready  ab12ab12ab12  baked ")
+    assert [line.split()[0] for line in lines[1:6]] == ["python", "3.9", "3.10", "3.14t", "pypy3.11"]
+    assert "  3.10      CPython 3.10.1  pyenv  cp310-cp310" in lines
+    assert "  3.14t     CPython 3.14.1         cp314-cp314t" in lines
+    assert "does not work: lacks ssl" in lines[2]
+    assert lines[6] == "  note: uv could not fetch 3.15: no network"
+    assert lines[8:] == [
+        "debian-13  missing",
+        "  the first run that needs it bakes it, in about 3 min",
+        "  it should have Python 3.13",
+    ]
+    assert "\x1b" not in out
+
+
+def test_images_tell_all_tags(wheelfarm, systems):
+    """`-v` has paths and every tag."""
+    del systems
+    lines = wheelfarm("images", "-v")[1].splitlines()
+    assert {"    cp314-cp314t-linux_x86_64", "    py3-none-any", "    /usr/bin/pypy3"} <= set(lines)
+
+
+def test_images_as_json_are_documented(wheelfarm, systems, root):
+    """`--json` gives an object for each system, whose every field stands in docs/json-lines.md."""
+    del systems
+    documents = [json.loads(line) for line in wheelfarm("images", "--json")[1].splitlines()]
+    assert [(each["type"], each["name"], each["state"]) for each in documents] == [
+        ("system", "debian-12", "ready"),
+        ("system", "debian-13", "missing"),
+    ]
+    assert documents[1]["expected"] == ["3.13"]
+    threaded = documents[0]["interpreters"][2]
+    assert (threaded["name"], threaded["threaded"], len(threaded["tags"])) == ("3.14t", True, 3)
+    page = (root / "docs/json-lines.md").read_text("utf-8").partition("### `system`")[2]
+    fields = {*documents[0], *threaded} - {"schema_version", "type"}
+    assert [field for field in sorted(fields) if f"`{field}`" not in page] == []
 
 
 def test_cancelling_what_has_ended_changes_nothing(wheelfarm, runs):

@@ -14,6 +14,7 @@ from farm_images.bake_key import bake_key
 from farm_images.catalogue import Image
 from farm_images.errors import ImageError
 from farm_images.interpreters import find_interpreters
+from farm_images.providers import Providers
 from farm_images.recipes import load_recipe
 
 RECIPE = load_recipe("debian-12")
@@ -44,7 +45,7 @@ def test_unchanged_recipe_is_not_baked_again(tmp_path: Path) -> None:
     """An image with the same key is given at once, without a step of progress."""
     said: list[str] = []
     image = _ready(tmp_path, key=bake_key(RECIPE, []))
-    again = bake(RECIPE, images=tmp_path, pyenv_root=None, progress=lambda _, text: said.append(text))
+    again = bake(RECIPE, images=tmp_path, providers=Providers(), progress=lambda _, text: said.append(text))
     assert (again, said) == (image, [])
 
 
@@ -55,7 +56,11 @@ def test_second_caller_waits_for_the_first(tmp_path: Path) -> None:
     with ThreadPoolExecutor() as pool, (tmp_path / RECIPE.name / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         second = pool.submit(
-            bake, RECIPE, images=tmp_path, pyenv_root=None, progress=lambda _percent, _text: waiting.set()
+            bake,
+            RECIPE,
+            images=tmp_path,
+            providers=Providers(),
+            progress=lambda _percent, _text: waiting.set(),
         )
         assert waiting.wait(SECONDS)
         image = _ready(tmp_path, key=bake_key(RECIPE, []))
@@ -70,7 +75,7 @@ def test_waiting_can_be_stopped(tmp_path: Path) -> None:
     with (tmp_path / RECIPE.name / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(ImageError, match="stopped while it waited"):
-            bake(RECIPE, images=tmp_path, pyenv_root=None, progress=lambda *_: stop.set(), stop=stop)
+            bake(RECIPE, images=tmp_path, providers=Providers(), progress=lambda *_: stop.set(), stop=stop)
 
 
 def test_full_disk_is_told_beforehand(tmp_path: Path) -> None:
@@ -81,14 +86,15 @@ def test_full_disk_is_told_beforehand(tmp_path: Path) -> None:
 
 
 def test_key_follows_recipe_and_interpreters(tmp_path: Path) -> None:
-    """Another package or another interpreter gives another key; the same inputs give the same."""
+    """Another package, interpreter or mirror gives another key; the same inputs give the same, whatever they take."""
     folder = tmp_path / "versions/3.12.1/bin"
     folder.mkdir(parents=True)
     (folder / "python3.12").touch()
     keys = {
         bake_key(RECIPE, []),
         bake_key(dataclasses.replace(RECIPE, packages=("git",)), []),
-        bake_key(RECIPE, find_interpreters(tmp_path, without=[])),
+        bake_key(RECIPE, find_interpreters(tmp_path)),
+        bake_key(RECIPE, [], "/srv/mirror"),
     }
-    assert len(keys) == 3
-    assert bake_key(RECIPE, []) in keys
+    assert len(keys) == 4
+    assert bake_key(dataclasses.replace(RECIPE, bake_seconds=1), []) in keys

@@ -2,6 +2,7 @@
 
 import py_compile
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -17,12 +18,14 @@ RUN_PATH = f"ELF\0other\0{PREFIX}/lib\0more\0"
 def tree(tmp_path: Path) -> Path:
     """A pyenv tree with one interpreter in detail and several by name."""
     root = tmp_path / "pyenv"
-    for name in ("2.7.18", "3.12.0", "3.12.1", "3.11.7", "3.13.0", "3.13.0t", "pypy3.10-7.3.12", "my-env"):
+    names = ("2.7.18", "3.12.0", "3.12.1", "3.11.7", "3.13.0", "3.13.0t", "pypy3.10-7.3.12", "my-env")
+    branches = ("3.14.0rc2", "3.14.0rc3", "3.14-dev", "3.14.0b1t", "3.15-dev", "3.15t-dev")
+    for name in (*names, *branches):
         binary = root / "versions" / name / "bin"
         binary.mkdir(parents=True)
-        short = re.sub(r"(-7)?\.\d+(\.12)?$", "", name)
+        short = re.sub(r"-dev$|(-7)?\.\d+((a|b|rc)\d+)?(\.12)?(?=t?$)", "", name)
         (binary / (short if "pypy" in name else f"python{short}")).write_bytes(b"\x7fELF")
-    (root / "versions/3.14.0").mkdir()
+    (root / "versions/3.16.0").mkdir()
     _fill(root / "versions/3.12.1")
     return root
 
@@ -55,24 +58,36 @@ def _fill(folder: Path) -> None:
 
 
 def test_newest_release_of_each_python(tree: Path) -> None:
-    """Plain releases only, the newest of each X.Y, and none that the distribution has."""
-    found = find_interpreters(tree, without=["3.11"])
-    assert [(i.name, i.version) for i in found] == [
-        ("pypy3.10", "3.10"),
-        ("python2.7", "2.7.18"),
-        ("python3.12", "3.12.1"),
-        ("python3.13", "3.13.0"),
+    """The newest of each name, free-threaded builds beside plain ones, and a branch only where nothing else is."""
+    assert [(i.name, i.version, i.program) for i in find_interpreters(tree)] == [
+        ("2.7", "2.7.18", "python2.7"),
+        ("3.11", "3.11.7", "python3.11"),
+        ("3.12", "3.12.1", "python3.12"),
+        ("3.13", "3.13.0", "python3.13"),
+        ("3.13t", "3.13.0", "python3.13t"),
+        ("3.14", "3.14.0rc3", "python3.14"),
+        ("3.14t", "3.14.0b1", "python3.14t"),
+        ("3.15", "3.15", "python3.15"),
+        ("3.15t", "3.15", "python3.15t"),
+        ("pypy3.10", "3.10", "pypy3.10"),
     ]
+
+
+def test_a_release_is_newer_than_its_candidates(tree: Path) -> None:
+    """A final release counts more than any pre-release of the same X.Y."""
+    shutil.copytree(tree / "versions/3.14.0rc3", tree / "versions/3.14.0")
+    shutil.copytree(tree / "versions/3.14.0rc3", tree / "versions/3.14.1a1")
+    assert next(i.version for i in find_interpreters(tree) if i.name == "3.14") == "3.14.0"
 
 
 def test_no_tree_no_interpreters(tmp_path: Path) -> None:
     """A host without pyenv simply gives none."""
-    assert find_interpreters(tmp_path / "absent", without=[]) == []
+    assert find_interpreters(tmp_path / "absent") == []
 
 
 def test_copy_leaves_out_what_no_job_needs(tree: Path, tmp_path: Path) -> None:
     """Tests, static libraries, manuals, optimised bytecode, scripts and all that was installed stay behind."""
-    source = next(i for i in find_interpreters(tree, without=[]) if i.python == "3.12")
+    source = next(i for i in find_interpreters(tree) if i.python == "3.12")
     copied = copy_interpreter(source, tmp_path / "root")
     assert copied.path == "/opt/python/3.12.1/bin/python3.12"
     home = tmp_path / "root/opt/python/3.12.1"
@@ -94,9 +109,19 @@ def test_copy_leaves_out_what_no_job_needs(tree: Path, tmp_path: Path) -> None:
     assert (tmp_path / "root/opt/python/bin/python3.12").readlink() == Path(copied.path)
 
 
+def test_the_library_is_found_from_the_link(tree: Path, tmp_path: Path) -> None:
+    """Library and headers lie beside the folder of links as well: `python3.12 -m venv` looks there."""
+    (interpreter,) = [each for each in find_interpreters(tree) if each.name == "3.12"]
+    copy_interpreter(interpreter, tmp_path / "root")
+    links = {
+        kind: (tmp_path / "root/opt/python" / kind / "python3.12").readlink() for kind in ("lib", "include")
+    }
+    assert links == {kind: Path(f"/opt/python/3.12.1/{kind}/python3.12") for kind in ("lib", "include")}
+
+
 def test_copy_keeps_times(tree: Path, tmp_path: Path) -> None:
     """Sources keep their modification time, without which their bytecode would be stale."""
-    source = next(i for i in find_interpreters(tree, without=[]) if i.python == "3.12")
+    source = next(i for i in find_interpreters(tree) if i.python == "3.12")
     copy_interpreter(source, tmp_path / "root")
     module = "lib/python3.12/json/__init__.py"
     copied = (tmp_path / "root/opt/python/3.12.1" / module).stat().st_mtime_ns
@@ -105,7 +130,7 @@ def test_copy_keeps_times(tree: Path, tmp_path: Path) -> None:
 
 def test_copy_forgets_the_host(tree: Path, tmp_path: Path) -> None:
     """No copied file names the host's folder: scripts and settings name the guest's, and so does the run path."""
-    source = next(i for i in find_interpreters(tree, without=[]) if i.python == "3.12")
+    source = next(i for i in find_interpreters(tree) if i.python == "3.12")
     copy_interpreter(source, tmp_path / "root")
     home = tmp_path / "root/opt/python/3.12.1"
     kept = [p for p in home.rglob("*") if p.is_file() and b"somebody" in p.read_bytes()]
@@ -117,7 +142,7 @@ def test_copy_forgets_the_host(tree: Path, tmp_path: Path) -> None:
 
 def test_listing_follows_the_tree(tree: Path) -> None:
     """The listing stays the same until a part of the interpreter changes."""
-    source = find_interpreters(tree, without=[])[1]
+    source = find_interpreters(tree)[0]
     before = listing(source)
     assert listing(source) == before
     (source.folder / "bin/python2.7").write_bytes(b"\x7fELF rebuilt")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from farm_scheduler.bare_environments import SPREAD
+from farm_scheduler.bare_environments import EACH_PYTHON
 from farm_scheduler.interpreters import system_image
 from farm_scheduler.plan import Plan
 
@@ -34,7 +34,7 @@ def test_py_is_run_on_each_python(env_list: str, expected: tuple[str, str]) -> N
         "py3.11 · debian-12": expected[:1],
         "py3.12 · debian-12": expected[1:],
     }
-    assert reasons(found)[None] == SPREAD
+    assert reasons(found)[None] == EACH_PYTHON
 
 
 def test_the_rest_of_the_list_stays() -> None:
@@ -58,7 +58,7 @@ def test_a_project_that_chose_is_left_alone(tox_ini: str) -> None:
     """Where a Python is named, or something is written for `py` itself, `py` stays as it is."""
     found = planned(tox_ini)
     assert "py" in [name for names in cells(found).values() for name in names]
-    assert SPREAD not in reasons(found).values()
+    assert EACH_PYTHON not in reasons(found).values()
 
 
 def test_the_further_cell_has_a_python_that_is_allowed() -> None:

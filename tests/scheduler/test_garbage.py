@@ -20,17 +20,17 @@ from farm_scheduler.tables import Attempt, Image, Run, now
 DAY = 86400
 
 
-def bake(settings, digit, days):
+def bake(settings, digit, days, name="debian-12"):
     """An image in the catalogue, so many days old."""
-    folder = settings.images / "debian-12" / (digit * 64)
+    folder = settings.images / name / (digit * 64)
     folder.mkdir(parents=True)
-    for name in (catalogue.KERNEL, catalogue.INITRD):
-        (folder / name).write_bytes(b"")
+    for file in (catalogue.KERNEL, catalogue.INITRD):
+        (folder / file).write_bytes(b"")
     subprocess.run(
         ["qemu-img", "create", "-q", "-f", "qcow2", folder / catalogue.DISK, "1M"], check=True, timeout=30
     )
     image = catalogue.Image(
-        name="debian-12",
+        name=name,
         digest=digit * 64,
         folder=folder,
         key="k",
@@ -82,6 +82,17 @@ def test_an_old_image_goes_with_its_templates(runs, home):
     wanted = [("image", "0" * 64), ("template", "old")]
     assert found(runs, home) == wanted
     assert found(runs, home, days=60) == wanted
+
+
+def test_each_name_keeps_its_newest_image(runs, home):
+    """Of several systems each loses what is old but its newest image, whatever is newer elsewhere."""
+    bake(home, "2", 200, "debian-13")
+    bake(home, "3", 150, "debian-13")
+    bake(home, "4", 300, "forky")
+    assert [item for item in found(runs, home) if item[0] == "image"] == [
+        ("image", "0" * 64),
+        ("image", "2" * 64),
+    ]
 
 
 def test_an_image_that_was_used_lately_stays(runs, home):

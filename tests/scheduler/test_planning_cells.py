@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm_scheduler.bare_environments import BARE, SPREAD
+from farm_scheduler.bare_environments import BARE, EACH_PYTHON
 from farm_scheduler.errors import PlanError
 from farm_scheduler.inference import Inferred, inferred_ini
 from farm_scheduler.interpreters import Interpreter, SystemImage, read_request, system_image
@@ -301,7 +301,7 @@ def test_every_environment_is_in_a_cell_or_left_out(names: list[str], versions: 
         return
     placed = [name for cell in found.cells for name in cell.environments]
     placed += [note.environment for note in found.notes if note.environment is not None]
-    if any(note.reason == SPREAD for note in found.notes):
+    if any(note.reason == EACH_PYTHON for note in found.notes):
         placed = [name for name in placed if name in names]
         names = [name for name in names if name not in BARE]
     assert sorted(placed) == sorted(names)

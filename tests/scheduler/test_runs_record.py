@@ -47,7 +47,7 @@ class Sent:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """A farm in a temporary home."""
-    settings = Settings(home=tmp_path / "home")
+    settings = Settings(home=tmp_path / "home", systems=("debian-12",), pyenv_root=None)
     settings.prepare()
     return settings
 
@@ -77,7 +77,9 @@ def add_image(database: Database, state: ImageState = ImageState.READY) -> None:
         for version in ("3.11.2", "3.12.1")
     ]
     with database.write() as session:
-        session.merge(Image(name="debian-12", state=state, digest="d", interpreters=interpreters))
+        session.merge(
+            Image(name="debian-12", state=state, digest="d", interpreters=interpreters, updated=now())
+        )
 
 
 def submit(
@@ -217,12 +219,13 @@ def test_a_plan_that_is_empty_after_the_bake_ends_the_run(
     database: Database, settings: Settings, project: Path
 ) -> None:
     """Bad input that only the image can tell ends the run with exit code 2."""
-    run, engine = submit(database, settings, project, pythons=("3.7",))
+    (project / "tox.ini").write_text("[tox]\nenv_list = py39\n")
+    run, engine = submit(database, settings, project, pythons=("3.9",))
     add_image(database)
     runs.advance(database, engine, settings, run.id)
     found = run_now(database, run)
     assert (found.state, found.exit_code) == (RunState.FINISHED, 2)
-    assert "no image has Python 3.7; there is 3.11, 3.12" in str(found.notes[-1]["reason"])
+    assert "no image has Python 3.9; there is 3.11, 3.12" in str(found.notes[-1]["reason"])
 
 
 def test_bad_input_records_nothing(database: Database, settings: Settings, project: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from farm_images.bake import bake
 from farm_images.catalogue import Image
+from farm_images.providers import Providers
 from farm_images.recipes import load_recipe
 
 from .holding import HeldHome, qemu_processes
@@ -55,6 +56,6 @@ def image(test_home: Path, pyenv_root: Path | None) -> Image:
     return bake(
         load_recipe("debian-12"),
         images=test_home / "images",
-        pyenv_root=pyenv_root,
+        providers=Providers(pyenv_root=pyenv_root),
         progress=lambda percent, sentence: print(f"bake: {percent:3d} % {sentence}", flush=True),
     )

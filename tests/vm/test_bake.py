@@ -15,6 +15,7 @@ from farm_images import catalogue
 from farm_images.bake import bake
 from farm_images.catalogue import Image
 from farm_images.errors import ImageError
+from farm_images.providers import Providers
 from farm_images.recipes import load_recipe
 
 RECIPE = load_recipe("debian-12")
@@ -23,9 +24,10 @@ BAKER = """
 import sys
 from pathlib import Path
 from farm_images.bake import bake
+from farm_images.providers import Providers
 from farm_images.recipes import load_recipe
 say = lambda percent, sentence: print(sentence, flush=True)
-bake(load_recipe("debian-12"), images=Path(sys.argv[1]), pyenv_root=None, progress=say)
+bake(load_recipe("debian-12"), images=Path(sys.argv[1]), providers=Providers(), progress=say)
 """
 
 
@@ -52,7 +54,7 @@ def test_image_tells_what_is_in_it(image: Image) -> None:
 def test_unchanged_image_is_not_baked_again(image: Image, pyenv_root: Path | None) -> None:
     """A second bake of the same recipe gives the same image at once."""
     begun = time.monotonic()
-    again = bake(RECIPE, images=image.folder.parent.parent, pyenv_root=pyenv_root)
+    again = bake(RECIPE, images=image.folder.parent.parent, providers=Providers(pyenv_root=pyenv_root))
     assert again.digest == image.digest
     assert time.monotonic() - begun < 5
 
@@ -66,7 +68,7 @@ def test_stopped_bake_leaves_nothing(tmp_path: Path) -> None:
             stop.set()
 
     with pytest.raises(ImageError, match="was stopped"):
-        bake(RECIPE, images=tmp_path, pyenv_root=None, progress=say, stop=stop)
+        bake(RECIPE, images=tmp_path, providers=Providers(), progress=say, stop=stop)
     assert _left(tmp_path) == [".lock"]
 
 
@@ -85,7 +87,7 @@ def test_next_bake_cleans_up_after_a_killed_one(tmp_path: Path) -> None:
             stop.set()
 
     with pytest.raises(ImageError, match="was stopped"):
-        bake(RECIPE, images=tmp_path, pyenv_root=None, progress=say, stop=stop)
+        bake(RECIPE, images=tmp_path, providers=Providers(), progress=say, stop=stop)
     assert _left(tmp_path) == [".lock"]
     assert _still_running(tmp_path) == []
     assert str(tmp_path) not in Path("/proc/mounts").read_text(encoding="utf-8")

@@ -22,7 +22,7 @@ MINIFARM = Path(__file__).parent.parent / "minifarm"
 TOYS = (
     *("passes", "fails", "crashes", "no-tests", "hides-failure", "needs-network", "stops-early"),
     *("unittest-passes", "unittest-fails", "eats-memory", "fork-bomb", "fills-disk", "kills-tox"),
-    *("garbles-results", "jumps-clock", "package-disk"),
+    *("garbles-results", "jumps-clock", "looks-around"),
 )
 BIN = Path(sys.executable).parent
 

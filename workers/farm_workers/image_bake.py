@@ -15,16 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from farm_images.bake import bake
+from farm_images.bake_estimate import BakeEstimate, expected_seconds
 from farm_images.catalogue import Image, Interpreter, with_interpreters
 from farm_images.errors import FarmError, ImageError
 from farm_images.package_disk import CACHE, add_package_disk
-from farm_images.recipes import load_recipe
 from farm_images.wire import ID_INTERPRETER, ID_JOB, FrameType, ProbeFrame, encode_frame
 from farm_scheduler.database import Database
 from farm_scheduler.identifiers import new_id
 from farm_scheduler.interpreters import version_order
 from farm_scheduler.settings import Settings
 from farm_scheduler.states import ImageState
+from farm_scheduler.systems import providers_of, recipe_of
 from farm_scheduler.tables import Image as ImageRow
 from farm_scheduler.tables import now
 from farm_workers.leases import Lease
@@ -66,6 +67,7 @@ class ImageBake:
         self._machines = machines
         self._stop = stop
         self._written = 0.0
+        self._estimate: BakeEstimate | None = None
 
     def run(self) -> bool:
         """Bring the image to ready or failed; returns False when another bake of it is at work."""
@@ -90,20 +92,18 @@ class ImageBake:
             fresh = row.updated is not None and now() - row.updated < STALE
             if row.state == ImageState.BAKING and fresh:
                 return False
-            row.state, row.progress, row.note, row.updated = (
-                ImageState.BAKING,
-                0,
-                "looking at the image",
-                now(),
-            )
+            row.state, row.progress, row.left_seconds = ImageState.BAKING, 0, None
+            row.note, row.updated = "looking at the image", now()
             session.add(row)
             return True
 
     def _image(self) -> tuple[Image, list[dict[str, Any]]]:
+        recipe = recipe_of(self._name, self._settings)
+        self._estimate = BakeEstimate(expected_seconds(recipe, self._settings.images))
         image = bake(
-            load_recipe(self._name),
+            recipe,
             images=self._settings.images,
-            pyenv_root=self._settings.pyenv_root,
+            providers=providers_of(self._settings),
             progress=lambda percent, sentence: self._tell(int(percent * BAKE_SHARE), sentence),
             stop=self._stop,
         )
@@ -114,8 +114,11 @@ class ImageBake:
                 return image, row.interpreters
             return image, [_entry(each) for each in image.interpreters]
         image = self._with_packages(image)
-        found = self._probe(image)
-        return with_interpreters(image, found), found
+        begun = time.monotonic()
+        answers = self._probe(image)
+        seconds = round(time.monotonic() - begun, 1)
+        probed = with_interpreters(image, answers, seconds=seconds)
+        return probed, _told(image, answers)
 
     def _with_packages(self, image: Image) -> Image:
         """The image with its package disk; without one when nothing can be fetched, which only costs time."""
@@ -179,16 +182,19 @@ class ImageBake:
         if time.monotonic() - self._written < WRITE_SECONDS:
             return
         self._written = time.monotonic()
-        self._write(state=ImageState.BAKING, progress=min(99, percent), note=sentence)
+        percent = min(99, percent)
+        left = self._estimate.left(percent) if self._estimate else None
+        self._write(state=ImageState.BAKING, progress=percent, left_seconds=left, note=sentence)
 
     def _fail(self, sentence: str) -> None:
-        self._write(state=ImageState.FAILED, note=sentence)
+        self._write(state=ImageState.FAILED, note=sentence, left_seconds=None)
 
     def _ready(self, image: Image, found: list[dict[str, Any]]) -> None:
         self._write(
             state=ImageState.READY,
             progress=100,
-            note="",
+            left_seconds=None,
+            note=" ".join(image.notes),
             digest=image.digest,
             interpreters=found,
             baked=datetime.fromtimestamp(image.baked, UTC),
@@ -209,10 +215,22 @@ def _entry(interpreter: Interpreter) -> dict[str, Any]:
         "path": interpreter.path,
         "version": interpreter.version,
         "implementation": interpreter.implementation,
+        "threaded": interpreter.threaded,
+        "provider": interpreter.provider,
         "tags": list(interpreter.tags),
         "works": True,
         "reason": "",
     }
+
+
+def _told(image: Image, answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the guest said of each interpreter that was asked for, and what was known of it before."""
+    asked = {each.path: each for each in image.interpreters}
+    return [
+        {**_entry(asked[path]), **{name: value for name, value in each.items() if value is not None}}
+        for each in answers
+        if (path := str(each.get("path"))) in asked
+    ]
 
 
 def _answer(content: bytearray) -> dict[str, Any] | None:

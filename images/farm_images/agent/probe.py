@@ -38,11 +38,12 @@ elif implementation == "CPython":
     abi = interpreter + flags
 else:
     abi = (sysconfig.get_config_var("SOABI") or "none").replace("-", "_").replace(".", "_")
+threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 system = sysconfig.get_platform().replace("-", "_").replace(".", "_")
 tags = ["-".join((interpreter, abi, system)), "-".join((interpreter, "none", "any"))]
 tags.append("py%d-none-any" % sys.version_info[0])
 print(json.dumps({"version": platform.python_version(), "implementation": implementation,
-                  "tags": tags, "missing": missing}))
+                  "threaded": threaded, "tags": tags, "missing": missing}))
 """
 
 
@@ -58,7 +59,13 @@ def run_probe(interpreters: tuple[str, ...], places: Places, user: JobUser, pack
 
 
 def _ask(path: str, places: Places, user: JobUser) -> dict[str, Any]:
-    unknown: dict[str, Any] = {"version": None, "implementation": None, "tags": [], "missing": []}
+    unknown: dict[str, Any] = {
+        "version": None,
+        "implementation": None,
+        "threaded": False,
+        "tags": [],
+        "missing": [],
+    }
     try:
         done = subprocess.run(
             [path, "-E", "-s", "-c", _QUESTION],

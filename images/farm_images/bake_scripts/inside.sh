@@ -1,8 +1,10 @@
 # Runs in the root of the image being baked (chroot, no network needed), after the farm's files were put in.
-# Arguments: the Debian python's X.Y, then the kernel modules of the initrd in order.
+# Arguments: the suite's Pythons as programs of /usr/bin, in one word with spaces and python3's first, then the kernel
+# modules of the initrd in order.
 set -eu
-python=$1
+programs=$1
 shift
+python=${programs%% *}
 
 echo "farm: users"
 useradd --uid 1000 --create-home --home-dir /home/job --shell /bin/bash job
@@ -11,6 +13,9 @@ chmod 0700 /home/job
 # seeds, in the background, would be a second process that nobody waits for.
 mkdir -p /home/job/.config/virtualenv
 printf '%s\n' '[virtualenv]' 'symlink_app_data = true' 'no_periodic_update = true' >/home/job/.config/virtualenv/virtualenv.ini
+
+# Nobody links Python into a program statically here.
+rm -f /usr/lib/python3*/config-*/libpython*.a /usr/lib/x86_64-linux-gnu/libpython*.a
 
 # pyenv builds with debugging information: half of an interpreter's size.
 find /opt/python -type f \( -name '*.so' -o -name '*.so.*' -o -path '*/bin/*' \) -exec strip --strip-debug {} + \
@@ -25,12 +30,14 @@ compile() {
     shift 2
     "$interpreter" -m compileall -q "$@" "$folder" >/dev/null 2>&1 || true
 }
-compile "/usr/bin/python$python" /opt/wheelfarm
-compile "/usr/bin/python$python" "/usr/lib/python$python"
+compile "/usr/bin/$python" /opt/wheelfarm
+for program in $programs; do
+    case $program in pypy*) ;; *) compile "/usr/bin/$program" "/usr/lib/$program" ;; esac
+done
 for executable in /opt/python/bin/*; do
     [ -x "$executable" ] || continue
     real=$(readlink -f "$executable")
-    for folder in "${real%/bin/*}"/lib/p*[0-9]; do
+    for folder in "${real%/bin/*}"/lib/p*[0-9] "${real%/bin/*}"/lib/p*[0-9]t; do
         if [ -d "$folder" ]; then compile "$executable" "$folder"; fi
     done
     missing=$(find "${real%/bin/*}" \( -name '*.so' -o -path '*/bin/*' \) -type f -exec ldd {} + 2>/dev/null |
@@ -41,37 +48,35 @@ done
 echo "farm: caches"
 # A first tox asks each interpreter what it is and unpacks pip for it. Done here once at the host's speed, it need not be
 # done in each machine. The facts are kept by time stamp, of which the file system to come keeps whole seconds only.
-set -- "$@" --
-# The other names of the distribution's Python come first on the PATH, so every search passes them.
-for executable in "/usr/bin/python$python" /usr/bin/python3 /bin/python3 /opt/python/bin/*; do
-    [ -x "$executable" ] || continue
+executables=
+for program in $programs; do executables="$executables /usr/bin/$program"; done
+for executable in /opt/python/bin/*; do
+    if [ -x "$executable" ]; then executables="$executables $executable"; fi
+done
+for executable in $executables; do
     real=$(readlink -f "$executable")
     touch -d "@$(stat -c %Y "$real")" "$real"
-    set -- "$@" "$executable"
 done
-modules=
-while [ "$1" != -- ]; do modules="$modules $1" && shift; done
-shift
 chown -R job:job /home/job
-printf '%s\n' "$@" | xargs -n 1 -P 2 /usr/bin/python3 -I -S /opt/wheelfarm/agent.pyz --warm 2>&1 |
-    sed 's/^/farm: not warmed: /' || true
+# The other names of the distribution's Python come first on the PATH, so every search passes them.
+# shellcheck disable=SC2086 # the words are paths without blanks
+printf '%s\n' $executables /usr/bin/python3 /bin/python3 |
+    xargs -n 1 -P 2 /usr/bin/python3 -I -S /opt/wheelfarm/agent.pyz --warm 2>&1 | sed 's/^/farm: not warmed: /' || true
 # Bytecode that does not look at time stamps, which change when virtualenv copies or links these files.
-for folder in /home/job/.cache/virtualenv/wheel/*/image/*/*/ /home/job/.local/share/virtualenv/wheel/*/image/*/*/; do
-    [ -d "$folder" ] || continue
-    version=${folder#*/virtualenv/wheel/}
-    version=${version%%/*}
-    for executable in "/usr/bin/python$version" "/opt/python/bin/python$version"; do
-        [ -x "$executable" ] || continue
-        set -- -q
-        case $version in 2.* | 3.6) ;; *) set -- -q --invalidation-mode unchecked-hash ;; esac
-        find "$folder" -name '*.pyc' -delete
-        "$executable" -m compileall "$@" "$folder" >/dev/null || echo "farm: the seeds of $version are not all compiled"
-        break
+find /home/job/.cache/virtualenv /home/job/.local/share/virtualenv -name '*.pyc' -delete 2>/dev/null || true
+for executable in $executables; do
+    version=$("$executable" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
+    options=-q
+    case $version in 2.* | 3.6) ;; *) options="-q -q --invalidation-mode unchecked-hash" ;; esac
+    for folder in /home/job/.cache/virtualenv/wheel/"$version"/image/*/*/ \
+        /home/job/.local/share/virtualenv/wheel/"$version"/image/*/*/; do
+        [ -d "$folder" ] || continue
+        # shellcheck disable=SC2086 # the words are options
+        "$executable" -m compileall $options "$folder" >/dev/null 2>&1 ||
+            echo "farm: the seeds of $executable are not all compiled"
     done
 done
 chown -R job:job /home/job
-# shellcheck disable=SC2086 # the words are module names
-set -- $modules
 
 echo "farm: initrd"
 # Our own, of busybox and a handful of modules: it is there in a tenth of the time of a general one, which
@@ -84,8 +89,12 @@ cp /bin/busybox "$work/bin/busybox"
 for module in "$@"; do
     modprobe --show-depends --set-version "$kernel" "$module" | sed -n 's/^insmod \([^ ]*\).*/\1/p'
 done | awk '!seen[$0]++' | while read -r file; do
-    cp "$file" "$work/modules/"
-    echo "insmod /modules/${file##*/}" >>"$work/load"
+    name=${file##*/}
+    case $name in
+    *.xz) busybox xzcat "$file" >"$work/modules/${name%.xz}" ;;
+    *) cp "$file" "$work/modules/" ;;
+    esac
+    echo "insmod /modules/${name%.xz}" >>"$work/load"
 done
 cat >"$work/init" <<'INIT'
 #!/bin/busybox sh

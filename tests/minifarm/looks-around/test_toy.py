@@ -1,6 +1,10 @@
-"""Looks at the farm's package disk from inside a job."""
+"""Looks at the machine from inside a job: the package disk, and the Pythons that a project may call by name."""
 
+import shutil
+import subprocess
 from pathlib import Path
+
+import pytest
 
 CACHE = Path.home() / ".cache/wheelfarm/uv"
 
@@ -21,3 +25,13 @@ def test_the_job_adds_its_own() -> None:
         line.split() for line in Path("/proc/mounts").read_text().splitlines() if line.startswith("/dev/vdb ")
     ]
     assert [options.split(",")[0] for _, _, _, options, *_ in found] == ["ro"]
+
+
+@pytest.mark.parametrize("name", ["python3.9", "python3.12", "python3.13"])
+def test_pythons_make_environments(name, tmp_path) -> None:
+    """A Python of the PATH makes an environment that works, as a project's own scripts would have it do."""
+    found = shutil.which(name)
+    if found is None:
+        return  # whoever runs the farm has no pyenv tree with it
+    subprocess.run([found, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    subprocess.run([tmp_path / "venv/bin/python", "-c", "import json, sysconfig, ssl"], check=True)

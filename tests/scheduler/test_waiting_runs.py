@@ -1,0 +1,98 @@
+"""Runs that wait for images: what is asked for, once, and where cells go when a bake gives less than its recipe."""
+
+import pytest
+
+from farm_scheduler import runs
+from farm_scheduler.plan import Narrowing
+from farm_scheduler.states import ImageState, RunState
+from farm_scheduler.tables import Image, Run, now
+
+
+class Sent:
+    """An engine that keeps what is published; the real one is in tests/services."""
+
+    def __init__(self):
+        self.messages = []
+
+    def send_task(self, name, args=(), **_):
+        """Keep one message."""
+        self.messages.append((name, *args))
+
+
+@pytest.fixture
+def engine():
+    """Shared by all runs of a test."""
+    return Sent()
+
+
+@pytest.fixture
+def submit(database, settings, engine, tmp_path):
+    """Submits a project with these environments; the id of its run."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+
+    def run(env_list, settings=settings):
+        (folder / "tox.ini").write_text(f"[tox]\nenv_list = {env_list}\n")
+        return runs.submit(database, engine, settings, str(folder), Narrowing()).id
+
+    return run
+
+
+@pytest.fixture
+def baked(database):
+    """Records an image with two Pythons, in any state."""
+
+    def add(name, state=ImageState.READY):
+        found = [{"version": each, "works": True} for each in ("3.11.2", "3.12.1")]
+        with database.write() as session:
+            session.merge(Image(name=name, state=state, digest="d", interpreters=found, updated=now()))
+
+    return add
+
+
+def state(database, run):
+    """The run as it is now."""
+    with database.read() as session:
+        return session.get(Run, run).state
+
+
+def test_two_runs_of_one_image_wait_for_one_bake(database, settings, engine, submit, baked):
+    """A run that comes while the image is baked asks for no other bake, and both are planned when it is there."""
+    first = submit("py311")
+    baked("debian-12", ImageState.BAKING)
+    second = submit("py311")
+    runs.advance(database, engine, settings, first)
+    assert engine.messages == [("wheelfarm.bake", "debian-12")]
+    baked("debian-12")
+    for run in (first, second):
+        runs.advance(database, engine, settings, run)
+        assert state(database, run) is RunState.QUEUED
+    assert engine.messages[1:] == [("wheelfarm.ticket",)] * 2
+
+
+def test_a_bake_may_move_cells_to_another_system(database, settings, engine, submit, baked):
+    """What an image lacks after all is looked for on the next system, whose image is then asked for."""
+    three = settings.model_copy(
+        update={"systems": ("debian-12", "debian-13", "forky"), "python_mirror": "http://127.0.0.1:9/"}
+    )
+    run = submit("py311, py314", three)
+    assert engine.messages == [("wheelfarm.bake", "debian-12")]
+    baked("debian-12")
+    runs.advance(database, engine, three, run)
+    assert engine.messages[1:] == [("wheelfarm.bake", "debian-13")]
+    baked("debian-13")
+    runs.advance(database, engine, three, run)
+    assert engine.messages[2:] == [("wheelfarm.bake", "forky")]
+    assert state(database, run) is RunState.PLANNED
+    baked("forky", ImageState.FAILED)
+    runs.advance(database, engine, three, run)
+    assert state(database, run) is RunState.QUEUED
+    with database.read() as session:
+        assert "the image forky could not be baked" in str(session.get(Run, run).notes)
+
+
+def test_an_image_that_failed_before_is_tried_again(engine, submit, baked):
+    """A new run asks for an image that could not be baked for an earlier one."""
+    baked("debian-12", ImageState.FAILED)
+    submit("py311")
+    assert engine.messages == [("wheelfarm.bake", "debian-12")]
