@@ -15,7 +15,7 @@ from farm_scheduler.other_tools import other_notes
 from farm_scheduler.placement import Placement
 from farm_scheduler.plan import Narrowing, Note, Plan
 from farm_scheduler.project_files import ProjectFiles
-from farm_scheduler.project_metadata import read_metadata
+from farm_scheduler.project_metadata import ProjectMetadata, read_metadata
 from farm_scheduler.tox_configuration import read_configuration
 from farm_scheduler.unsupported import claimed_cells, unclaimed, unknown_systems
 from farm_scheduler.wheel_archive import wheel_of
@@ -31,8 +31,13 @@ def check_files(files: ProjectFiles) -> None:
     read_metadata(files)
 
 
-def make_plan(files: ProjectFiles, systems: Sequence[SystemImage], narrowing: Narrowing) -> Plan:
-    """The cells of a project on these systems.
+def make_plan(
+    files: ProjectFiles,
+    systems: Sequence[SystemImage],
+    narrowing: Narrowing,
+    built: ProjectMetadata | None = None,
+) -> Plan:
+    """The cells of a project on these systems; `built` is its metadata where a guest has built it.
 
     Raises:
         PlanError: the configuration cannot be read, the narrowing names nothing, or no cell is left.
@@ -40,7 +45,7 @@ def make_plan(files: ProjectFiles, systems: Sequence[SystemImage], narrowing: Na
     chosen = narrow_systems(systems, narrowing)
     pythons = narrow_pythons(chosen, narrowing)
     declaration = read_declaration(files)
-    metadata = read_metadata(files)
+    metadata = built or read_metadata(files)
     tox = None if wheel_of(files) else read_configuration(files, also=declaration.environments)
     whole = narrowing == Narrowing()
     if tox is None:

@@ -12,16 +12,19 @@ from sqlmodel import Session, col, select
 
 from farm_scheduler.database import Database
 from farm_scheduler.durations import expected_seconds
+from farm_scheduler.dynamic_facts import dynamic_facts
 from farm_scheduler.engine import publish_bake, publish_tickets
 from farm_scheduler.errors import FarmError, NotFoundError, exit_code_of
+from farm_scheduler.guest_text import clean_line
 from farm_scheduler.identifiers import new_id
 from farm_scheduler.interpreters import SystemImage, system_image
 from farm_scheduler.plan import Narrowing, Plan, PlannedCell
 from farm_scheduler.planning import check_files, make_plan, narrow_systems
 from farm_scheduler.project_files import read_archive
+from farm_scheduler.questions import FAILED_FOR, Told, ask, is_open, read_told
 from farm_scheduler.settings import Settings
 from farm_scheduler.settlement import FARMS_FAULT, settle_run
-from farm_scheduler.sources import Source, get_source, source_path
+from farm_scheduler.sources import LONGEST_NAME, Source, get_source, source_path
 from farm_scheduler.states import JOB_ENDED, RUN_ENDED, RUN_MOVES, ImageState, JobState, RunState, guard
 from farm_scheduler.tables import Cell, Image, Job, Run, now
 from farm_scheduler.targets import read_target
@@ -58,8 +61,9 @@ def submit(
 ) -> Run:
     """Record a run of TARGET and set it going; under `run_id` when the caller must know the id beforehand.
 
-    With its images ready the run is `queued` when this returns, and its cells and jobs are in the record. Else it
-    is `planned` and has none yet: the bake is asked for, and `advance` goes on when it is done.
+    With its images ready, and nothing to ask of a guest, the run is `queued` when this returns, and its cells and jobs
+    are in the record. Else it is `planned` and has none yet: the bake or the guest is asked, and `advance` goes on
+    when that is done.
 
     Raises:
         InputError: target, source, configuration or narrowing cannot be used; nothing was recorded.
@@ -70,23 +74,30 @@ def submit(
     check_files(source.files)
     narrow_systems([SystemImage(name=name, interpreters=()) for name in settings.systems], narrowing)
     run = _new_run(source, target, narrowing, run_id or new_id("r"))
+    systems = wanted_systems(run, settings)
     with database.read() as session:
-        images = _images(session, wanted_systems(run, settings))
-    plan = make_plan(source.files, images, narrowing) if images is not None else None
+        images = _images(session, systems)
+        facts = dynamic_facts(source.files)
+        told = read_told(session, source.sha256, systems[0], facts, since=now() - FAILED_FOR)
+    plan = None
+    if images is not None and told is not None:
+        plan = make_plan(source.files, images, narrowing, told.metadata)
     with database.write() as session:
         session.add(run)
         session.flush()
-        if plan is not None:
-            _store_plan(session, run, plan)
-    if plan is None:
-        ask_for_images(database, app, wanted_systems(run, settings))
+        if plan is not None and told is not None:
+            _store_plan(session, run, plan, told)
+    if images is None:
+        ask_for_images(database, app, systems)
+    elif plan is None:
+        ask(database, app, source.sha256, systems[0])
     else:
         publish_tickets(app, len(plan.runnable))
     return run
 
 
 def advance(database: Database, app: Celery, settings: Settings, run_id: str) -> None:
-    """Plan a run that waited for its images; call it when one got ready, failed, or after a while.
+    """Plan a run that waited for its images or for a guest's answer; call it when one is there, or after a while.
 
     A run whose image cannot be had, or that no cell is left of, ends here with its reason in its notes.
     """
@@ -104,7 +115,35 @@ def advance(database: Database, app: Celery, settings: Settings, run_id: str) ->
     elif images is None:
         ask_for_images(database, app, systems)
     else:
-        _plan_waiting(database, app, settings, run, images)
+        _advance_with_images(database, app, settings, run, images)
+
+
+def _advance_with_images(
+    database: Database, app: Celery, settings: Settings, run: Run, images: Sequence[SystemImage]
+) -> None:
+    sha256, system = run.source_sha256, images[0].name
+    with database.read() as session:
+        asked = is_open(session, sha256, system)
+    if asked:
+        ask(database, app, sha256, system)
+        return
+    try:
+        files = read_archive(source_path(settings, sha256))
+        with database.read() as session:
+            told = read_told(session, sha256, system, dynamic_facts(files))
+        plan = None if told is None else make_plan(files, images, _narrowing(run), told.metadata)
+    except FarmError as error:
+        _end_unplanned(database, run.id, error.sentence, exit_code_of(error))
+        return
+    if plan is None or told is None:
+        ask(database, app, sha256, system)
+        return
+    with database.write() as session:
+        current = _run(session, run.id)
+        if current.state != RunState.PLANNED:
+            return
+        _store_plan(session, current, plan, told)
+    publish_tickets(app, len(plan.runnable))
 
 
 def waiting_runs(database: Database) -> list[str]:
@@ -166,10 +205,13 @@ def _new_run(source: Source, target: str, narrowing: Narrowing, run_id: str) -> 
     )
 
 
-def _store_plan(session: Session, run: Run, plan: Plan) -> None:
+def _store_plan(session: Session, run: Run, plan: Plan, told: Told) -> None:
     guard(RUN_MOVES, run.state, RunState.QUEUED, f"run {run.id}")
     run.state, run.inferred = RunState.QUEUED, plan.inferred
-    notes = [{"environment": note.environment, "reason": note.reason} for note in plan.notes]
+    if told.metadata is not None:
+        run.project = clean_line(told.metadata.name or run.project)[:LONGEST_NAME]
+        run.version = clean_line(told.metadata.version or "")[:LONGEST_NAME] or run.version
+    notes = [{"environment": note.environment, "reason": note.reason} for note in (*told.notes, *plan.notes)]
     run.notes = [*run.notes, *notes]
     for position, planned in enumerate(plan.cells):
         cell = _cell(run, position, planned)
@@ -211,24 +253,10 @@ def _cell(run: Run, position: int, planned: PlannedCell) -> Cell:
     )
 
 
-def _plan_waiting(
-    database: Database, app: Celery, settings: Settings, run: Run, images: Sequence[SystemImage]
-) -> None:
-    narrowing = Narrowing(
+def _narrowing(run: Run) -> Narrowing:
+    return Narrowing(
         pythons=tuple(run.narrowing.get("pythons", ())), systems=tuple(run.narrowing.get("systems", ()))
     )
-    try:
-        files = read_archive(source_path(settings, run.source_sha256))
-        plan = make_plan(files, images, narrowing)
-    except FarmError as error:
-        _end_unplanned(database, run.id, error.sentence, exit_code_of(error))
-        return
-    with database.write() as session:
-        current = _run(session, run.id)
-        if current.state != RunState.PLANNED:
-            return
-        _store_plan(session, current, plan)
-    publish_tickets(app, len(plan.runnable))
 
 
 def _end_unplanned(database: Database, run_id: str, reason: str, exit_code: int) -> None:
