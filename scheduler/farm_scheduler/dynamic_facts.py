@@ -94,9 +94,14 @@ def _of_build(files: ProjectFiles, pyproject: Mapping[str, Any]) -> frozenset[st
         "classifiers": bool(classifiers),
         "extras": parser.has_section("options.extras_require"),
     }
-    silent = script is None or (_BARE.search(script) is not None and len(_CALL.findall(script)) == 1)
+    silent = not (script or "").strip() or _says_nothing(script or "")
     absent = {fact for fact in FACTS if not said[fact] and not silent}
     return frozenset(absent | ({"classifiers"} if named_file else set()))
+
+
+def _says_nothing(script: str) -> bool:
+    """Whether a setup.py only calls `setup()` and leaves all else to setup.cfg."""
+    return _BARE.search(script) is not None and len(_CALL.findall(script)) == 1
 
 
 def _setup_cfg(files: ProjectFiles) -> ConfigParser:

@@ -17,7 +17,7 @@ from farm_scheduler.database import Database
 from farm_scheduler.engine import publish_question
 from farm_scheduler.plan import Note
 from farm_scheduler.project_metadata import ProjectMetadata
-from farm_scheduler.states import QUESTION_MOVES, QuestionState, RunState, guard
+from farm_scheduler.states import QUESTION_MOVES, QUESTION_OPEN, QuestionState, RunState, guard
 from farm_scheduler.tables import Question, Run, now
 
 MAX_TRIES = 3
@@ -31,8 +31,6 @@ PUBLISH_AGAIN = timedelta(seconds=60)
 
 WANTED_FOR = timedelta(seconds=30)
 """How long a question lives on that somebody asked without a run."""
-
-OPEN = frozenset({QuestionState.WAITING, QuestionState.ASKING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +66,7 @@ def read_told(
     if not facts:
         return Told()
     question = session.get(Question, (sha256, system))
-    if question is None or question.state in OPEN:
+    if question is None or question.state in QUESTION_OPEN:
         return None
     if question.state is QuestionState.ANSWERED:
         metadata = read_facts(question.answer)
@@ -80,14 +78,18 @@ def read_told(
     return Told(notes=(Note(environment=None, reason=reason),))
 
 
-def is_open(session: Session, sha256: str, system: str) -> bool:
-    """Whether it was asked and has no end yet."""
+def progress(session: Session, sha256: str, system: str) -> str | None:
+    """How far it is; None when it has an end."""
     question = session.get(Question, (sha256, system))
-    return question is not None and question.state in OPEN
+    if question is None or question.state not in QUESTION_OPEN:
+        return None
+    return question.note or "waiting for a worker"
 
 
-def ask(database: Database, app: Celery, sha256: str, system: str, *, for_a_plan: bool = False) -> None:
-    """Have it asked, unless it is on its way or answered; a failure before is tried again.
+def ask(
+    database: Database, app: Celery, sha256: str, system: str, *, anew: bool, for_a_plan: bool = False
+) -> None:
+    """Have it asked, unless it is on its way or answered; with `anew` also when it has failed before.
 
     With `for_a_plan` no run waits for it: call this again within `WANTED_FOR` for as long as it is wanted.
 
@@ -96,11 +98,11 @@ def ask(database: Database, app: Celery, sha256: str, system: str, *, for_a_plan
     """
     with database.write() as session:
         question = session.get(Question, (sha256, system)) or Question(source_sha256=sha256, system=system)
-        if question.state is QuestionState.ANSWERED:
-            return
-        if question.state is QuestionState.FAILED:
+        if question.state is QuestionState.FAILED and anew:
             _move(question, QuestionState.WAITING)
             question.tries, question.published = 0, None
+        if question.state not in QUESTION_OPEN:
+            return
         if for_a_plan:
             question.wanted_until = now() + WANTED_FOR
         due = question.published is None or now() - question.published > PUBLISH_AGAIN
@@ -110,6 +112,14 @@ def ask(database: Database, app: Celery, sha256: str, system: str, *, for_a_plan
         session.add(question)
     if publish:
         publish_question(app, sha256, system)
+
+
+def stop_wanting(database: Database, sha256: str, system: str) -> None:
+    """Say that a plan does not wait for it any more."""
+    with database.write() as session:
+        question = session.get(Question, (sha256, system))
+        if question is not None:
+            question.wanted_until = None
 
 
 def claim_question(

@@ -11,8 +11,15 @@ from datetime import datetime
 from sqlmodel import Session, col, func, select
 
 from farm_scheduler.errors import NotFoundError
-from farm_scheduler.questions import OPEN
-from farm_scheduler.states import JOB_ENDED, RUN_ENDED, ImageState, JobState, QuestionState, RunState
+from farm_scheduler.states import (
+    JOB_ENDED,
+    QUESTION_OPEN,
+    RUN_ENDED,
+    ImageState,
+    JobState,
+    QuestionState,
+    RunState,
+)
 from farm_scheduler.tables import Attempt, Cell, Image, Job, Question, Run, Test, now
 from farm_scheduler.verdicts import Verdict
 
@@ -213,7 +220,7 @@ def _question(session: Session, run: Run) -> QuestionReport | None:
     if run.state != RunState.PLANNED:
         return None
     chosen = select(Question).where(
-        Question.source_sha256 == run.source_sha256, col(Question.state).in_(list(OPEN))
+        Question.source_sha256 == run.source_sha256, col(Question.state).in_(list(QUESTION_OPEN))
     )
     found = session.exec(chosen.limit(1)).first()
     if found is None:

@@ -21,7 +21,7 @@ from farm_scheduler.interpreters import SystemImage, system_image
 from farm_scheduler.plan import Narrowing, Plan, PlannedCell
 from farm_scheduler.planning import check_files, make_plan, narrow_systems
 from farm_scheduler.project_files import read_archive
-from farm_scheduler.questions import FAILED_FOR, Told, ask, is_open, read_told
+from farm_scheduler.questions import FAILED_FOR, Told, ask, progress, read_told
 from farm_scheduler.settings import Settings
 from farm_scheduler.settlement import FARMS_FAULT, settle_run
 from farm_scheduler.sources import LONGEST_NAME, Source, get_source, source_path
@@ -90,7 +90,7 @@ def submit(
     if images is None:
         ask_for_images(database, app, systems)
     elif plan is None:
-        ask(database, app, source.sha256, systems[0])
+        ask(database, app, source.sha256, systems[0], anew=True)
     else:
         publish_tickets(app, len(plan.runnable))
     return run
@@ -123,9 +123,9 @@ def _advance_with_images(
 ) -> None:
     sha256, system = run.source_sha256, images[0].name
     with database.read() as session:
-        asked = is_open(session, sha256, system)
+        asked = progress(session, sha256, system) is not None
     if asked:
-        ask(database, app, sha256, system)
+        ask(database, app, sha256, system, anew=False)
         return
     try:
         files = read_archive(source_path(settings, sha256))
@@ -136,7 +136,7 @@ def _advance_with_images(
         _end_unplanned(database, run.id, error.sentence, exit_code_of(error))
         return
     if plan is None or told is None:
-        ask(database, app, sha256, system)
+        ask(database, app, sha256, system, anew=True)
         return
     with database.write() as session:
         current = _run(session, run.id)

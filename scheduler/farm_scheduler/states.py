@@ -110,6 +110,7 @@ QUESTION_MOVES: Mapping[QuestionState, frozenset[QuestionState]] = {
 RUN_ENDED = frozenset({RunState.FINISHED, RunState.CANCELLED})
 JOB_ENDED = _ENDS
 JOB_AT_WORK = frozenset({JobState.LEASED, JobState.BOOTING, JobState.RUNNING, JobState.FINISHING})
+QUESTION_OPEN = frozenset({QuestionState.WAITING, QuestionState.ASKING})
 ATTEMPT_ENDED = frozenset({AttemptState.FINISHED, AttemptState.CANCELLED})
 
 
