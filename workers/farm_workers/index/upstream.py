@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from farm_scheduler.errors import FarmError
+from farm_scheduler.freshness import allowed_seconds
 from farm_workers.index.pages import HTML_TYPE, JSON_TYPE, PLAIN_HTML_TYPE
 
 _LOG = logging.getLogger(__name__)
@@ -37,7 +38,10 @@ class UpstreamError(FarmError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageAnswer:
-    """A page as it came from `index`; `url` is where after redirects, the base of its links."""
+    """A page as it came from `index`; `url` is where after redirects, the base of its links.
+
+    `fresh_seconds` is how long the upstream allows to use it without asking.
+    """
 
     index: str
     url: str
@@ -45,6 +49,7 @@ class PageAnswer:
     etag: str | None
     last_modified: str | None
     body: bytes
+    fresh_seconds: float = 0.0
 
 
 class Upstream:
@@ -97,6 +102,7 @@ class Upstream:
                     content_type=response.headers.get("content-type", ""),
                     etag=response.headers.get("etag"),
                     last_modified=response.headers.get("last-modified"),
+                    fresh_seconds=allowed_seconds(response.headers.get("cache-control")),
                     body=await _whole(response),
                 )
 
