@@ -2,6 +2,9 @@
 
 import json
 import os
+import shutil
+import signal
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from .farm import RUN_SECONDS, Farm, said
 from .holding import qemu_processes, until
 
 TOY = Path(__file__).parent.parent / "minifarm" / "dynamic-metadata"
+ASKING = "SELECT count(*) FROM question WHERE state = 'asking'"
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +55,40 @@ def test_a_second_plan_boots_no_machine(farm: Farm) -> None:
     assert "asking a machine" not in plan.stderr
     (cell,) = json.loads(plan.stdout)["cells"]
     assert cell["python"] == "3.12"
+
+
+def test_a_plan_asks_a_machine_when_it_is_told_to(farm: Farm, tmp_path: Path) -> None:
+    """`plan` alone says what is not known; with --ask-guest a machine builds, here without success, and it says why."""
+    folder = changed_toy(tmp_path, "raise KeyError('no such thing')")
+    static = farm.call("plan", str(folder))
+    assert "so does --ask-guest" in static.stdout
+    plan = farm.call("plan", str(folder), "--ask-guest")
+    assert plan.returncode == 0, plan.stderr
+    assert "asking a machine of debian-12: building it with Python 3.11" in plan.stderr
+    assert "KeyError: 'no such thing'" in plan.stdout
+
+
+def test_an_interrupted_question_leaves_no_machine(farm: Farm, tmp_path: Path) -> None:
+    """Ctrl-C while a machine builds the metadata cancels the run, exits 130, and the machine goes."""
+    folder = changed_toy(tmp_path, "import time; time.sleep(3600)")
+    process = farm.start("run", str(folder), "--json")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "building" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, out + errors
+    with sqlite3.connect(farm.home / "record.sqlite") as record:
+        until(lambda: record.execute(ASKING).fetchone() == (0,), seconds=15)
+    plan = farm.call("plan", str(folder))
+    assert "so does --ask-guest" in plan.stdout
+
+
+def changed_toy(folder: Path, begin: str) -> Path:
+    """A copy of the toy whose setup.py begins otherwise."""
+    copy = folder / "toy"
+    shutil.copytree(TOY, copy)
+    script = copy / "setup.py"
+    script.write_text(f"{begin}\n{script.read_text()}")
+    return copy
