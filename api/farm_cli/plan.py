@@ -42,7 +42,7 @@ Examples:
 @click.option("--python", "pythons", multiple=True, metavar="X.Y", help="Only this Python; repeatable.")
 @click.option("--os", "systems", multiple=True, metavar="NAME", help="Only this system; repeatable.")
 @click.option(
-    "--ask-guest", is_flag=True, help="Ask a machine for metadata that no file tells, as a run does."
+    "--ask-guest", is_flag=True, help="Ask a machine for metadata that only a build tells, as a run does."
 )
 @click.option("--json", "as_json", is_flag=True, help="One documented JSON object.")
 def command(
@@ -87,7 +87,7 @@ def read_or_ask(record: Record, source: Source, system: str, *, ask_guest: bool)
             told = read_told(session, source.sha256, system, facts)
     if told is not None:
         return told
-    reason = f"{', '.join(facts)}: no file tells, only a build; a run asks a machine for it, and so does --ask-guest"
+    reason = f"{', '.join(facts)}: only a build tells; a run asks a machine for it, and so does --ask-guest"
     return Told(notes=(Note(environment=None, reason=reason),))
 
 

@@ -131,7 +131,7 @@ class QuestionReport:
     @property
     def sentence(self) -> str:
         """What people see."""
-        asks = f"asking a machine of {self.system} for metadata that no file of the project tells"
+        asks = f"asking a machine of {self.system} for metadata that only a build tells"
         return f"{asks}: {self.note}" if self.note else asks
 
 

@@ -177,7 +177,7 @@ def test_a_plan_says_what_only_a_build_knows(farm, project):
     code, out, _ = farm("plan", folder)
     assert code == 0
     assert (
-        "note: requires-python, classifiers, extras: no file tells, only a build; a run asks a machine for it, "
+        "note: requires-python, classifiers, extras: only a build tells; a run asks a machine for it, "
         "and so does --ask-guest" in out.splitlines()
     )
 

@@ -90,7 +90,7 @@ def test_a_run_waits_for_the_answer_and_is_planned_with_it(database, settings, r
     with database.read() as session:
         asks = read_report(session, run.id).asks
     assert asks is not None
-    assert asks.sentence == "asking a machine of debian-12 for metadata that no file of the project tells"
+    assert asks.sentence == "asking a machine of debian-12 for metadata that only a build tells"
     answer_question(database, claim(database, run), TELLS)
     found = advance(database, settings, run)
     assert (found.state, found.project, found.version) == (RunState.QUEUED, "demo", "3.1")

@@ -11,7 +11,6 @@ import time
 from importlib.resources import files
 from pathlib import Path
 
-from farm_images.catalogue import read_image
 from farm_images.errors import FarmError
 from farm_images.wire import JOB_HOME, CommandFrame, LimitsFrame
 from farm_scheduler.built_metadata import read_built_metadata
@@ -33,7 +32,7 @@ from farm_scheduler.sources import source_path
 from farm_scheduler.tables import Image as ImageRow
 from farm_workers.guest_command import CommandEnd, run_command, source_frame
 from farm_workers.leases import Lease
-from farm_workers.run import Hands
+from farm_workers.run import Hands, ready_image
 
 SECONDS = 600.0
 """How long a build of metadata may take; a source that needs longer is planned without."""
@@ -106,14 +105,14 @@ class _Inquiry:
         """
         settings = self._hands.settings
         source = source_path(settings, self._asking.sha256)
+        if not source.is_file():
+            raise RecordError(f"the source {source.name} is gone from {source.parent}; submit the run again")
+        image = ready_image(self._hands, self._asking.system)
         with self._hands.database.read() as session:
-            row = session.get(ImageRow, self._asking.system)
-        if row is None or row.digest is None or not source.is_file():
-            raise RecordError(f"the source {source.name} or the image {self._asking.system} is gone")
+            row = session.get_one(ImageRow, self._asking.system)
         python = choose_python(system_image(row.name, row.interpreters), read_metadata(read_archive(source)))
         if python is None:
             return f"no Python of {self._asking.system} can build it"
-        image = read_image(settings.images / row.name / row.digest)
         with self._hands.machines(image, self._say) as lease:
             self._say(f"building it with Python {python.version}")
             end = self._ask(lease, source, python)

@@ -12,8 +12,8 @@ from farm_scheduler import runs
 from farm_scheduler.database import Database
 from farm_scheduler.plan import Narrowing
 from farm_scheduler.questions import claim_question
-from farm_scheduler.states import QuestionState, RunState
-from farm_scheduler.tables import Cell, Question, Run
+from farm_scheduler.states import ImageState, QuestionState, RunState
+from farm_scheduler.tables import Cell, Image, Question, Run
 from farm_workers.metadata_question import ask_guest
 from farm_workers.run import Hands
 
@@ -239,3 +239,13 @@ def test_a_machine_that_dies_is_the_farms_fault(hands: Hands, tmp_path: Path) ->
         question = ask(hands, run)
         states.append((question.state, question.tries))
     assert states == [(QuestionState.WAITING, 1), (QuestionState.WAITING, 2), (QuestionState.FAILED, 3)]
+
+
+def test_an_image_whose_files_are_gone_is_baked_again(hands: Hands, tmp_path: Path) -> None:
+    """The farm's own trouble with its image leaves the question open, and the image to be made."""
+    run, _ = submit(hands, project(tmp_path / "project"))
+    with hands.database.write() as session:
+        session.get_one(Image, "debian-12").digest = "f" * 64
+    assert ask(hands, run).state is QuestionState.WAITING
+    with hands.database.read() as session:
+        assert session.get_one(Image, "debian-12").state is ImageState.MISSING
