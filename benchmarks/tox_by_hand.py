@@ -12,10 +12,10 @@ from typing import Any
 
 from benchmarks import by_hand_script
 from benchmarks.environment_outcomes import COMMANDS, NONE, SETUP, SKIPPED, SUCCESS, EnvironmentOutcome
-from benchmarks.guest_command import CommandEnd, run_command, source_frame
 from benchmarks.junit_reports import read_reports
 from farm_images.wire import JOB_HOME, CommandFrame, LimitsFrame
 from farm_scheduler.tables import Cell
+from farm_workers.guest_command import CommandEnd, run_command, source_frame
 from farm_workers.leases import LeaseRequest, lease
 
 LEASE_SECONDS = 600.0

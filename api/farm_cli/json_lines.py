@@ -34,7 +34,7 @@ class JsonLines:
         self.tell("note", run=None, environment=None, reason=sentence)
 
     def show(self, report: RunReport) -> None:
-        """The `run` and its `note`s once it is planned, then each `cell` that changed, and `image`s waited for."""
+        """The `image`s and `question` waited for, the `run` and its `note`s once planned, each `cell` that changed."""
         for image in report.waits_for:
             document = {"name": image.name, "state": image.state.value, "progress": image.progress}
             self._tell_changed(
@@ -42,6 +42,11 @@ class JsonLines:
                 image.state.value,
                 "image",
                 {**document, "left_seconds": image.left_seconds, "note": image.note},
+            )
+        if report.asks is not None:
+            asks = {"run": report.id, "system": report.asks.system, "state": report.asks.state.value}
+            self._tell_changed(
+                "question", report.asks.sentence, "question", {**asks, "note": report.asks.note}
             )
         if report.state == RunState.PLANNED:
             return

@@ -39,7 +39,7 @@ class LiveTable:
 
 
 def draw(report: RunReport) -> RenderableType:
-    """A bar for each image that is waited for, the table, and one line below it."""
+    """A bar for each image that is waited for, what a machine is asked, the table, and one line below it."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("cell", no_wrap=True)
     table.add_column("state", no_wrap=True, min_width=9)
@@ -52,6 +52,8 @@ def draw(report: RunReport) -> RenderableType:
     head = Text(f"{report.id} · {clean_line(report.title)} · {report.state.value}", style="bold")
     foot = Text(f"{done} of {len(report.cells)} cells · {seconds_text(report.seconds)}", style="dim")
     bars = [_bar(image) for image in report.waits_for]
+    if report.asks is not None:
+        bars.append(Text(clean_line(report.asks.sentence), no_wrap=True, overflow="ellipsis"))
     return Group(head, *bars, table, foot) if report.cells else Group(head, *bars)
 
 

@@ -32,9 +32,12 @@ class PlainLines:
         self._line(clean_line(sentence))
 
     def show(self, report: RunReport) -> None:
-        """A line for each tenth of an image, and each cell whose word changed or that was not heard of for a while."""
+        """A line for each tenth of an image, part of a question, and cell whose word changed or that was long quiet."""
         for image in report.waits_for:
             self._show_image(image)
+        if report.asks is not None and self._words.get("question") != report.asks.sentence:
+            self._words["question"] = report.asks.sentence
+            self.say(report.asks.sentence)
         for cell in report.cells:
             quiet = time.monotonic() - self._spoke.get(cell.job_id, self._began)
             changed = self._words.get(cell.job_id) != cell.word

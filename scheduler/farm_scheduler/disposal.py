@@ -1,6 +1,7 @@
 """Disposal: removes garbage, so that a kill at any moment leaves nothing that could be taken for whole.
 
-Called by the command. A folder first loses its name, evidence first its place in the record. It decides nothing and
+Called by the command. A folder first loses its name, evidence first its place in the record, and
+a source what a guest said of it. It decides nothing and
 waits for nobody: what is locked stays for the next time.
 """
 
@@ -10,10 +11,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from sqlmodel import col, delete
+
 from farm_scheduler.database import Database
 from farm_scheduler.errors import RecordError
 from farm_scheduler.garbage import GONE, Garbage
-from farm_scheduler.tables import Attempt
+from farm_scheduler.tables import Attempt, Question
 
 
 def dispose(database: Database, item: Garbage) -> bool:
@@ -33,6 +36,10 @@ def dispose(database: Database, item: Garbage) -> bool:
                 attempt = session.get(Attempt, item.attempt)
                 if attempt is not None:
                     attempt.stream_path = None
+        if item.kind == "source":
+            with database.write() as session:
+                digest = item.path.name.partition(".")[0]
+                session.execute(delete(Question).where(col(Question.source_sha256) == digest))
         _remove(item.path)
     except OSError as error:
         sentence = (

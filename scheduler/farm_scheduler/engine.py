@@ -12,6 +12,7 @@ from farm_scheduler.errors import EngineError
 from farm_scheduler.settings import Settings
 
 BAKE = "wheelfarm.bake"
+METADATA = "wheelfarm.metadata"
 TICKET = "wheelfarm.ticket"
 SWEEP = "wheelfarm.sweep"
 
@@ -65,6 +66,15 @@ def publish_bake(app: Celery, system: str) -> None:
         EngineError: Redis does not take it.
     """
     _send(app, BAKE, system)
+
+
+def publish_question(app: Celery, sha256: str, system: str) -> None:
+    """Have a machine of a system asked for the metadata of a source.
+
+    Raises:
+        EngineError: Redis does not take it.
+    """
+    _send(app, METADATA, sha256, system)
 
 
 def waiting_tickets(app: Celery) -> int:

@@ -152,7 +152,11 @@ def _sources(session: Session, settings: Settings, before: datetime, moment: dat
 
 
 def _download_records(settings: Settings, before: datetime) -> Iterator[Garbage]:
-    for path in sorted((settings.home / "index" / "downloads").glob("*.jsonl")):
+    records = [
+        *(settings.home / "index" / "downloads").glob("*.jsonl"),
+        *(settings.home / "releases").glob("*"),
+    ]
+    for path in sorted(records):
         if path.stat().st_mtime < before.timestamp():
             yield _garbage("download record", path.stem, path, f"older than {before:%Y-%m-%d}")
 

@@ -17,7 +17,7 @@ from farm_scheduler.other_tools import other_notes
 from farm_scheduler.placement import Placement
 from farm_scheduler.plan import Narrowing, Note, Plan, PlannedCell
 from farm_scheduler.project_files import ProjectFiles
-from farm_scheduler.project_metadata import read_metadata
+from farm_scheduler.project_metadata import ProjectMetadata, read_metadata
 from farm_scheduler.tox_configuration import read_configuration
 from farm_scheduler.unsupported import claimed_cells, unclaimed, unknown_systems
 from farm_scheduler.wheel_archive import wheel_of
@@ -26,8 +26,13 @@ ALL_SYSTEMS = "all"
 """Stands for every system of the farm in a narrowing."""
 
 
-def make_plan(files: ProjectFiles, systems: Sequence[SystemImage], narrowing: Narrowing) -> Plan:
-    """The cells of a project on these systems.
+def make_plan(
+    files: ProjectFiles,
+    systems: Sequence[SystemImage],
+    narrowing: Narrowing,
+    built: ProjectMetadata | None = None,
+) -> Plan:
+    """The cells of a project on these systems; `built` is its metadata where a guest has built it.
 
     Each Python runs once, on the first system that has it, unless person or project name systems: then on each of
     those.
@@ -38,7 +43,7 @@ def make_plan(files: ProjectFiles, systems: Sequence[SystemImage], narrowing: Na
     chosen = narrow_systems(systems, narrowing)
     pythons = narrow_pythons(chosen, narrowing)
     declaration = read_declaration(files)
-    metadata = read_metadata(files)
+    metadata = built or read_metadata(files)
     tox = None if wheel_of(files) else read_configuration(files, also=declaration.environments)
     listed = tox
     if tox is not None:

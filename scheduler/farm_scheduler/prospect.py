@@ -11,8 +11,9 @@ from farm_images.errors import ImageError
 from farm_scheduler.errors import PlanError
 from farm_scheduler.interpreters import SystemImage
 from farm_scheduler.plan import Narrowing, Note, Plan
-from farm_scheduler.planning import make_plan
+from farm_scheduler.planning import make_plan, narrow_systems
 from farm_scheduler.project_files import ProjectFiles
+from farm_scheduler.project_metadata import ProjectMetadata
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,20 +32,35 @@ def look_ahead(
     systems: Sequence[SystemImage],
     narrowing: Narrowing,
     failed: Mapping[str, str] | None = None,
+    built: ProjectMetadata | None = None,
 ) -> Prospect:
     """The plan of a project; `failed` are the systems whose bake failed, with the reason.
+
+    `built` is the project's metadata where a guest has built it.
 
     Raises:
         PlanError: as make_plan.
         ImageError: what was asked for needs an image that could not be baked.
     """
     failed = failed or {}
-    plan = make_plan(files, systems, narrowing)
+    plan = make_plan(files, systems, narrowing, built)
     lost = [system.name for system in systems if system.name in failed and system.name in plan.systems]
     if lost:
-        plan = _without(files, systems, narrowing, failed, lost[0], named=plan.spread)
+        plan = _without(files, systems, narrowing, failed, lost[0], built, named=plan.spread)
     missing = [each.name for each in systems if not each.baked and each.name in plan.systems]
     return Prospect(plan=plan, missing=tuple(missing))
+
+
+def system_to_ask(
+    systems: Sequence[SystemImage], narrowing: Narrowing, failed: Mapping[str, str] | None = None
+) -> SystemImage:
+    """The system of which a machine is asked for what no file tells: the first that can be had.
+
+    Raises:
+        PlanError: the narrowing names a system that the farm does not have.
+    """
+    chosen = narrow_systems(systems, narrowing)
+    return next((each for each in chosen if each.name not in (failed or {})), chosen[0])
 
 
 def _without(
@@ -53,6 +69,7 @@ def _without(
     narrowing: Narrowing,
     failed: Mapping[str, str],
     lost: str,
+    built: ProjectMetadata | None,
     *,
     named: bool,
 ) -> Plan:
@@ -62,7 +79,7 @@ def _without(
     if named or not usable:
         raise ImageError(sentence, image=lost)
     try:
-        plan = make_plan(files, usable, narrowing)
+        plan = make_plan(files, usable, narrowing, built)
     except PlanError as error:
         raise ImageError(sentence, image=lost) from error
     return replace(plan, notes=(Note(environment=None, reason=sentence), *plan.notes))

@@ -11,8 +11,16 @@ from datetime import datetime
 from sqlmodel import Session, col, func, select
 
 from farm_scheduler.errors import NotFoundError
-from farm_scheduler.states import JOB_ENDED, RUN_ENDED, ImageState, JobState, RunState
-from farm_scheduler.tables import Attempt, Cell, Image, Job, Run, Test, now
+from farm_scheduler.states import (
+    JOB_ENDED,
+    QUESTION_OPEN,
+    RUN_ENDED,
+    ImageState,
+    JobState,
+    QuestionState,
+    RunState,
+)
+from farm_scheduler.tables import Attempt, Cell, Image, Job, Question, Run, Test, now
 from farm_scheduler.verdicts import Verdict
 
 BAD_STATUSES = ("fail", "uxsuccess", "inprogress")
@@ -124,6 +132,21 @@ def left_text(left: float | None) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionReport:
+    """A question that a run waits for: the machine's system, and how far it is."""
+
+    system: str
+    state: QuestionState
+    note: str
+
+    @property
+    def sentence(self) -> str:
+        """What people see."""
+        asks = f"asking a machine of {self.system} for metadata that only a build tells"
+        return f"{asks}: {self.note}" if self.note else asks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
     """A run at one moment.
 
@@ -132,6 +155,7 @@ class RunReport:
         seconds: from its start, or from when it was opened again, to its end or to now.
         exit_code: that of `wheelfarm run`; None until the run has ended.
         waits_for: the images that are not ready yet; none for a run that has ended.
+        asks: what a machine is being asked before the run can be planned, or None.
     """
 
     id: str
@@ -147,6 +171,7 @@ class RunReport:
     exit_code: int | None
     cells: tuple[CellReport, ...]
     waits_for: tuple[ImageReport, ...] = ()
+    asks: QuestionReport | None = None
 
     @property
     def ended(self) -> bool:
@@ -176,7 +201,7 @@ def read_report(session: Session, run_id: str, *, failing: int = 20) -> RunRepor
     ).all()
     attempts = _attempts(session, [job.id for _cell, job in rows])
     cells = [_cell(session, cell, job, attempts.get(job.id, ()), failing) for cell, job in rows]
-    return _report(run, cells, _missing_images(session, run, cells))
+    return _report(run, cells, _missing_images(session, run, cells), _question(session, run))
 
 
 def notes_by_reason(report: RunReport) -> dict[str, list[str]]:
@@ -208,7 +233,24 @@ def _missing_images(session: Session, run: Run, cells: Sequence[CellReport]) -> 
     )
 
 
-def _report(run: Run, cells: Sequence[CellReport], waits_for: tuple[ImageReport, ...]) -> RunReport:
+def _question(session: Session, run: Run) -> QuestionReport | None:
+    if run.state != RunState.PLANNED:
+        return None
+    chosen = select(Question).where(
+        Question.source_sha256 == run.source_sha256, col(Question.state).in_(list(QUESTION_OPEN))
+    )
+    found = session.exec(chosen.limit(1)).first()
+    if found is None:
+        return None
+    return QuestionReport(system=found.system, state=found.state, note=found.note)
+
+
+def _report(
+    run: Run,
+    cells: Sequence[CellReport],
+    waits_for: tuple[ImageReport, ...],
+    asks: QuestionReport | None,
+) -> RunReport:
     return RunReport(
         id=run.id,
         target=run.target,
@@ -223,6 +265,7 @@ def _report(run: Run, cells: Sequence[CellReport], waits_for: tuple[ImageReport,
         exit_code=run.exit_code,
         cells=tuple(cells),
         waits_for=waits_for,
+        asks=asks,
     )
 
 

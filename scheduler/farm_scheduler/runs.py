@@ -6,21 +6,25 @@ commit. It never runs anything of a project and never waits for an image.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from celery import Celery
 from sqlmodel import Session, col, select
 
 from farm_scheduler.database import Database
 from farm_scheduler.durations import expected_seconds
+from farm_scheduler.dynamic_facts import dynamic_facts
 from farm_scheduler.engine import publish_bake, publish_tickets
 from farm_scheduler.errors import FarmError, NotFoundError, exit_code_of
+from farm_scheduler.guest_text import clean_line
 from farm_scheduler.identifiers import new_id
 from farm_scheduler.plan import Narrowing, Plan, PlannedCell
-from farm_scheduler.project_files import read_archive
-from farm_scheduler.prospect import look_ahead
+from farm_scheduler.project_files import ProjectFiles, read_archive
+from farm_scheduler.prospect import look_ahead, system_to_ask
+from farm_scheduler.questions import FAILED_FOR, Told, ask, read_told
 from farm_scheduler.settings import Settings
 from farm_scheduler.settlement import settle_run
-from farm_scheduler.sources import Source, get_source, source_path
+from farm_scheduler.sources import LONGEST_NAME, Source, get_source, source_path
 from farm_scheduler.states import JOB_ENDED, RUN_ENDED, RUN_MOVES, ImageState, JobState, RunState, guard
 from farm_scheduler.systems import read_systems
 from farm_scheduler.tables import Cell, Image, Job, Run, now
@@ -58,8 +62,9 @@ def submit(
 ) -> Run:
     """Record a run of TARGET and set it going; under `run_id` when the caller must know the id beforehand.
 
-    With its images ready the run is `queued` when this returns, and its cells and jobs are in the record. Else it
-    is `planned` and has none yet: the bake is asked for, and `advance` goes on when it is done.
+    With its images ready, and nothing to ask of a guest, the run is `queued` when this returns, and its cells and jobs
+    are in the record. Else it is `planned` and has none yet: the bake or the guest is asked, and `advance` goes on
+    when that is done.
 
     Raises:
         InputError: target, source, configuration or narrowing cannot be used; nothing was recorded.
@@ -68,22 +73,19 @@ def submit(
         EngineError: Redis does not answer; the run is recorded, and the sweep will find it.
     """
     source = get_source(read_target(target), settings)
-    found = look_ahead(source.files, read_systems(database, settings), narrowing)
     run = _new_run(source, target, narrowing, run_id or new_id("r"))
+    found = _look(database, settings, run, source.files, since=now() - FAILED_FOR)
     with database.write() as session:
         session.add(run)
         session.flush()
-        if not found.missing:
-            _store_plan(session, run, found.plan)
-    if found.missing:
-        ask_for_images(database, app, found.missing)
-    else:
-        publish_tickets(app, len(found.plan.runnable))
+        if found.told is not None and not found.missing:
+            _store_plan(session, run, found.plan, found.told)
+    _go_on(database, app, run, found)
     return run
 
 
 def advance(database: Database, app: Celery, settings: Settings, run_id: str) -> None:
-    """Plan a run that waited for its images; call it when one got ready, failed, or after a while.
+    """Plan a run that waited for its images or for a guest's answer; call it when one is there, or after a while.
 
     What the images really have may move cells to another system, whose image is then asked for. A run that cannot be
     had without an image that failed, or that no cell is left of, ends here with its reason in its notes.
@@ -92,20 +94,70 @@ def advance(database: Database, app: Celery, settings: Settings, run_id: str) ->
         run = session.get(Run, run_id)
     if run is None or run.state != RunState.PLANNED:
         return
-    narrowing = Narrowing(
-        pythons=tuple(run.narrowing.get("pythons", ())), systems=tuple(run.narrowing.get("systems", ()))
-    )
     try:
         files = read_archive(source_path(settings, run.source_sha256))
-        systems = read_systems(database, settings)
-        found = look_ahead(files, systems, narrowing, _failed(database, settings, run))
+        found = _look(database, settings, run, files, failed=_failed(database, settings, run))
     except FarmError as error:
         _end_unplanned(database, run.id, error.sentence, exit_code_of(error))
         return
+    if found.told is not None and not found.missing:
+        with database.write() as session:
+            current = _run(session, run.id)
+            if current.state != RunState.PLANNED:
+                return
+            _store_plan(session, current, found.plan, found.told)
+    _go_on(database, app, run, found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outlook:
+    """What is known of a run's plan.
+
+    Attributes:
+        plan: exact when there is an answer and no image is missing.
+        missing: the systems whose images it waits for.
+        asked: the system of which a machine tells what the files do not.
+        told: what it told, or that there was nothing to ask; None while it has to be asked.
+    """
+
+    plan: Plan
+    missing: tuple[str, ...]
+    asked: str
+    told: Told | None
+
+
+def _look(
+    database: Database,
+    settings: Settings,
+    run: Run,
+    files: ProjectFiles,
+    *,
+    failed: Mapping[str, str] | None = None,
+    since: datetime | None = None,
+) -> _Outlook:
+    """Plan with what is known now. Raises as look_ahead."""
+    systems = read_systems(database, settings)
+    narrowing = Narrowing(
+        pythons=tuple(run.narrowing.get("pythons", ())), systems=tuple(run.narrowing.get("systems", ()))
+    )
+    asked = system_to_ask(systems, narrowing, failed)
+    with database.read() as session:
+        told = read_told(session, run.source_sha256, asked.name, dynamic_facts(files), since=since)
+    found = look_ahead(files, systems, narrowing, failed, told.metadata if told else None)
+    missing = found.missing
+    if told is None:  # What is asked may show that other images are not needed.
+        missing = () if asked.baked else (asked.name,)
+    return _Outlook(plan=found.plan, missing=missing, asked=asked.name, told=told)
+
+
+def _go_on(database: Database, app: Celery, run: Run, found: _Outlook) -> None:
+    """Ask for what is missing, or have the jobs begin."""
     if found.missing:
         ask_for_images(database, app, found.missing)
+    elif found.told is None:
+        ask(database, app, run.source_sha256, found.asked, anew=True)
     else:
-        _plan_waiting(database, app, run, found.plan)
+        publish_tickets(app, len(found.plan.runnable))
 
 
 def waiting_runs(database: Database) -> list[str]:
@@ -161,10 +213,13 @@ def _new_run(source: Source, target: str, narrowing: Narrowing, run_id: str) -> 
     )
 
 
-def _store_plan(session: Session, run: Run, plan: Plan) -> None:
+def _store_plan(session: Session, run: Run, plan: Plan, told: Told) -> None:
     guard(RUN_MOVES, run.state, RunState.QUEUED, f"run {run.id}")
     run.state, run.inferred = RunState.QUEUED, plan.inferred
-    notes = [{"environment": note.environment, "reason": note.reason} for note in plan.notes]
+    if told.metadata is not None:
+        run.project = clean_line(told.metadata.name or run.project)[:LONGEST_NAME]
+        run.version = clean_line(told.metadata.version or "")[:LONGEST_NAME] or run.version
+    notes = [{"environment": note.environment, "reason": note.reason} for note in (*told.notes, *plan.notes)]
     run.notes = [*run.notes, *notes]
     for position, planned in enumerate(plan.cells):
         cell = _cell(run, position, planned)
@@ -204,15 +259,6 @@ def _cell(run: Run, position: int, planned: PlannedCell) -> Cell:
         expected_reason=planned.expected_reason,
         seconds=planned.seconds,
     )
-
-
-def _plan_waiting(database: Database, app: Celery, run: Run, plan: Plan) -> None:
-    with database.write() as session:
-        current = _run(session, run.id)
-        if current.state != RunState.PLANNED:
-            return
-        _store_plan(session, current, plan)
-    publish_tickets(app, len(plan.runnable))
 
 
 def _end_unplanned(database: Database, run_id: str, reason: str, exit_code: int) -> None:

@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     stream_bytes: int = Field(default=256 * 1024**2, gt=0)
     source_bytes: int = Field(default=512 * 1024**2, gt=0)
     index_seconds: float = Field(default=20, gt=0)
+    index_fresh_seconds: float = Field(default=3600, ge=0)
     git_seconds: float = Field(default=300, gt=0)
     pyenv_root: Path | None = Field(default_factory=default_pyenv_root)
     python_mirror: str = ""

@@ -19,6 +19,7 @@ from packaging.utils import InvalidSdistFilename, parse_sdist_filename
 from packaging.version import Version
 
 from farm_scheduler.errors import IndexUnavailableError, SourceError, TargetError
+from farm_scheduler.freshness import allowed_seconds
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 MAX_PAGE = 64 << 20
@@ -44,6 +45,20 @@ class SourceFile:
     yanked: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """The sdists of a project, in the order of the index.
+
+    Attributes:
+        etag: the validator of the page, or None.
+        fresh_seconds: how long the index allows to use it without asking.
+    """
+
+    files: tuple[SourceFile, ...]
+    etag: str | None
+    fresh_seconds: float
+
+
 class SimpleIndex:
     """One package index; close it after use.
 
@@ -63,18 +78,25 @@ class SimpleIndex:
         """Close the connections."""
         self._client.close()
 
-    def sdists(self, name: str) -> list[SourceFile]:
-        """Every sdist of a project, in the order of the index.
+    def sdists(self, name: str, etag: str | None = None) -> Listing | None:
+        """Every sdist of a project; None when its page is still the one with this `etag`.
 
         Raises:
             TargetError: the index has no such project.
             IndexUnavailableError: it did not answer, or not with a simple page.
         """
         url = urljoin(self._url, f"{name}/")
-        body, kind, final = self._page(url, name)
+        body, head = self._page(url, name, etag)
+        if head.status_code == httpx.codes.NOT_MODIFIED:
+            return None
         try:
-            files = _json_files(body) if "json" in kind else _html_files(body)
-            return list(_sdists(files, name, final))
+            json_form = "json" in head.headers.get("content-type", "")
+            files = _json_files(body) if json_form else _html_files(body)
+            return Listing(
+                files=tuple(_sdists(files, name, str(head.url))),
+                etag=head.headers.get("etag"),
+                fresh_seconds=allowed_seconds(head.headers.get("cache-control")),
+            )
         except (ValueError, TypeError, AttributeError) as error:
             sentence = f"{url} is no page of a package index ({error}); check WHEELFARM_INDEX_URL"
             raise IndexUnavailableError(sentence, url=url) from error
@@ -104,17 +126,18 @@ class SimpleIndex:
             raise SourceError(sentence, file=file.name, expected=file.sha256, got=digest.hexdigest())
         return digest.hexdigest()
 
-    def _page(self, url: str, name: str) -> tuple[bytes, str, str]:
-        kind: list[str] = []
+    def _page(self, url: str, name: str, etag: str | None) -> tuple[bytes, httpx.Response]:
+        heads: list[httpx.Response] = []
         body = bytearray()
-        for chunk in self._stream(url, {"Accept": ACCEPT}, kind, name):
+        headers = {"Accept": ACCEPT, **({"If-None-Match": etag} if etag else {})}
+        for chunk in self._stream(url, headers, heads, name):
             body += chunk
             if len(body) > MAX_PAGE:
                 raise IndexUnavailableError(f"the page {url} does not end; check the index", url=url)
-        return bytes(body), kind[0], kind[1]
+        return bytes(body), heads[0]
 
     def _stream(
-        self, url: str, headers: dict[str, str], kind: list[str] | None = None, name: str = ""
+        self, url: str, headers: dict[str, str], heads: list[httpx.Response] | None = None, name: str = ""
     ) -> Iterator[bytes]:
         end = time.monotonic() + 10 * self._seconds
         host = urlsplit(url).netloc
@@ -123,11 +146,12 @@ class SimpleIndex:
                 if response.status_code == httpx.codes.NOT_FOUND and name:
                     sentence = f"the index {self._url} has no project {name}; check the spelling"
                     raise TargetError(sentence, project=name, index=self._url)
-                if response.status_code != httpx.codes.OK:
+                unchanged = response.status_code == httpx.codes.NOT_MODIFIED and "If-None-Match" in headers
+                if response.status_code != httpx.codes.OK and not unchanged:
                     sentence = f"the package index {host} answered {response.status_code}; try again later"
                     raise IndexUnavailableError(sentence, url=url, status=response.status_code)
-                if kind is not None:
-                    kind += [response.headers.get("content-type", ""), str(response.url)]
+                if heads is not None:
+                    heads.append(response)
                 for chunk in response.iter_bytes():
                     if time.monotonic() > end:
                         raise IndexUnavailableError(

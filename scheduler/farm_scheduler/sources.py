@@ -5,6 +5,7 @@ Called by runs. The result is always a tar.gz with one top folder; it is never u
 
 import hashlib
 import tempfile
+import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,11 +15,12 @@ from pathlib import Path
 from packaging.utils import InvalidSdistFilename, parse_sdist_filename
 from packaging.version import Version
 
-from farm_scheduler.errors import SourceError, TargetError
+from farm_scheduler.errors import IndexUnavailableError, SourceError, TargetError
 from farm_scheduler.folder_archive import write_folder_archive
 from farm_scheduler.guest_text import clean_line
 from farm_scheduler.project_files import ProjectFiles, read_archive
 from farm_scheduler.project_metadata import read_metadata
+from farm_scheduler.releases import Release, keep_release, read_release
 from farm_scheduler.repository import Bounds, clone
 from farm_scheduler.settings import Settings
 from farm_scheduler.simple_index import SimpleIndex, SourceFile
@@ -118,32 +120,66 @@ def _unknown_version(target: ReleaseTarget, wanted: Version, files: Sequence[Sou
 
 
 def _from_index(target: ReleaseTarget, settings: Settings) -> Source:
-    index = SimpleIndex(settings.index_url, settings.index_seconds)
-    try:
-        file = choose_sdist(index.sdists(target.name), target)
-        with _part(settings) as part:
-            with part.open("wb") as stream:
-                index.fetch(file, stream, settings.source_bytes)
-            if file.name.endswith(".zip"):
-                zip_to_tar(part)
-            files = read_archive(part)
-            path, sha256 = _store(part, settings)
-    finally:
-        index.close()
-    notes = () if file.yanked is None else (_yanked(file),)
+    kept = read_release(target, settings)
+    # The newest release is asked for each time: one that came a moment ago is what a person means.
+    if kept is None or target.version is None or not kept.is_fresh(settings.index_fresh_seconds):
+        index = SimpleIndex(settings.index_url, settings.index_seconds)
+        try:
+            kept = _ask_index(index, target, settings, kept)
+        finally:
+            index.close()
+        keep_release(target, settings, kept)
+    path = source_path(settings, kept.archive)
     return Source(
         path=path,
-        sha256=sha256,
+        sha256=kept.archive,
         bytes=path.stat().st_size,
         project=target.name,
-        version=str(file.version),
-        files=files,
-        notes=notes,
+        version=kept.version,
+        files=read_archive(path),
+        notes=() if kept.yanked is None else (_yanked(kept),),
     )
 
 
-def _yanked(file: SourceFile) -> str:
-    return f"{file.name} was yanked from the index" + (f": {file.yanked}" if file.yanked else "")
+def _ask_index(
+    index: SimpleIndex, target: ReleaseTarget, settings: Settings, kept: Release | None
+) -> Release:
+    """The release as the index has it now; its file is fetched unless `kept` is of the same."""
+    listing = index.sdists(target.name, kept.etag if kept else None)
+    if listing is None and kept is not None:
+        return kept.asked_now()
+    if listing is None:
+        sentence = f"the package index {settings.index_url} answered 304 unasked; check WHEELFARM_INDEX_URL"
+        raise IndexUnavailableError(sentence, url=settings.index_url)
+    file = choose_sdist(listing.files, target)
+    same = kept is not None and None is not file.sha256 == kept.file_sha256 and file.name == kept.file
+    return Release(
+        index=settings.index_url,
+        file=file.name,
+        file_sha256=file.sha256,
+        version=str(file.version),
+        yanked=file.yanked,
+        archive=kept.archive if kept is not None and same else _fetch(index, file, settings),
+        etag=listing.etag,
+        asked=time.time(),
+        fresh_seconds=listing.fresh_seconds,
+    )
+
+
+def _fetch(index: SimpleIndex, file: SourceFile, settings: Settings) -> str:
+    """Fetch an sdist, check it and store it; the checksum of the source archive that it became."""
+    with _part(settings) as part:
+        with part.open("wb") as stream:
+            index.fetch(file, stream, settings.source_bytes)
+        if file.name.endswith(".zip"):
+            zip_to_tar(part)
+        read_archive(part)
+        _, sha256 = _store(part, settings)
+    return sha256
+
+
+def _yanked(release: Release) -> str:
+    return f"{release.file} was yanked from the index" + (f": {release.yanked}" if release.yanked else "")
 
 
 def _from_sdist(target: SdistTarget, settings: Settings) -> Source:

@@ -1,4 +1,4 @@
-"""The states of runs, jobs, attempts and images, and the moves between them, as data.
+"""The states of runs, jobs, attempts, images and questions, and the moves between them, as data.
 
 Called by jobs and runs, which guard every change with `allowed`, and by tests, which walk the tables. The
 database is never touched here.
@@ -56,6 +56,15 @@ class ImageState(StrEnum):
     FAILED = "failed"
 
 
+class QuestionState(StrEnum):
+    """Where a question to a guest stands."""
+
+    WAITING = "waiting"
+    ASKING = "asking"
+    ANSWERED = "answered"
+    FAILED = "failed"
+
+
 RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
     RunState.PLANNED: frozenset(
         {RunState.QUEUED, RunState.FINISHED, RunState.CANCELLING, RunState.CANCELLED}
@@ -91,9 +100,17 @@ ATTEMPT_MOVES: Mapping[AttemptState, frozenset[AttemptState]] = {
     AttemptState.CANCELLED: frozenset(),
 }
 
+QUESTION_MOVES: Mapping[QuestionState, frozenset[QuestionState]] = {
+    QuestionState.WAITING: frozenset({QuestionState.ASKING}),
+    QuestionState.ASKING: frozenset({QuestionState.WAITING, QuestionState.ANSWERED, QuestionState.FAILED}),
+    QuestionState.ANSWERED: frozenset(),
+    QuestionState.FAILED: frozenset({QuestionState.WAITING}),
+}
+
 RUN_ENDED = frozenset({RunState.FINISHED, RunState.CANCELLED})
 JOB_ENDED = _ENDS
 JOB_AT_WORK = frozenset({JobState.LEASED, JobState.BOOTING, JobState.RUNNING, JobState.FINISHING})
+QUESTION_OPEN = frozenset({QuestionState.WAITING, QuestionState.ASKING})
 ATTEMPT_ENDED = frozenset({AttemptState.FINISHED, AttemptState.CANCELLED})
 
 

@@ -1,4 +1,4 @@
-"""The record: the tables of runs, cells, jobs, attempts, steps, tests and images.
+"""The record: the tables of runs, cells, jobs, attempts, steps, tests, images and questions.
 
 Called by everything that reads or writes the record; the migrations follow these classes (a test compares
 them). Tables hold what happened, never how to decide: that is planning, jobs and results.
@@ -13,7 +13,7 @@ from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
 from farm_scheduler.identifiers import new_id
-from farm_scheduler.states import AttemptState, ImageState, JobState, RunState
+from farm_scheduler.states import AttemptState, ImageState, JobState, QuestionState, RunState
 from farm_scheduler.verdicts import Verdict
 
 WORD_LENGTH = 32
@@ -244,3 +244,27 @@ class Image(SQLModel, table=True):
     interpreters: list[dict[str, Any]] = Field(default_factory=list, sa_column=_json())
     updated: datetime | None = Field(default=None, sa_column=_moment())
     baked: datetime | None = Field(default=None, sa_column=_moment())
+
+
+class Question(SQLModel, table=True):
+    """What a source says of itself when it is built, asked once of a machine of a system, and kept.
+
+    `answer` is `{"name", "version", "requires_python", "classifiers", "extras"}` once it is there; `reason` says
+    why there is none. `tries` counts the machines that failed by the farm's fault. A question that no run waits for
+    is asked as long as `wanted_until` lies ahead. `published` is when its message was last sent.
+    """
+
+    __tablename__ = "question"
+
+    source_sha256: str = Field(primary_key=True)
+    system: str = Field(primary_key=True)
+    state: QuestionState = Field(default=QuestionState.WAITING, sa_column=_word(QuestionState))
+    answer: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    reason: str | None = None
+    note: str = ""
+    tries: int = 0
+    worker: str = ""
+    lease_expires: datetime | None = Field(default=None, sa_column=_moment())
+    wanted_until: datetime | None = Field(default=None, sa_column=_moment())
+    published: datetime | None = Field(default=None, sa_column=_moment())
+    updated: datetime = Field(default_factory=now, sa_column=_born())

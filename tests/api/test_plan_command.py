@@ -9,8 +9,10 @@ from farm_cli import main
 from farm_cli.plan_view import python_range
 from farm_scheduler.database import Database
 from farm_scheduler.schema import upgrade
-from farm_scheduler.states import ImageState
-from farm_scheduler.tables import Image
+from farm_scheduler.sources import get_source
+from farm_scheduler.states import ImageState, QuestionState
+from farm_scheduler.tables import Image, Question
+from farm_scheduler.targets import read_target
 
 VERSIONS = ("2.7.18", "3.7.16", "3.9.18", "3.10.13", "3.11.2", "3.12.1")
 
@@ -167,3 +169,33 @@ def test_rows_of_pythons_are_told_as_ranges():
     """Three and more in a row are a range; a gap ends it."""
     assert python_range(["2.7", "3.6", "3.7", "3.9", "3.10", "3.11"]) == "Python 2.7, 3.6, 3.7, 3.9 to 3.11"
     assert python_range(["3.12"]) == "Python 3.12"
+
+
+def test_a_plan_says_what_only_a_build_knows(farm, project):
+    """What no file tells is named, with what would tell it; nothing is asked."""
+    folder = project(setup_DOT_py="from setuptools import setup\nsetup(python_requires=compute())\n")
+    code, out, _ = farm("plan", folder)
+    assert code == 0
+    assert (
+        "note: requires-python, classifiers, extras: only a build tells; a run asks a machine for it, "
+        "and so does --ask-guest" in out.splitlines()
+    )
+
+
+def test_a_plan_uses_what_a_guest_told(farm, project, settings):
+    """An answer that is known from before is used, and said."""
+    folder = project(setup_DOT_py="from setuptools import setup\nsetup(python_requires=compute())\n")
+    sha256 = get_source(read_target(folder), settings).sha256
+    database = Database(settings.record_url)
+    tells = {"name": "Demo", "version": "2", "requires_python": ">=3.12", "classifiers": [], "extras": []}
+    with database.write() as session:
+        session.add(
+            Question(source_sha256=sha256, system="debian-12", state=QuestionState.ANSWERED, answer=tells)
+        )
+    database.close()
+    code, out, err = farm("plan", folder, "--ask-guest", "--json")
+    assert (code, err) == (0, "")
+    document = json.loads(out)
+    assert (document["project"], document["version"]) == ("Demo", "2")
+    assert [cell["python"] for cell in document["cells"]] == ["3.12"]
+    assert "a machine of debian-12 was asked for requires-python" in document["notes"][0]["reason"]

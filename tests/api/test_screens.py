@@ -12,8 +12,8 @@ from farm_cli.live_table import LiveTable, draw
 from farm_cli.plain_lines import PlainLines
 from farm_cli.screen import seconds_text
 from farm_cli.summary import log_tails, print_summary
-from farm_scheduler.run_report import ImageReport, read_report
-from farm_scheduler.states import ImageState, JobState
+from farm_scheduler.run_report import ImageReport, QuestionReport, read_report
+from farm_scheduler.states import ImageState, JobState, QuestionState, RunState
 from farm_scheduler.tables import Job
 
 FINISHED, RUNNING, CANCELLED = "r-fin23456", "r-run23456", "r-can23456"
@@ -167,3 +167,19 @@ def test_no_screen_lets_a_guest_write_to_the_terminal(report_of, settings):
 def test_times_are_short(seconds, text):
     """Seconds have a decimal, minutes a colon, hours two."""
     assert seconds_text(seconds) == text
+
+
+def test_every_screen_says_what_a_machine_is_asked(report_of):
+    """A run that waits for a guest's answer says so once for each part of it, in each form."""
+    asks = QuestionReport(system="debian-12", state=QuestionState.ASKING, note="building it with \x1b[2J")
+    report = replace(report_of(RUNNING), asks=asks, cells=(), state=RunState.PLANNED)
+    lines, objects = [], []
+    plain, documents = PlainLines(lines.append), JsonLines(objects.append)
+    for screen in (plain, plain, documents, documents):
+        screen.show(report)
+    (line,) = lines
+    assert "asking a machine of debian-12 for metadata" in line
+    assert "\x1b" not in line
+    (document,) = map(json.loads, objects)
+    assert (document["type"], document["system"], document["state"]) == ("question", "debian-12", "asking")
+    assert "asking a machine of debian-12" in drawn(draw(report))

@@ -137,11 +137,14 @@ def test_old_evidence_goes_and_verdicts_stay(runs, home):
     downloads = home.home / "index/downloads"
     downloads.mkdir(parents=True)
     (downloads / "m-1.jsonl").write_bytes(b"x")
+    (home.home / "releases").mkdir()
+    (home.home / "releases/demo==1.0.json").write_bytes(b"x")
     late = [item for item in found(runs, home, days=91) if item[0] not in {"image", "template"}]
     assert ("evidence", "j-fin22222.subunit") in late
     assert ("evidence", "unknown.subunit") in late
     assert ("source", "0" * 64 + ".tar.gz") in late
     assert ("download record", "m-1.jsonl") in late
+    assert ("download record", "demo==1.0.json") in late
     with runs.read() as session:
         items = find_garbage(session, home, now() + timedelta(days=91))
     for item in items:

@@ -22,8 +22,8 @@ from farm_scheduler.errors import EngineError
 from farm_scheduler.plan import Narrowing
 from farm_scheduler.schema import upgrade
 from farm_scheduler.settings import Settings
-from farm_scheduler.states import ImageState, JobState, RunState
-from farm_scheduler.tables import Attempt, Image, Job, Run
+from farm_scheduler.states import ImageState, JobState, QuestionState, RunState
+from farm_scheduler.tables import Attempt, Cell, Image, Job, Question, Run
 
 WORKER = '''
 """A worker whose jobs take a moment and pass: no machine is needed to test the engine."""
@@ -33,9 +33,11 @@ import time
 from pathlib import Path
 
 import farm_workers.image_bake
+import farm_workers.metadata_question
 import farm_workers.run
 import farm_workers.tasks
 from farm_scheduler.judgement import Judgement
+from farm_scheduler.project_metadata import ProjectMetadata
 from farm_scheduler.states import ImageState, JobState
 from farm_scheduler.verdicts import Verdict
 
@@ -55,6 +57,15 @@ def bake(self):
     self._write(state=ImageState.READY, digest="d", progress=100)
 
 
+def inquire(self):
+    deadline = time.monotonic() + float(os.environ["TAKES"])
+    while time.monotonic() < deadline:
+        self._say("building it")
+        time.sleep(0.05)
+    return ProjectMetadata(name="demo", version="2", requires_python=">=3.12")
+
+
+farm_workers.metadata_question._Inquiry.run = inquire
 farm_workers.run._Runner.run = run
 farm_workers.image_bake.ImageBake.run = bake
 
@@ -189,6 +200,12 @@ def submit(database: Database, app: Celery, settings: Settings) -> Run:
     return runs.submit(database, app, settings, str(folder), Narrowing())
 
 
+def question(database: Database) -> Question:
+    """The only question, as it is now."""
+    with database.read() as session:
+        return session.exec(select(Question)).one()
+
+
 def state_of(database: Database, run: Run) -> RunState:
     """The run's state now."""
     with database.read() as session:
@@ -283,6 +300,36 @@ def test_a_run_without_image_waits_for_the_bake(database, app, settings, worker)
     assert state_of(database, run) is RunState.PLANNED
     worker()
     wait_for(lambda: state_of(database, run) is RunState.FINISHED)
+
+
+def test_a_question_of_a_killed_worker_is_asked_again(database, app, settings, worker) -> None:
+    """The run that waits for a guest's answer gets it from the next worker, and is planned with it."""
+    folder = settings.home / "project"
+    folder.mkdir()
+    (folder / "setup.py").write_text("from setuptools import setup\nsetup(python_requires=compute())\n")
+    run = submit(database, app, settings)
+    first = worker(takes=60)
+    wait_for(lambda: question(database).note == "building it")
+    first.kill()
+    worker()
+    wait_for(lambda: state_of(database, run) is RunState.FINISHED)
+    with database.read() as session:
+        found = session.get_one(Run, run.id)
+        assert [cell.python for cell in session.exec(select(Cell))] == ["3.12"]
+    assert (found.project, found.version, question(database).state) == ("demo", "2", QuestionState.ANSWERED)
+
+
+def test_a_cancelled_run_is_not_asked_for_any_further(database, app, settings, worker) -> None:
+    """Its worker hears of the cancellation and lets go of the question."""
+    folder = settings.home / "project"
+    folder.mkdir()
+    (folder / "setup.py").write_text("from setuptools import setup\nsetup(python_requires=compute())\n")
+    run = submit(database, app, settings)
+    worker(takes=60)
+    wait_for(lambda: question(database).note == "building it")
+    runs.cancel(database, run.id)
+    wait_for(lambda: question(database).state is QuestionState.WAITING, 10)
+    assert state_of(database, run) is RunState.CANCELLED
 
 
 def test_no_redis_is_told(settings, database) -> None:

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from benchmarks.guest_command import CommandEnd
 from benchmarks.tox_by_hand import FOLDER, by_hand_outcomes, script, script_settings
 
 from farm_scheduler.tables import Cell
+from farm_workers.guest_command import CommandEnd
 
 ENVIRONMENT = Path(sys.prefix)
 SITE_PACKAGES = ENVIRONMENT / f"lib/python3.{sys.version_info.minor}/site-packages"

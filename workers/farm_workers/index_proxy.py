@@ -32,7 +32,6 @@ from farm_workers.index.upstream import Upstream
 _LOG = logging.getLogger(__name__)
 _PURPOSE = "The farm's package index proxy; settings come from WHEELFARM_... variables."
 _CACHE_BYTES = 20 * 1024**3
-_PAGE_SECONDS = 600.0
 
 
 class ProxyRunningError(FarmError):
@@ -119,7 +118,10 @@ def _plan(settings: Settings, arguments: list[str] | None) -> ProxyPlan:
         "--cache-bytes", type=int, default=_CACHE_BYTES, help="most bytes that the cache keeps"
     )
     parser.add_argument(
-        "--page-seconds", type=float, default=_PAGE_SECONDS, help="how long a page counts as fresh"
+        "--page-seconds",
+        type=float,
+        default=settings.index_fresh_seconds,
+        help="how long a page counts as fresh at least",
     )
     found = parser.parse_args(arguments)
     return ProxyPlan(**vars(found))

@@ -1,4 +1,4 @@
-"""The engine's tasks: ticket, bake, sweep.
+"""The engine's tasks: ticket, bake, metadata, sweep.
 
 Started as `python -m celery -A farm_workers.tasks worker --beat --pool threads`; Celery asks this module for
 `app`, which is built then, from the environment. A task may come twice or never: the record decides. Nothing
@@ -18,12 +18,13 @@ from celery.signals import beat_embedded_init, worker_ready, worker_shutting_dow
 from farm_scheduler import runs
 from farm_scheduler.claims import claim_job
 from farm_scheduler.database import Database
-from farm_scheduler.engine import BAKE, SWEEP, TICKET, celery_app
+from farm_scheduler.engine import BAKE, METADATA, SWEEP, TICKET, celery_app
 from farm_scheduler.errors import EngineError
 from farm_scheduler.schema import upgrade
 from farm_scheduler.settings import Settings
 from farm_workers.image_bake import ImageBake
 from farm_workers.machines import holder_machines
+from farm_workers.metadata_question import ask_guest
 from farm_workers.run import Hands, run_claim
 from farm_workers.sweep import first_sweep, sweep, worker_name
 
@@ -58,6 +59,7 @@ def worker_app(hands: Hands) -> Celery:
     # Bound methods carry what they work with; Celery's check of arguments (typing) would count `self`.
     app.task(name=TICKET, typing=False)(tasks.ticket)
     app.task(name=BAKE, typing=False)(tasks.bake)
+    app.task(name=METADATA, typing=False)(tasks.metadata)
     app.task(name=SWEEP, typing=False)(tasks.sweep)
     worker_ready.connect(tasks.ready, weak=False)
     beat_embedded_init.connect(_die_with_worker, weak=False)
@@ -100,9 +102,19 @@ class _Tasks:
             machines=hands.machines,
             stop=self._stop,
         ).run()
-        for run_id in runs.waiting_runs(hands.database):
-            runs.advance(hands.database, self._app, hands.settings, run_id)
+        self._advance()
         self.sweep()
+
+    def metadata(self, sha256: str, system: str) -> None:
+        """Ask a machine for the metadata of a source, then plan the runs that wait for it."""
+        if self._stop.is_set():
+            return
+        ask_guest(self._hands, sha256, system, worker=worker_name(), stop=self._stop)
+        self._advance()
+
+    def _advance(self) -> None:
+        for run_id in runs.waiting_runs(self._hands.database):
+            runs.advance(self._hands.database, self._app, self._hands.settings, run_id)
 
     def sweep(self) -> None:
         """One round of the sweep, unless one is on its way."""

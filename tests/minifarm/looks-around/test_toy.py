@@ -33,5 +33,7 @@ def test_pythons_make_environments(name, tmp_path) -> None:
     found = shutil.which(name)
     if found is None:
         return  # whoever runs the farm has no pyenv tree with it
-    subprocess.run([found, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
-    subprocess.run([tmp_path / "venv/bin/python", "-c", "import json, sysconfig, ssl"], check=True)
+    subprocess.run([found, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True, timeout=120)
+    subprocess.run(
+        [tmp_path / "venv/bin/python", "-c", "import json, sysconfig, ssl"], check=True, timeout=120
+    )

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 import zipfile
@@ -57,6 +58,7 @@ class ToyIndex:
     status: int = 200
     hang: threading.Event | None = None
     pace: float = 0.0
+    cache_control: str = ""
     url: str = ""
 
     def add(self, name: str, version: str, *requires: str, filler: int = 0, **attributes: Any) -> str:
@@ -72,6 +74,17 @@ class ToyIndex:
         }
         self.links.setdefault(name, []).append(link | attributes)
         return filename
+
+    def add_sdist(self, name: str, version: str) -> None:
+        """Publish an sdist that is a project."""
+        whole = io.BytesIO()
+        with tarfile.open(fileobj=whole, mode="w:gz") as archive:
+            archive.addfile(tarfile.TarInfo(f"{name}-{version}/setup.py"))
+        filename = f"{name}-{version}.tar.gz"
+        self.files[f"/packages/{filename}"] = whole.getvalue()
+        digest = hashlib.sha256(whole.getvalue()).hexdigest()
+        link = {"filename": filename, "url": f"../../packages/{filename}", "hashes": {"sha256": digest}}
+        self.links.setdefault(name, []).append(link)
 
     def page(self, name: str, *, as_json: bool) -> bytes:
         """The project's page in one of the two forms."""
@@ -116,11 +129,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _page(self, body: bytes, kind: str) -> None:
         tag = f'"{hashlib.sha256(body).hexdigest()}"'
+        control = self.index.cache_control
+        headers = [("ETag", tag), *([("Cache-Control", control)] if control else [])]
         if self.headers.get("If-None-Match") == tag:
             self.index.conditional += 1
-            self._reply(304, b"", ("ETag", tag))
+            self._reply(304, b"", *headers)
         else:
-            self._reply(200, body, ("ETag", tag), ("Content-Type", kind))
+            self._reply(200, body, *headers, ("Content-Type", kind))
 
     def _reply(self, status: int, body: bytes, *headers: tuple[str, str]) -> None:
         self.send_response(status)

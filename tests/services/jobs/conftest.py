@@ -42,7 +42,8 @@ def fill_guest(root: Path) -> None:
     for tool in ("tox", "tox3"):
         (root / "opt/wheelfarm/venvs" / tool).symlink_to(ENVIRONMENT)
     (root / "opt/wheelfarm/bin").mkdir()
-    (root / "opt/wheelfarm/bin/tox").symlink_to(ENVIRONMENT / "bin/tox")
+    for tool in ("tox", "uv"):
+        (root / "opt/wheelfarm/bin" / tool).symlink_to(ENVIRONMENT / "bin" / tool)
 
 
 def end_processes_below(root: Path) -> None:

@@ -1,8 +1,8 @@
 """Project pages, fresh enough: from memory, from the store, or from the upstream, asked once at a time.
 
-Called by `site`. A copy is fresh for some minutes, then asked for conditionally; when the upstream fails,
-the old copy is used, so that what was seen once can be installed offline. It never serves a page of another
-upstream.
+Called by `site`. A copy is fresh for as long as its upstream allows, and for a time of ours at least; then it is
+asked for conditionally. When the upstream fails, the old copy is used, so that what was seen once can be installed
+offline. It never serves a page of another upstream.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import BinaryIO
 
@@ -23,7 +23,7 @@ from farm_workers.index.upstream import PageAnswer, Upstream, UpstreamError
 _LOG = logging.getLogger(__name__)
 _MEMORY_BYTES = 24 * 1024 * 1024  # as they came; read, they are several times larger
 _LARGE_PAGE = 256 * 1024
-_MISSING_SECONDS = 60.0
+_MISSING_SECONDS = 60.0  # and as long as a page is fresh for us
 _MISSING_NAMES = 4096
 
 
@@ -33,6 +33,7 @@ class CachedPage:
 
     page: ProjectPage
     fetched: float
+    fresh_seconds: float
     etag: str | None
     last_modified: str | None
     size: int
@@ -48,7 +49,7 @@ class CachedPage:
 
 
 class PageCache:
-    """The pages of one upstream; `seconds` is how long a copy counts as fresh."""
+    """The pages of one upstream; `seconds` is how long a copy counts as fresh at least."""
 
     def __init__(self, store: Store, upstream: Upstream, *, seconds: float) -> None:
         self._store = store
@@ -89,7 +90,7 @@ class PageCache:
             task.exception()  # seen here too: every guest that waited may have left
 
     def _fresh(self, held: CachedPage) -> bool:
-        return abs(time.time() - held.fetched) < self._seconds
+        return abs(time.time() - held.fetched) < max(self._seconds, held.fresh_seconds)
 
     async def _renew(self, name: str, *, any_age: bool) -> CachedPage:
         held = self._memory.get(name) or await self._load(name)
@@ -130,14 +131,12 @@ class PageCache:
     def _miss(self, name: str) -> None:
         self._forget(name)
         self._store.remove("pages", name)
-        self._missing[name] = time.monotonic() + _MISSING_SECONDS
+        self._missing[name] = time.monotonic() + max(_MISSING_SECONDS, self._seconds)
         if len(self._missing) > _MISSING_NAMES:
             self._missing.popitem(last=False)
 
     async def _save(self, name: str, answer: PageAnswer) -> None:
-        heading = {
-            key: getattr(answer, key) for key in ("index", "url", "content_type", "etag", "last_modified")
-        }
+        heading = {each.name: getattr(answer, each.name) for each in fields(answer) if each.name != "body"}
         draft = self._store.draft()
         try:
             draft.write(json.dumps(heading).encode() + b"\n" + answer.body)
@@ -179,6 +178,7 @@ def _parse(name: str, answer: PageAnswer, fetched: float) -> CachedPage:
     return CachedPage(
         page=page,
         fetched=fetched,
+        fresh_seconds=answer.fresh_seconds,
         etag=answer.etag,
         last_modified=answer.last_modified,
         size=len(answer.body),

@@ -33,11 +33,6 @@ class Store:
         self._drafts.mkdir(parents=True)
         self._take_stock()
 
-    @property
-    def total(self) -> int:
-        """Bytes in all entries."""
-        return self._total
-
     def open(self, shelf: Shelf, key: str) -> BinaryIO | None:
         """Open an entry for reading and count it as used; None when it is not there."""
         path = self._path(shelf, key)

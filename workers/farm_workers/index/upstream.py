@@ -8,8 +8,8 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from farm_scheduler.errors import FarmError
+from farm_scheduler.freshness import allowed_seconds
 from farm_workers.index.pages import HTML_TYPE, JSON_TYPE, PLAIN_HTML_TYPE
 
 _LOG = logging.getLogger(__name__)
@@ -37,7 +38,10 @@ class UpstreamError(FarmError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageAnswer:
-    """A page as it came from `index`; `url` is where after redirects, the base of its links."""
+    """A page as it came from `index`; `url` is where after redirects, the base of its links.
+
+    `fresh_seconds` is how long the upstream allows to use it without asking.
+    """
 
     index: str
     url: str
@@ -45,6 +49,7 @@ class PageAnswer:
     etag: str | None
     last_modified: str | None
     body: bytes
+    fresh_seconds: float = 0.0
 
 
 class Upstream:
@@ -97,6 +102,7 @@ class Upstream:
                     content_type=response.headers.get("content-type", ""),
                     etag=response.headers.get("etag"),
                     last_modified=response.headers.get("last-modified"),
+                    fresh_seconds=allowed_seconds(response.headers.get("cache-control")),
                     body=await _whole(response),
                 )
 
@@ -113,46 +119,31 @@ class Upstream:
             finally:
                 await response.aclose()
 
-    def _troubles(self, url: str) -> "_Troubles":
-        return _Troubles(self, url)
+    @contextmanager
+    def _troubles(self, url: str) -> Iterator[None]:
+        """Turn what httpx and the clock raise into UpstreamError, and note a failure of the upstream."""
+        url = _without_secrets(url)
+        try:
+            try:
+                yield
+            except (TimeoutError, httpx.TimeoutException) as error:
+                sentence = (
+                    f"The package index did not answer in time: {url}; see if it is up, or set another one."
+                )
+                raise UpstreamError(sentence, status=504, url=url) from error
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                sentence = f"The package index cannot be reached at {url} ({error}); check network and URL."
+                raise UpstreamError(sentence, status=502, url=url) from error
+        except UpstreamError as error:
+            if error.status != httpx.codes.NOT_FOUND:
+                self._note(error)
+            raise
 
-    def failed(self, error: UpstreamError) -> None:
-        """Note a failure: one line in the log per spell of trouble, however many guests run into it."""
+    def _note(self, error: UpstreamError) -> None:
+        """One line in the log per spell of trouble, however many guests run into it."""
         if not self.in_trouble:
             _LOG.warning("%s", error)
         self._quiet_until = time.monotonic() + _QUIET_SECONDS
-
-
-class _Troubles:
-    """Turns what httpx and the clock raise into UpstreamError, and tells the upstream of it."""
-
-    def __init__(self, upstream: Upstream, url: str) -> None:
-        self._upstream = upstream
-        self._url = _without_secrets(url)
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        translated = self._translate(error)
-        if translated is None:
-            return
-        if translated.status != httpx.codes.NOT_FOUND:
-            self._upstream.failed(translated)
-        if translated is not error:
-            raise translated from error
-
-    def _translate(self, error: BaseException | None) -> UpstreamError | None:
-        if isinstance(error, UpstreamError):
-            return error
-        if isinstance(error, TimeoutError | httpx.TimeoutException):
-            sentence = (
-                f"The package index did not answer in time: {self._url}; see if it is up, or set another one."
-            )
-            return UpstreamError(sentence, status=504, url=self._url)
-        if isinstance(error, httpx.HTTPError | httpx.InvalidURL):
-            sentence = f"The package index cannot be reached at {self._url} ({error}); check network and URL."
-            return UpstreamError(sentence, status=502, url=self._url)
-        return None
 
 
 def _without_secrets(url: str) -> str:

@@ -1,14 +1,14 @@
 """One plain command in a leased clone, from this host: sent, waited for, and what it left behind brought back.
 
-Called by the comparison with tox by hand. It trusts nothing of what comes back but its size, and it neither leases
-nor destroys the machine: that is the caller's block.
+Called by metadata_question and by the comparison with tox by hand. It trusts nothing of what comes back, bounds its
+size, and neither leases nor destroys the machine: that is the caller's block.
 """
 
 import hashlib
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from farm_images.wire import (
 )
 
 GRACE_SECONDS = 60.0
+TURN_SECONDS = 0.5
 STREAM_BYTES = 256 << 20
 _CHUNK = 256 << 10
 
@@ -55,8 +56,22 @@ def source_frame(path: Path) -> SourceFrame:
     return SourceFrame(bytes=path.stat().st_size, sha256=digest)
 
 
-def run_command(channel: socket.socket, frame: CommandFrame, source: Path) -> CommandEnd:
+def run_command(
+    channel: socket.socket,
+    frame: CommandFrame,
+    source: Path,
+    *,
+    most: int = STREAM_BYTES,
+    turn: Callable[[], None] = lambda: None,
+) -> CommandEnd:
     """Run `frame` on the machine behind `channel`; `source` is the archive that the frame announces.
+
+    Args:
+        channel: blocking; its agent waits for a job.
+        frame: the command.
+        source: on this host.
+        most: bytes that the machine may say.
+        turn: called about twice a second; what it raises ends the wait.
 
     Raises:
         MachineError: the machine fell silent, said too much, or its agent failed.
@@ -66,17 +81,24 @@ def run_command(channel: socket.socket, frame: CommandFrame, source: Path) -> Co
         channel.sendall(encode_frame(FrameType.JOB, frame.payload()))
         for data in data_frames(_chunks(source)):
             channel.sendall(data)
-        return _read(channel, time.monotonic() + frame.limits.seconds + GRACE_SECONDS)
+            turn()
+        return _read(channel, time.monotonic() + frame.limits.seconds + GRACE_SECONDS, most, turn)
     except OSError as error:
         raise MachineError(f"the machine's channel failed amid a command: {error}") from error
 
 
-def _read(channel: socket.socket, deadline: float) -> CommandEnd:
+def _read(channel: socket.socket, deadline: float, most: int, turn: Callable[[], None]) -> CommandEnd:
     attachments: dict[tuple[str, str], bytearray] = {}
     decoder, received = Decoder(), 0
-    while received < STREAM_BYTES:
-        channel.settimeout(max(0.1, deadline - time.monotonic()))
-        data = channel.recv(1 << 16)
+    channel.settimeout(TURN_SECONDS)
+    while received < most:
+        turn()
+        if time.monotonic() > deadline:
+            raise MachineError("the machine did not end its command in time.")
+        try:
+            data = channel.recv(1 << 16)
+        except TimeoutError:
+            continue
         if not data:
             raise MachineError("the machine ended amid a command.")
         received += len(data)
@@ -84,7 +106,7 @@ def _read(channel: socket.socket, deadline: float) -> CommandEnd:
             _keep(event, attachments)
             if event.test_id == ID_JOB and event.status is not None:
                 return _end(attachments)
-    raise MachineError(f"the machine said more than {STREAM_BYTES >> 20} MiB.")
+    raise MachineError(f"the machine said more than {most} bytes.")
 
 
 def _keep(event: Event, attachments: dict[tuple[str, str], bytearray]) -> None:
@@ -95,10 +117,14 @@ def _keep(event: Event, attachments: dict[tuple[str, str], bytearray]) -> None:
 def _end(attachments: dict[tuple[str, str], bytearray]) -> CommandEnd:
     if (ID_ERROR, "text") in attachments:
         raise MachineError(attachments[ID_ERROR, "text"].decode(errors="replace"))
-    job: dict[str, Any] = json.loads(attachments[ID_JOB, "job.json"])
+    try:
+        job: dict[str, Any] = json.loads(attachments.get((ID_JOB, "job.json"), b""))
+        exit_code, limit = job["exit_code"], job["limit"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise MachineError("the machine's agent did not say how its command ended.") from error
     return CommandEnd(
-        exit_code=job["exit_code"],
-        limit=job["limit"],
+        exit_code=exit_code if isinstance(exit_code, int) else None,
+        limit=None if limit is None else str(limit)[:100],
         log=attachments.get((ID_COMMAND, "log"), b"").decode(errors="replace"),
         files={
             name: bytes(content)
