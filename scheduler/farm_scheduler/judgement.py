@@ -11,7 +11,7 @@ from farm_scheduler.evidence import CommandEntry, Evidence
 from farm_scheduler.verdicts import Verdict
 
 CREATE, INSTALL, PACKAGE = "farm:create", "farm:install", "farm:package"
-COMMANDS, PROVISION = "farm:commands", "farm:provision"
+COMMANDS, PROVISION, PACKAGES = "farm:commands", "farm:provision", "farm:system-packages"
 NOTHING_COLLECTED = 5
 """Exit code of pytest when there was no test (pytest.ExitCode.NO_TESTS_COLLECTED)."""
 
@@ -94,7 +94,12 @@ def _hosts(evidence: Evidence, name: str | None) -> str:
 
 
 def _setup(evidence: Evidence) -> Judgement | None:
-    """Provisioning, creating, packaging, installing: the first that failed, in the order of the environments."""
+    """What comes before the commands: the first that failed, in the order of the environments."""
+    if evidence.statuses.get((None, PACKAGES)) == "fail":
+        said = _said(evidence, (None, PACKAGES))
+        return Judgement(
+            verdict=Verdict.INSTALL_FAILED, reason=f"the system packages could not be installed{said}"
+        )
     if evidence.statuses.get((None, PROVISION)) == "fail":
         said = _said(evidence, (None, PROVISION))
         return Judgement(

@@ -52,7 +52,7 @@ def make_plan(files: ProjectFiles, systems: Sequence[SystemImage], narrowing: Na
         covered = {cell.python for cell in cells if cell.python is not None}
         cells += claimed_cells(metadata, declaration, chosen, covered)
         notes += [_unclaimed(python) for python in unclaimed(metadata, chosen, covered) if tox is not None]
-    cells, declared_notes = declare(cells, declaration, tox.overridable if tox else "testenv")
+    cells, declared_notes = declare(cells, declaration)
     if whole:
         cells += unknown_systems(declaration, systems)
     places = {system.name: place for place, system in enumerate(systems)}

@@ -20,6 +20,7 @@ from farm_images.agent.packets import JSON, Packets
 from farm_images.agent.places import Places
 from farm_images.agent.reports import Listener, Relay
 from farm_images.agent.starter_process import StarterProcess
+from farm_images.agent.system_packages import SystemPackages
 from farm_images.agent.watch import Listeners, Watch
 from farm_images.wire import ID_JOB, ID_SOURCE, ID_TOX, JobFrame, SourceFrame
 
@@ -74,8 +75,27 @@ def run_tox(guest: Guest, frame: JobFrame, process: StarterProcess, outcome: Out
     Raises SourceError, CancelledError, StarterError, ChannelClosedError, OSError.
     """
     project = take_source(guest, frame.source, process, outcome)
-    if project is not None:
-        _run(guest, frame, process, project, outcome)
+    if project is None:
+        return
+    started = time.monotonic()
+    if not frame.packages or _install(guest, frame, outcome):
+        _run(guest, frame, process, project, outcome, frame.limits.seconds - (time.monotonic() - started))
+
+
+def _install(guest: Guest, frame: JobFrame, outcome: Outcome) -> bool:
+    """The step `farm:system-packages`; whether the job goes on."""
+    started = time.monotonic()
+    packages = SystemPackages(
+        guest.channel,
+        guest.packets,
+        root=guest.places.root,
+        spool=guest.places.spool,
+        log_bytes=frame.limits.log_bytes,
+    )
+    installed = packages.install(frame.packages, frame.limits.seconds)
+    outcome.limit = "time" if packages.timed_out else None
+    outcome.seconds["system packages"] = time.monotonic() - started
+    return installed
 
 
 def take_source(
@@ -96,7 +116,14 @@ def take_source(
     return Path(answer["project"])
 
 
-def _run(guest: Guest, frame: JobFrame, process: StarterProcess, project: Path, outcome: Outcome) -> None:
+def _run(
+    guest: Guest,
+    frame: JobFrame,
+    process: StarterProcess,
+    project: Path,
+    outcome: Outcome,
+    seconds: float,
+) -> None:
     packets = guest.packets
     listeners = Listeners(
         steps=Listener(guest.places.run / "steps.sock", guest.user),
@@ -112,7 +139,7 @@ def _run(guest: Guest, frame: JobFrame, process: StarterProcess, project: Path, 
     try:
         kind, argv = _command(guest.places, frame, project)
         process.become(kind, argv, _variables(guest, frame, listeners), project)
-        status = watch.run(listeners, frame.limits.seconds)
+        status = watch.run(listeners, seconds)
     finally:
         listeners.close()
     outcome.seconds["tox"] = time.monotonic() - started
