@@ -22,7 +22,9 @@ MINIFARM = Path(__file__).parent.parent / "minifarm"
 TOYS = (
     *("passes", "fails", "crashes", "no-tests", "hides-failure", "needs-network", "stops-early"),
     *("unittest-passes", "unittest-fails", "eats-memory", "fork-bomb", "fills-disk", "kills-tox"),
-    *("garbles-results", "jumps-clock"),
+    *("garbles-results", "jumps-clock", "all-skipped", "ignores-outcome", "expected-failure"),
+    *("build-fails", "install-fails", "system-package", "missing-package"),
+    *("subunit-stdout", "subunit-stdout-fails", "floods-log", "floods-results"),
 )
 BIN = Path(sys.executable).parent
 
