@@ -20,6 +20,7 @@ from farm_images.wire import ID_ERROR, ID_PACKAGES, ID_TOX, PROXY_URL
 
 _READ_BYTES = 1 << 16
 _TURN_SECONDS = 0.5
+_END_SECONDS = 30.0
 _TAIL_LINES = 200
 _REASON_CHARACTERS = 2000
 _NOT_FETCHED = "Failed to fetch"
@@ -59,7 +60,7 @@ class SystemPackages:
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
 
     def install(self, names: tuple[str, ...], seconds: float) -> bool:
-        """Whether they are all there now; if not, the host has been told why. Raises OSError."""
+        """Whether they are all there now; if not, the host has been told why. Raises OSError, TimeoutExpired."""
         deadline = time.monotonic() + seconds
         self._packets.step(ID_PACKAGES, "inprogress")
         sources = self._spool / "debian.list"
@@ -81,19 +82,23 @@ class SystemPackages:
         with subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=_VARIABLES
         ) as process:
-            assert process.stdout is not None, "it was asked for"  # noqa: S101 (for the type checker)
-            self._follow(process.stdout.fileno(), deadline)
+            self._follow(process, deadline)
             self.timed_out = time.monotonic() >= deadline
             if self.timed_out:
                 process.kill()
-            return process.wait() == 0 and not self.timed_out
+            return process.wait(timeout=_END_SECONDS) == 0 and not self.timed_out
 
-    def _follow(self, output: int, deadline: float) -> None:
+    def _follow(self, process: "subprocess.Popen[bytes]", deadline: float) -> None:
+        """Take what it says until its end, or that of the time; what it leaves behind may hold its output open."""
+        assert process.stdout is not None, "it was asked for"  # noqa: S101 (for the type checker)
+        output = process.stdout.fileno()
         rest = b""
         while (left := deadline - time.monotonic()) > 0:
             readable, _, _ = select.select([output], [], [], min(left, _TURN_SECONDS))
             self._channel.flush()
             if not readable:
+                if process.poll() is not None:
+                    return
                 continue
             data = os.read(output, _READ_BYTES)
             if not data:

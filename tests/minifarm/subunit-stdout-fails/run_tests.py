@@ -1,4 +1,4 @@
-"""One test that passes and one that fails (the exit code tells of success), told as subunit v2 packets on standard output.
+"""One test that passes and one that fails, told as subunit v2 packets on standard output; the command ends with 0.
 
 No test runner of Python is here.
 """
