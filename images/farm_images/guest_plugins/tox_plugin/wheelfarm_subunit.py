@@ -34,12 +34,22 @@ _SHORTEST = 8
 _FILES = ("traceback", "reason", "stdout", "stderr", "log")
 
 
+def continues(before):
+    """Whether a character of UTF-8 goes on after these bytes: the signature is never the first byte of one."""
+    for back, byte in enumerate(reversed(before)):
+        if byte < 0x80:
+            return False
+        if byte >= 0xC0:
+            return back < (1 if byte < 0xE0 else 2 if byte < 0xF0 else 3)
+    return False
+
+
 class Splitter(object):
     """Bytes in; text and whole packets out."""
 
     def __init__(self):
         self._buffer = bytearray()
-        self._before = 0  # the byte of text before the buffer; 0 after a packet
+        self._before = b""  # the last bytes of text before what is looked at; none after a packet
         # Looking into what claims to be a packet and is none costs more than its bytes: such looks are bounded.
         self._credit = 4 * LONGEST
 
@@ -69,7 +79,7 @@ class Splitter(object):
                 length = 0
             if length and self._is_whole(position, length):
                 packets.append(bytes(buffer[position : position + length]))
-                self._before = 0
+                self._before = b""
             else:
                 length = self._damaged(length)
                 self._take_text(text, position, position + length)
@@ -80,12 +90,11 @@ class Splitter(object):
     def _take_text(self, text, start, stop):
         if stop > start:
             text += self._buffer[start:stop]
-            self._before = text[-1]
+            self._before = (self._before + self._buffer[start:stop][-3:])[-3:]
 
     def _length(self, position):
         """What the packet here claims; 0 if it is none; None if that cannot be seen yet."""
-        # In UTF-8 the byte is the second or a later one of a character, and never the first.
-        if self._before >= 0x80:
+        if continues(self._before):
             return 0
         head = self._buffer[position : position + 6]
         if (len(head) > 1 and head[1] >> 4 != 2) or (len(head) > 2 and head[2] & 8):
