@@ -74,6 +74,7 @@ def test_a_dependency_that_cannot_be_installed(agent: AgentHost) -> None:
     stream = agent.run({"tox.ini": ini})
     assert stream.statuses("farm:create", "one") == ["inprogress", "success"], stream.log
     assert stream.statuses("farm:install", "one") == ["inprogress", "fail"]
+    assert b"ERROR: Invalid requirement: './nowhere'" in stream.attachment("farm:install", "reason")
 
 
 def test_an_inferred_configuration_stays_outside(agent: AgentHost) -> None:

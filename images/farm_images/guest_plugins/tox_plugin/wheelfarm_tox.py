@@ -107,6 +107,7 @@ class Plugin(object):
     def __init__(self):
         self.agent = Agent()
         self._steps = {}
+        self.complaint = ""
         self.declared = [name for name in os.environ.get(PASS, "").split(",") if name]
         paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path != FOLDER]
         if any(paths):
@@ -275,12 +276,26 @@ def _watch_setup(tox_env_class):
             original(self)
         except BaseException as error:
             skipped = type(error).__name__ == "Skip"
-            steps.end("skip" if skipped else "fail", str(error) or type(error).__name__)
+            said = PLUGIN.complaint if isinstance(error, SystemExit) else str(error)
+            steps.end("skip" if skipped else "fail", said or type(error).__name__)
             raise
         if is_provision:
             steps.end("success")
 
     tox_env_class.setup = setup
+
+
+def _hear_complaints(outcome_class):
+    """Keep what a failed command said for the reason of its step; tox itself only has its exit code there."""
+    original = outcome_class._assert_fail
+
+    def _assert_fail(self, *arguments):
+        lines = [line.strip() for line in ((self.out or "") + "\n" + (self.err or "")).splitlines()]
+        errors = [line for line in lines if line.lower().startswith("error")]
+        PLUGIN.complaint = " ".join(errors) or next((line for line in reversed(lines) if line), "")
+        return original(self, *arguments)
+
+    outcome_class._assert_fail = _assert_fail
 
 
 def _pass_declared(tox_env):
@@ -321,6 +336,7 @@ def _list_installed_fast(installer_class):
 def _watch_tox4():
     """Hooks say when commands and installations begin; for the rest, methods are watched where they exist."""
     try:
+        from tox.execute.api import Outcome
         from tox.execute.local_sub_process import LocalSubProcessExecuteInstance
         from tox.tox_env.api import ToxEnv
         from tox.tox_env.python.pip.pip_install import Pip
@@ -331,6 +347,8 @@ def _watch_tox4():
     if hasattr(PythonRun, "_build_packages"):
         _watch_packaging(PythonRun)
     if os.environ.get(STEPS):
+        if hasattr(Outcome, "_assert_fail"):
+            _hear_complaints(Outcome)
         if hasattr(Pip, "installed"):
             _list_installed_fast(Pip)
         import wheelfarm_subunit
