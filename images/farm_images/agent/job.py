@@ -26,6 +26,7 @@ from farm_images.wire import ID_JOB, ID_SOURCE, ID_TOX, JobFrame, SourceFrame
 
 _RESULT_BYTES = 16 << 20
 _FULL_BYTES = 1 << 20
+_PACKAGES = "system packages"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,15 +76,14 @@ def run_tox(guest: Guest, frame: JobFrame, process: StarterProcess, outcome: Out
     Raises SourceError, CancelledError, StarterError, ChannelClosedError, OSError.
     """
     project = take_source(guest, frame.source, process, outcome)
-    if project is None:
-        return
-    started = time.monotonic()
-    if not frame.packages or _install(guest, frame, outcome):
-        _run(guest, frame, process, project, outcome, frame.limits.seconds - (time.monotonic() - started))
+    if project is not None and _install(guest, frame, outcome):
+        _run(guest, frame, process, project, outcome)
 
 
 def _install(guest: Guest, frame: JobFrame, outcome: Outcome) -> bool:
-    """The step `farm:system-packages`; whether the job goes on."""
+    """The step `farm:system-packages`, if there are any; whether the job goes on."""
+    if not frame.packages:
+        return True
     started = time.monotonic()
     packages = SystemPackages(
         guest.channel,
@@ -94,7 +94,7 @@ def _install(guest: Guest, frame: JobFrame, outcome: Outcome) -> bool:
     )
     installed = packages.install(frame.packages, frame.limits.seconds)
     outcome.limit = "time" if packages.timed_out else None
-    outcome.seconds["system packages"] = time.monotonic() - started
+    outcome.seconds[_PACKAGES] = time.monotonic() - started
     return installed
 
 
@@ -116,14 +116,7 @@ def take_source(
     return Path(answer["project"])
 
 
-def _run(
-    guest: Guest,
-    frame: JobFrame,
-    process: StarterProcess,
-    project: Path,
-    outcome: Outcome,
-    seconds: float,
-) -> None:
+def _run(guest: Guest, frame: JobFrame, process: StarterProcess, project: Path, outcome: Outcome) -> None:
     packets = guest.packets
     listeners = Listeners(
         steps=Listener(guest.places.run / "steps.sock", guest.user),
@@ -139,7 +132,7 @@ def _run(
     try:
         kind, argv = _command(guest.places, frame, project)
         process.become(kind, argv, _variables(guest, frame, listeners), project)
-        status = watch.run(listeners, seconds)
+        status = watch.run(listeners, frame.limits.seconds - outcome.seconds.get(_PACKAGES, 0.0))
     finally:
         listeners.close()
     outcome.seconds["tox"] = time.monotonic() - started

@@ -6,7 +6,7 @@ Called by Alembic through farm_scheduler.schema; never changed once released.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
+revision = "0006"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
