@@ -32,6 +32,7 @@ _OPTIONS: Final = {
     "Acquire::PDiffs": "false",
     "Acquire::Retries": "2",
     "APT::Cmd::Pattern-Only": "true",  # a name is a name and never a regular expression
+    "APT::Get::Remove": "false",
     "APT::Install-Recommends": "false",
     "DPkg::Use-Pty": "false",
     "DPkg::Options::": "--force-unsafe-io",
