@@ -28,7 +28,7 @@ _NOT_FETCHED = "Failed to fetch"
 
 _KEYRINGS = ("debian-archive-keyring.pgp", "debian-archive-keyring.gpg")
 _OPTIONS: Final = {
-    "Acquire::CompressionTypes::Order::": "gz",  # under emulation the unpacking of xz takes longer than its fetching saves
+    "Acquire::CompressionTypes::Order::": "gz",  # xz takes longer to unpack than it saves
     "Acquire::Languages": "none",
     "Acquire::PDiffs": "false",
     "Acquire::Retries": "2",
