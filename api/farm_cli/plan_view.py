@@ -60,6 +60,7 @@ def _cell_document(cell: PlannedCell) -> dict[str, Any]:
         "expected": cell.expected.value,
         "expected_reason": cell.expected_reason,
         "limit_seconds": cell.seconds,
+        "system_packages": list(cell.packages),
         "inferred_config": cell.inferred,
     }
 
@@ -72,6 +73,8 @@ def _what(cell: PlannedCell) -> str:
         parts.append(f"expected to fail: {cell.expected_reason}")
     if cell.seconds is not None:
         parts.append(f"at most {cell.seconds:g} s")
+    if cell.packages:
+        parts.append(f"with {' '.join(cell.packages)}")
     return " · ".join(parts)
 
 

@@ -1,6 +1,7 @@
 """Where Debian packages come from: the mirrors that this host's own apt uses for a suite.
 
-Called by the bake. It names no mirror itself: a host without sources for the suite gets mmdebstrap's default.
+Called by the bake, and in a guest by the agent for the suites that its image was made of. It names no mirror itself:
+a host without sources for the suite gets mmdebstrap's default.
 """
 
 import re

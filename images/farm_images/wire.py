@@ -21,6 +21,8 @@ from farm_images.errors import WireError
 CHANNEL: Final = "org.wheelfarm.agent"
 """Name of the virtio-serial port; in the guest /dev/virtio-ports/NAME."""
 GUEST_ADDRESS: Final = "10.0.2.15/24"
+PROXY_URL: Final = "http://10.0.2.2:3141"
+"""The package index proxy, the one thing that a guest reaches."""
 JOB_HOME: Final = "/home/job"
 AGENT_PATH: Final = "/opt/wheelfarm/agent.pyz"
 TOX_PLUGINS_PATH: Final = "/opt/wheelfarm/plugins/tox"
@@ -29,6 +31,7 @@ INTERPRETERS_PATH: Final = "/opt/python/bin"
 
 ID_READY: Final = "farm:ready"
 ID_SOURCE: Final = "farm:source"
+ID_PACKAGES: Final = "farm:system-packages"
 ID_TOX: Final = "farm:tox"
 ID_CREATE: Final = "farm:create"
 ID_PACKAGE: Final = "farm:package"
@@ -51,6 +54,10 @@ _HEADER: Final = struct.Struct(">BI")
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_PACKAGE: Final = re.compile(r"[a-z0-9][a-z0-9+.-]{0,126}[a-z0-9+.]")
+"""The name of a Debian package (Debian Policy, 5.6.1): no option, version, path or task has this form.
+
+apt takes a minus at the end for "remove"."""
 _HOME_PATH: Final = re.compile(rf"{JOB_HOME}(/(?!\.\.?(/|$))[^/]+)+")
 
 
@@ -141,6 +148,7 @@ class JobFrame:
         environments: names for `tox -e`.
         inferred: text of a tox.ini for a project that has no tox configuration.
         env: added to the environment of the tox process.
+        packages: Debian packages that are installed first.
     """
 
     kind: ClassVar[Literal["tox"]] = "tox"
@@ -151,6 +159,7 @@ class JobFrame:
     source: SourceFrame
     limits: LimitsFrame = LimitsFrame()
     env: dict[str, str] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
 
     def payload(self) -> bytes:
         """The JSON of this frame."""
@@ -166,6 +175,7 @@ class JobFrame:
             source=SourceFrame._read(fields.inner("source")),
             limits=LimitsFrame._read(fields.inner("limits")),
             env=fields.mapping("env", 100, 8192),
+            packages=fields.texts("packages", 200, 128, _PACKAGE),
         )
         if not job.environments:
             raise WireError("A job names at least one tox environment.")

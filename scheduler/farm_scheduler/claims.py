@@ -56,6 +56,7 @@ class Claim:
         number: of the attempt, from 1.
         expected_seconds: how long such a job takes, as far as the farm knows.
         limit_seconds: the time limit that the project declares; None for the farm's own.
+        packages: of the system, which the machine installs first.
     """
 
     job_id: str
@@ -70,6 +71,7 @@ class Claim:
     source_sha256: str
     expected_seconds: float
     limit_seconds: float | None = None
+    packages: tuple[str, ...] = ()
 
 
 def claim_job(database: Database, *, worker: str, lease_seconds: float) -> Claim | None:
@@ -126,6 +128,7 @@ def _claim(job: Job, cell: Cell, run: Run, attempt: Attempt) -> Claim:
         source_sha256=run.source_sha256,
         expected_seconds=job.expected_seconds,
         limit_seconds=cell.seconds,
+        packages=tuple(cell.packages),
     )
 
 

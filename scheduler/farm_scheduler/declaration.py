@@ -61,7 +61,7 @@ Value = Annotated[str, Field(max_length=4096, pattern=r"^[^\x00\n\r]*$")]
 Package = Annotated[
     str,
     Field(
-        pattern=r"^[a-z0-9][a-z0-9+.-]{1,127}$",
+        pattern=r"^[a-z0-9][a-z0-9+.-]{0,126}[a-z0-9+.]$",
         description="a package of the system",
         examples=["libxml2-dev"],
     ),

@@ -4,7 +4,7 @@ Called by planning with the cells that the project's files give. It never reads 
 has a note.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 from farm_scheduler.declaration import Declaration
@@ -15,13 +15,8 @@ from farm_scheduler.verdicts import Verdict
 DECLARED = "[tool.wheelfarm]"
 
 
-def declare(
-    cells: Iterable[PlannedCell], declaration: Declaration, overridable: str
-) -> tuple[list[PlannedCell], list[Note]]:
-    """The cells that the declaration leaves, with what it says of each, and a note for each that it does not.
-
-    `overridable` is the section that holds the settings of all tox environments.
-    """
+def declare(cells: Iterable[PlannedCell], declaration: Declaration) -> tuple[list[PlannedCell], list[Note]]:
+    """The cells that the declaration leaves, with what it says of each, and a note for each that it does not."""
     kept: list[PlannedCell] = []
     notes: list[Note] = []
     for cell in cells:
@@ -33,7 +28,7 @@ def declare(
         gone = [name for name in cell.environments if name not in names]
         notes += [Note(environment=name, reason=f"{DECLARED} excludes it on {cell.label}") for name in gone]
         if names:
-            kept.append(_declared(replace(cell, environments=names), declaration, overridable))
+            kept.append(_declared(replace(cell, environments=names), declaration))
     return kept, notes
 
 
@@ -55,22 +50,14 @@ def _remaining(cell: PlannedCell, declaration: Declaration) -> tuple[str, ...]:
     return tuple(name for name in cell.environments if not any(each.names(name) for each in excluded))
 
 
-def _declared(cell: PlannedCell, declaration: Declaration, overridable: str) -> PlannedCell:
+def _declared(cell: PlannedCell, declaration: Declaration) -> PlannedCell:
     expected = next((each for each in declaration.expected_failures if each.means(cell)), None)
     limits = [each.seconds for each in declaration.timeouts if each.means(cell)]
-    unsupported = cell.unsupported or _needs(declaration.system_packages)
     return replace(
         cell,
-        variables=passing(cell.tool, cell.variables, declaration.environment, overridable),
+        variables=passing(cell.variables, declaration.environment),
         expected=Verdict.EXPECTED_FAILURE if expected else cell.expected,
         expected_reason=expected.reason if expected else None,
         seconds=limits[-1] if limits else declaration.timeout,
-        unsupported=unsupported,
+        packages=tuple(declaration.system_packages),
     )
-
-
-def _needs(packages: Sequence[str]) -> str | None:
-    if not packages:
-        return None
-    names = ", ".join(packages)
-    return f"system packages ({names}): {DECLARED} asks for them, and machines cannot install any yet"

@@ -4,6 +4,7 @@ Called by whoever ran or replays an attempt. Pure: the same evidence gives the s
 tox's exit code alone, and never says `passed` unless a test ran and passed and nothing was hidden.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -11,9 +12,9 @@ from farm_scheduler.evidence import CommandEntry, Evidence
 from farm_scheduler.verdicts import Verdict
 
 CREATE, INSTALL, PACKAGE = "farm:create", "farm:install", "farm:package"
-COMMANDS, PROVISION = "farm:commands", "farm:provision"
+COMMANDS, PROVISION, PACKAGES = "farm:commands", "farm:provision", "farm:system-packages"
 NOTHING_COLLECTED = 5
-"""Exit code of pytest when there was no test (pytest.ExitCode.NO_TESTS_COLLECTED)."""
+"""Exit code of pytest when there was no test (pytest.ExitCode.NO_TESTS_COLLECTED), and of unittest since 3.12."""
 
 _MISSING = ("could not find python interpreter", "interpreternotfound", "no interpreter")
 
@@ -94,7 +95,12 @@ def _hosts(evidence: Evidence, name: str | None) -> str:
 
 
 def _setup(evidence: Evidence) -> Judgement | None:
-    """Provisioning, creating, packaging, installing: the first that failed, in the order of the environments."""
+    """What comes before the commands: the first that failed, in the order of the environments."""
+    if evidence.statuses.get((None, PACKAGES)) == "fail":
+        said = _said(evidence, (None, PACKAGES))
+        return Judgement(
+            verdict=Verdict.INSTALL_FAILED, reason=f"the system packages could not be installed{said}"
+        )
     if evidence.statuses.get((None, PROVISION)) == "fail":
         said = _said(evidence, (None, PROVISION))
         return Judgement(
@@ -139,7 +145,7 @@ def _failing_commands(evidence: Evidence) -> Judgement | None:
             continue
         command = min(_failed(evidence, name), key=lambda each: each.ignored, default=None)
         if _found_nothing(evidence, command, code):
-            return Judgement(verdict=Verdict.NO_TESTS, reason=f"{name}: pytest found no test")
+            return Judgement(verdict=Verdict.NO_TESTS, reason=f"{name}: {_finder(command)} found no test")
         what = (
             f"`{_short(command.command)}` ended with {command.exit_code}" if command else f"tox says {code}"
         )
@@ -215,6 +221,16 @@ def _found_nothing(evidence: Evidence, command: CommandEntry | None, code: int) 
     if evidence.counts.done:
         return False
     return (command.exit_code if command else code) == NOTHING_COLLECTED
+
+
+def _finder(command: CommandEntry | None) -> str:
+    """Who says that there was no test, as far as the command tells."""
+    found = (
+        re.search(r"\b(unittest|pytest)\b", command.command.replace("py.test", "pytest")) if command else None
+    )
+    if found:
+        return found[1]
+    return f"`{_short(command.command)}`" if command else "the test command"
 
 
 def _where(evidence: Evidence) -> str:

@@ -34,6 +34,7 @@ class PlannedCell:
         expected: the verdict that the project declares.
         expected_reason: its reason for that.
         seconds: the time limit that the project declares; None for the farm's own.
+        packages: of the system, which its machine installs first.
     """
 
     python: str | None
@@ -46,6 +47,7 @@ class PlannedCell:
     expected: Verdict = Verdict.PASSED
     expected_reason: str | None = None
     seconds: float | None = None
+    packages: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:

@@ -63,7 +63,7 @@ def make_plan(
         notes += [_unclaimed(python) for python in unclaimed(metadata, chosen, covered) if tox is not None]
     if not spread:
         cells = on_first_systems(cells, declaration)
-    cells, declared_notes = declare(cells, declaration, tox.overridable if tox else "testenv")
+    cells, declared_notes = declare(cells, declaration)
     if whole:
         cells += unknown_systems(declaration, systems)
     _sort(cells, systems, spread=spread)

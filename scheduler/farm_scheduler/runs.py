@@ -258,6 +258,7 @@ def _cell(run: Run, position: int, planned: PlannedCell) -> Cell:
         expected=planned.expected,
         expected_reason=planned.expected_reason,
         seconds=planned.seconds,
+        packages=list(planned.packages),
     )
 
 

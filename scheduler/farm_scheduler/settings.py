@@ -43,6 +43,7 @@ class Settings(BaseSettings):
 
     home: Path = Field(default_factory=default_home)
     index_url: str = "https://pypi.org/simple/"
+    debian_mirror: str = "http://deb.debian.org/"
     database_url: str = ""
     redis_url: str = ""
     slots: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)

@@ -113,7 +113,8 @@ class Cell(SQLModel, table=True):
     """One Python on one operating system: the environments that fit it, in order.
 
     `variables` are added to the environment of tox. `expected_reason` says why another verdict than `passed` is
-    expected, and `seconds` is the time limit of its job: both as the project declares, or None.
+    expected, and `seconds` is the time limit of its job: both as the project declares, or None. `packages` are
+    those of the system that its machine installs first.
     """
 
     __tablename__ = "cell"
@@ -131,6 +132,7 @@ class Cell(SQLModel, table=True):
     expected: Verdict = Field(default=Verdict.PASSED, sa_column=_word(Verdict))
     expected_reason: str | None = None
     seconds: float | None = None
+    packages: list[str] = Field(default_factory=list, sa_column=_json())
 
 
 class Job(SQLModel, table=True):

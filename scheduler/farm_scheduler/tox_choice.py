@@ -40,21 +40,16 @@ def choose_tool(python: str | None, tox: ToxConfiguration) -> Tool:
     return Tool()
 
 
-def passing(
-    tool: str, variables: Mapping[str, str], declared: Mapping[str, str], overridable: str
-) -> dict[str, str]:
-    """The variables of a cell and those that the project declares, told to tox so that its commands see them.
+def passing(variables: Mapping[str, str], declared: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a cell and those that the project declares, told so that commands of all environments see them.
 
-    tox hides every variable that it is not told of. An environment with a `pass_env` of its own keeps that.
+    tox hides every variable that it is not told of: tox 4 is told by the guest's plugin, tox 3 hears of it itself.
     """
     if not declared:
         return dict(variables)
     names = sorted(declared)
-    if tool == "tox3":
-        return {**declared, **variables, "TOX_TESTENV_PASSENV": " ".join(names)}
-    told = f"{overridable}.pass_env+={','.join(names)}"
-    before = variables.get("TOX_OVERRIDE")
-    return {**declared, **variables, "TOX_OVERRIDE": f"{before};{told}" if before else told}
+    told = {"WHEELFARM_PASS": ",".join(names), "TOX_TESTENV_PASSENV": " ".join(names)}
+    return {**declared, **variables, **told}
 
 
 def _needs_tox_4(tox: ToxConfiguration) -> bool:

@@ -105,21 +105,27 @@ def test_expectations_and_limits_go_to_their_cells() -> None:
 
 
 def test_variables_are_told_to_tox() -> None:
-    """A declared variable is in the environment of tox, and tox 4 and 3 are told to let it through."""
+    """A declared variable is in the environment of tox, and both versions of tox let it through."""
     found = {cell.label: cell for cell in plan("environment = {A = '1', B = '2'}").cells}
-    assert found["py3.12 · debian-12"].variables == {
-        "A": "1",
-        "B": "2",
-        "TOX_OVERRIDE": "testenv.pass_env+=A,B",
-    }
-    assert found["py2.7 · debian-12"].variables == {"A": "1", "B": "2", "TOX_TESTENV_PASSENV": "A B"}
+    told = {"A": "1", "B": "2", "WHEELFARM_PASS": "A,B", "TOX_TESTENV_PASSENV": "A B"}
+    assert found["py3.12 · debian-12"].variables == told
+    assert found["py2.7 · debian-12"].variables == told
 
 
-def test_system_packages_are_unsupported_until_machines_can() -> None:
-    """A project that needs packages of the system is told that no machine installs them yet."""
-    found = plan('system-packages = ["libxml2-dev"]')
-    assert found.runnable == ()
-    assert all("system packages (libxml2-dev)" in str(cell.unsupported) for cell in found.cells)
+def test_system_packages_are_for_every_cell() -> None:
+    """What a project needs of the system is installed in the machine of each cell, and no cell is left out for it."""
+    cells = plan('system-packages = ["libxml2-dev", "g++"]').cells
+    assert {cell.packages for cell in cells} == {("libxml2-dev", "g++")}
+    assert not any(cell.unsupported for cell in cells if "system" in (cell.unsupported or ""))
+
+
+@pytest.mark.parametrize(
+    "name", ["-y", "a=1", "a/sid", "./a.deb", "a:i386", "A", "a", "a-", "a b", "a^", "a*"]
+)
+def test_names_of_packages_are_names(name: str) -> None:
+    """What apt would take for an option, a version, a file, a pattern or a removal is refused."""
+    with pytest.raises(PlanError, match="system-packages"):
+        plan(f'system-packages = ["{name}"]')
 
 
 def test_a_declaration_that_leaves_nothing_is_told() -> None:

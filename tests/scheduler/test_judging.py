@@ -88,6 +88,38 @@ CASES = {
         "no-tests",
         "py312: pytest found no test",
     ),
+    "unittest found nothing": (
+        replace(
+            GOOD,
+            counts=NOTHING,
+            statuses=steps(commands="fail"),
+            report=report(5),
+            commands={"py312": (replace(entry(5), command="coverage run -m unittest discover"),)},
+        ),
+        "no-tests",
+        "py312: unittest found no test",
+    ),
+    "another command found nothing": (
+        replace(
+            GOOD,
+            counts=NOTHING,
+            statuses=steps(commands="fail"),
+            report=report(5),
+            commands={"py312": (replace(entry(5), command="python tests.py"),)},
+        ),
+        "no-tests",
+        "py312: `python tests.py` found no test",
+    ),
+    "system packages": (
+        replace(
+            GOOD,
+            statuses={(None, "farm:system-packages"): "fail"},
+            reasons={(None, "farm:system-packages"): "Unable to locate package nowhere"},
+            end=JobEnd(),
+        ),
+        "install-failed",
+        "the system packages could not be installed: Unable to locate package nowhere",
+    ),
     "dependencies": (
         replace(GOOD, statuses=steps(install="fail"), reasons={("py312", "farm:install"): "no matching\ndistribution"}),
         "install-failed",

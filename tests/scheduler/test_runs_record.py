@@ -142,11 +142,11 @@ def test_a_run_in_which_nothing_can_run_ends_at_once(
 ) -> None:
     """With unsupported cells only, the run is finished when it is submitted, and not as expected."""
     add_image(database)
-    (project / "pyproject.toml").write_text('[tool.wheelfarm]\nsystem-packages = ["libxml2-dev"]\n')
+    (project / "tox.ini").write_text("[tox]\nenv_list = py399\n[testenv]\ncommands = pytest\n")
     run, engine = submit(database, settings, project)
     found = run_now(database, run)
     assert (found.state, found.exit_code, engine.messages) == (RunState.FINISHED, 1, [])
-    assert "system packages (libxml2-dev)" in str(jobs_of(database, run)[0].reason)
+    assert "no interpreter in debian-12 fits" in str(jobs_of(database, run)[0].reason)
 
 
 @pytest.mark.parametrize(

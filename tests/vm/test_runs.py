@@ -22,7 +22,9 @@ MINIFARM = Path(__file__).parent.parent / "minifarm"
 TOYS = (
     *("passes", "fails", "crashes", "no-tests", "hides-failure", "needs-network", "stops-early"),
     *("unittest-passes", "unittest-fails", "eats-memory", "fork-bomb", "fills-disk", "kills-tox"),
-    *("garbles-results", "jumps-clock", "looks-around"),
+    *("garbles-results", "jumps-clock", "looks-around", "all-skipped", "ignores-outcome"),
+    *("expected-failure", "build-fails", "install-fails", "system-package", "missing-package"),
+    *("subunit-stdout", "subunit-stdout-fails", "floods-log", "floods-results"),
 )
 BIN = Path(sys.executable).parent
 
@@ -132,6 +134,29 @@ def test_interrupted_run_is_cancelled_and_its_machine_gone(farm: Farm) -> None:
     run = said(process)
     assert run.exit_code == 130
     assert run.cells()["py3.11 · debian-12"]["state"] == "cancelled"
+
+
+def test_a_machine_that_is_killed_is_not_the_projects_fault(farm: Farm) -> None:
+    """When QEMU is killed amid a job, that attempt is the farm's error and the job is tried in a fresh machine."""
+    process = farm.start("run", str(MINIFARM / "hangs"), "--json")
+    assert process.stdout is not None
+    killed = None
+    for line in process.stdout:
+        cell = json.loads(line)
+        if cell["type"] != "cell":
+            continue
+        if killed is None and "commands" in (cell["now"] or ""):
+            killed = cell["machine"]
+            for machine in qemu_processes(farm.home):
+                if killed.encode() in (machine / "cmdline").read_bytes():
+                    os.kill(int(machine.name), signal.SIGKILL)
+        elif killed is not None and cell["history"]:
+            break
+    process.send_signal(signal.SIGINT)
+    process.stdout.read()
+    assert process.wait(timeout=RUN_SECONDS) == 130
+    assert (cell["history"], cell["verdict"]) == (["farm-error"], None)
+    assert cell["machine"] != killed
 
 
 def test_hanging_project_times_out(farm: Farm, tmp_path_factory: pytest.TempPathFactory) -> None:

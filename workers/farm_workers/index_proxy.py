@@ -1,8 +1,8 @@
 """The package index proxy, the one thing that a guest can reach: `python -m farm_workers.index_proxy`.
 
 Started by the service's supervisor. Its control socket takes the machines' listeners (see `index.handover`).
-It reads from one upstream index, writes only below its own folder, and never takes anything from a guest but
-requests to read.
+It reads from one upstream index and one mirror of Debian, writes only below its own folder, and never takes anything
+from a guest but requests to read.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from pathlib import Path
 
 from farm_scheduler.errors import FarmError
 from farm_scheduler.settings import Settings
+from farm_workers.index.archive import Archive
 from farm_workers.index.downloads import Downloads
 from farm_workers.index.machines import Machines
 from farm_workers.index.page_cache import PageCache
@@ -47,6 +48,7 @@ class ProxyPlan:
     control: Path
     cache: Path
     upstream: str
+    mirror: str
     cache_bytes: int
     page_seconds: float
     upstream_seconds: float
@@ -60,7 +62,9 @@ async def run_proxy(plan: ProxyPlan) -> None:
         control = ours.enter_context(_control_socket(plan.control))
         upstream = Upstream(plan.upstream, seconds=plan.upstream_seconds)
         downloads = Downloads(store, upstream)
-        site = Site(store, PageCache(store, upstream, seconds=plan.page_seconds), downloads)
+        mirror = Upstream(plan.mirror, seconds=plan.upstream_seconds)
+        archive = Archive(store, mirror, seconds=plan.page_seconds)
+        site = Site(store, PageCache(store, upstream, seconds=plan.page_seconds), downloads, archive)
         machines = Machines(site, downloads=plan.cache / "downloads", users={0, os.getuid()})
         serving = asyncio.create_task(machines.serve(control))
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -70,6 +74,7 @@ async def run_proxy(plan: ProxyPlan) -> None:
         finally:
             await downloads.aclose()
             await upstream.aclose()
+            await archive.aclose()
         if not serving.cancelled():
             serving.result()
 
@@ -111,6 +116,7 @@ def _plan(settings: Settings, arguments: list[str] | None) -> ProxyPlan:
         "--cache", type=Path, default=settings.home / "index", help="folder of cache and records"
     )
     parser.add_argument("--upstream", default=settings.index_url, help="simple index to read from")
+    parser.add_argument("--mirror", default=settings.debian_mirror, help="where Debian's archive is")
     parser.add_argument(
         "--upstream-seconds", type=float, default=settings.index_seconds, help="longest wait for it"
     )

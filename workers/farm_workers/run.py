@@ -144,6 +144,7 @@ class _Runner:
             source=SourceFrame(bytes=source.stat().st_size, sha256=claim.source_sha256),
             limits=LimitsFrame(seconds=self._limit_seconds(), log_bytes=settings.log_bytes),
             env=dict(claim.variables),
+            packages=claim.packages,
         )
         yield encode_frame(FrameType.JOB, job.payload())
         yield from data_frames(_chunks(source))

@@ -7,6 +7,8 @@ The stream of a job, all ids but the tests' non-runnable:
 
 - `farm:source` and `farm:tox`: `inprogress`, then `success` or `fail` (with a `reason` where there is one).
   `farm:tox` carries `log` (as it is written) and `tox-result.json`.
+- `farm:system-packages`, where the project declares some: with a `reason` if it fails; apt's output is part of the
+  `log`.
 - From the tox plugin, with the tox environment as route: `farm:create`, `farm:install`, `farm:package`,
   `farm:commands` (with `commands.json`); never two open at once in an environment, and `farm:install` may
   come again after `farm:package`; `success`, `fail` or `skip` (no such interpreter, other platform), with a

@@ -43,6 +43,7 @@ class Conversation:
 
     def run(self) -> None:
         """Answer until the channel is closed for good, which a virtio port never is."""
+        self._tell_of_death()
         try:
             while True:
                 self._answer()
@@ -74,6 +75,7 @@ class Conversation:
 
     def _job(self, frame: AnyJob) -> None:
         outcome = Outcome()
+        self._guest.places.at_work.touch()
         try:
             if isinstance(frame, JobFrame | CommandFrame):
                 self._in_first_process(frame, outcome)
@@ -91,6 +93,19 @@ class Conversation:
             self._error(error)
         outcome.report(self._guest.packets)
         self._guest.channel.drain(_DRAIN_SECONDS)
+        self._guest.places.at_work.unlink(missing_ok=True)
+
+    def _tell_of_death(self) -> None:
+        """End the job of an agent that died in the middle of it: the farm's fault."""
+        at_work = self._guest.places.at_work
+        if at_work.exists():
+            at_work.unlink()
+            self._guest.confinement.kill_all(keep=self._process.pid)
+            text = b"the agent in the machine died in the middle of the job, and was started anew"
+            self._guest.packets.attach(ID_ERROR, "text", text, TEXT)
+            self._guest.packets.step(ID_ERROR, "fail")
+            Outcome().report(self._guest.packets)
+            self._guest.channel.drain(_DRAIN_SECONDS)
 
     def _in_first_process(self, frame: JobFrame | CommandFrame, outcome: Outcome) -> None:
         if not self._process.is_alive():

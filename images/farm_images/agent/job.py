@@ -20,11 +20,13 @@ from farm_images.agent.packets import JSON, Packets
 from farm_images.agent.places import Places
 from farm_images.agent.reports import Listener, Relay
 from farm_images.agent.starter_process import StarterProcess
+from farm_images.agent.system_packages import SystemPackages
 from farm_images.agent.watch import Listeners, Watch
 from farm_images.wire import ID_JOB, ID_SOURCE, ID_TOX, JobFrame, SourceFrame
 
 _RESULT_BYTES = 16 << 20
 _FULL_BYTES = 1 << 20
+_PACKAGES = "system packages"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,8 +76,26 @@ def run_tox(guest: Guest, frame: JobFrame, process: StarterProcess, outcome: Out
     Raises SourceError, CancelledError, StarterError, ChannelClosedError, OSError.
     """
     project = take_source(guest, frame.source, process, outcome)
-    if project is not None:
+    if project is not None and _install(guest, frame, outcome):
         _run(guest, frame, process, project, outcome)
+
+
+def _install(guest: Guest, frame: JobFrame, outcome: Outcome) -> bool:
+    """The step `farm:system-packages`, if there are any; whether the job goes on."""
+    if not frame.packages:
+        return True
+    started = time.monotonic()
+    packages = SystemPackages(
+        guest.channel,
+        guest.packets,
+        root=guest.places.root,
+        spool=guest.places.spool,
+        log_bytes=frame.limits.log_bytes,
+    )
+    installed = packages.install(frame.packages, frame.limits.seconds)
+    outcome.limit = "time" if packages.timed_out else None
+    outcome.seconds[_PACKAGES] = time.monotonic() - started
+    return installed
 
 
 def take_source(
@@ -112,7 +132,7 @@ def _run(guest: Guest, frame: JobFrame, process: StarterProcess, project: Path, 
     try:
         kind, argv = _command(guest.places, frame, project)
         process.become(kind, argv, _variables(guest, frame, listeners), project)
-        status = watch.run(listeners, frame.limits.seconds)
+        status = watch.run(listeners, frame.limits.seconds - outcome.seconds.get(_PACKAGES, 0.0))
     finally:
         listeners.close()
     outcome.seconds["tox"] = time.monotonic() - started

@@ -45,6 +45,11 @@ class Places:
         return self._at("/run/wheelfarm")
 
     @property
+    def at_work(self) -> Path:
+        """Is there while a job runs, so that an agent which is started anew knows that one was."""
+        return self.run / "at-work"
+
+    @property
     def tox_result(self) -> Path:
         """Where tox writes its result file."""
         return self.home / "tox-result.json"

@@ -5,7 +5,9 @@ process of the job may write anything here: what is not a plausible event is cou
 passed on.
 """
 
+import math
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,6 +26,9 @@ _STEPS = frozenset({ID_CREATE, ID_PACKAGE, ID_INSTALL, ID_COMMANDS, ID_PROVISION
 _WITHOUT_ENVIRONMENT = frozenset({ID_PROVISION, ID_ERROR})
 _STEP_FILES = {"commands.json": JSON, "reason": TEXT, "text": TEXT}
 _TEST_FILES = dict.fromkeys(("traceback", "reason", "stdout", "stderr", "log"), TEXT)
+
+_NATIVE = "native:"
+"""Tag of what the tox plugin read from a command's standard output; when the command began follows (monotonic)."""
 
 Judge = Callable[[Event, frozenset[str]], Event | None]
 
@@ -103,6 +108,7 @@ class Relay:
         self._left = MAX_BYTES
         self._open = 0
         self._started = datetime.now(UTC)
+        self._told: dict[str | None, float] = {}
         self.refused = 0
         self.garbled_bytes = 0
         self.exceeded = False
@@ -134,6 +140,8 @@ class Relay:
         if judged is None:
             self.refused += 1
             return
+        if judge is judge_test and self._is_told_twice(judged):
+            return
         judged = replace(judged, tags=frozenset(), eof=False, timestamp=self._plausible(event.timestamp))
         content = judged.file_bytes
         if content is None:
@@ -146,6 +154,18 @@ class Relay:
             self._packets.event(
                 replace(judged, file_bytes=chunk, status=status if is_last else None, eof=is_last)
             )
+
+    def _is_told_twice(self, event: Event) -> bool:
+        """Whether a result from a command's output comes of one whose tests the plugins in its processes report."""
+        tag = next((tag for tag in event.tags if tag.startswith(_NATIVE)), None)
+        if tag is None:
+            self._told[event.route_code] = time.monotonic()
+            return False
+        try:
+            began = float(tag.removeprefix(_NATIVE))
+        except ValueError:
+            return True
+        return not self._told.get(event.route_code, -math.inf) < began
 
     def _plausible(self, moment: datetime | None) -> datetime:
         """The sender's time if it lies within the job so far; else now. Tests play with clocks."""

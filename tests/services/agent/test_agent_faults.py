@@ -1,5 +1,6 @@
 """The agent outlives the worst of jobs, and says exactly what happened."""
 
+import contextlib
 import os
 import signal
 import time
@@ -204,3 +205,20 @@ def test_one_agent_two_jobs(agent: AgentHost) -> None:
     second = agent.run({"tox.ini": IN_TEST, "test_other.py": "def test_it(): pass"})
     assert first.tests() == {"test_it.py::test_it": "success"}
     assert set(second.tests()) == {"test_other.py::test_it"}, second.log
+
+
+def test_an_agent_that_died_says_so_when_it_is_started_anew(guest_root: Path) -> None:
+    """When the agent is killed amid a job and started anew, the job ends as the farm's fault."""
+    script = 'import time\nprint("begun", flush=True)\ntime.sleep(15)\n'
+    first = AgentHost(guest_root)
+    first.start({"tox.ini": tox_ini("python script.py"), "script.py": script})
+    while b"begun\n" not in (first.next_event().file_bytes or b""):
+        pass
+    first.process.kill()
+    first.close()
+    (guest_root / "channel.sock").unlink()
+    with contextlib.closing(AgentHost(guest_root)) as second:
+        stream = second.until()
+        assert b"died in the middle of the job" in stream.attachment("farm:error", "text")
+        assert (stream.job["exit_code"], stream.job["limit"]) == (None, None)
+        assert second.run({"tox.ini": tox_ini("python -c pass")}).job["exit_code"] == 0

@@ -74,6 +74,7 @@ def test_a_dependency_that_cannot_be_installed(agent: AgentHost) -> None:
     stream = agent.run({"tox.ini": ini})
     assert stream.statuses("farm:create", "one") == ["inprogress", "success"], stream.log
     assert stream.statuses("farm:install", "one") == ["inprogress", "fail"]
+    assert b"ERROR: Invalid requirement: './nowhere'" in stream.attachment("farm:install", "reason")
 
 
 def test_an_inferred_configuration_stays_outside(agent: AgentHost) -> None:
@@ -135,3 +136,28 @@ def test_warming(agent: AgentHost) -> None:
     assert not [path.name for path in home.iterdir() if not path.name.startswith(".")]
     assert list(home.glob(".*/**/virtualenv/**/*.json"))
     assert agent.run({"tox.ini": tox_ini("python -c pass")}).job["exit_code"] == 0
+
+
+def test_declared_variables_reach_every_environment(agent: AgentHost) -> None:
+    """The declared variables are there in an environment with a `pass_env` of its own, `set_env` wins over them."""
+    show = (
+        'python -c \'import os; print([os.environ.get(n) for n in ("A_1", "B_2", "C_3", "WHEELFARM_PASS")])\''
+    )
+    ini = (
+        tox_ini(show)
+        + f"""
+[testenv:two]
+pass_env = NOTHING
+set_env = B_2 = mine
+commands = {show}
+[testenv:three]
+pass_env = *
+commands = {show}
+"""
+    )
+    variables = {"A_1": "1", "B_2": "2", "C_3": "3", "WHEELFARM_PASS": "A_1,B_2"}
+    stream = agent.run({"tox.ini": ini}, environments=("one", "two", "three"), env=variables)
+    found = [line for line in stream.log.splitlines() if line.startswith("[")]
+    assert found == ["['1', '2', None, None]", "['1', 'mine', None, None]", "['1', '2', '3', None]"], (
+        stream.log
+    )

@@ -126,8 +126,9 @@ def test_what_uv_cannot_install_is_for_pip(uv_agent: AgentHost) -> None:
     ("deps", "show", "installers", "versions"),
     [
         ("upper", "upper", ["uv", "uv", "pip"], ["upper 1.0"]),
-        ("deep", "deep early", ["uv", "uv", "pip"], ["deep 1.0", "early 1.1a1"]),
-        ("early>=1.0b1", "early", ["pip"], ["early 1.1a1"]),
+        ("deep", "deep early", ["uv", "uv", "uv"], ["deep 1.0", "early 1.1a1"]),
+        ("early>=1.0b1", "early", ["uv"], ["early 1.1a1"]),
+        ("early>=1.0b1; python_version>'3'", "early", ["pip"], ["early 1.1a1"]),
         ("early", "early", ["uv"], ["early 1.0"]),
         ("early>1.0", "early", ["uv"], ["early 1.1a1"]),
         ("-r needs.txt", "toy dep", ["uv"], ["toy 1.0", "dep 1.0"]),

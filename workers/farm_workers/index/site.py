@@ -1,4 +1,4 @@
-"""The addresses that a guest may ask: `/simple/NAME/` and `/files/NAME/FILENAME`, read only.
+"""The addresses that a guest may ask, read only: `/simple/NAME/`, `/files/NAME/FILENAME`, and Debian's archive.
 
 Called by `connection`. A file's address names the project's page, and the page names where the file really
 is: no table of links is needed, and nothing that no page of the upstream names can be fetched.
@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from packaging.utils import InvalidName, canonicalize_name
 
 from farm_workers.index.answers import Answer, FilePart, Headers, Request, plain
+from farm_workers.index.archive import Archive, is_release
 from farm_workers.index.downloads import Download, Downloads, FileAddress
 from farm_workers.index.guests import Delivery, Guest
 from farm_workers.index.page_cache import PageCache
@@ -34,7 +35,8 @@ _LATEST = {
 class Site:
     """Answers requests from the caches; every failure becomes a status, none an exception."""
 
-    def __init__(self, store: Store, pages: PageCache, downloads: Downloads) -> None:
+    def __init__(self, store: Store, pages: PageCache, downloads: Downloads, archive: Archive) -> None:
+        self._archive = archive
         self._store = store
         self._pages = pages
         self._downloads = downloads
@@ -61,7 +63,23 @@ class Site:
                     return plain(HTTPStatus.MOVED_PERMANENTLY, headers=(("Location", f"/simple/{name}/"),))
             case ["", "files", name, filename] if _normalised(name) == name:
                 return await self._file(request, guest, name, unquote(filename))
+            case ["", "debian" | "debian-security" as archive, *segments]:
+                return await self._from_archive(request, guest, "/".join([archive, *map(unquote, segments)]))
         return plain(HTTPStatus.NOT_FOUND)
+
+    async def _from_archive(self, request: Request, guest: Guest, path: str) -> Answer:
+        """A file of Debian's archive (`archive` says which there are)."""
+        address = self._archive.address(path)
+        if address is not None:
+            name = path.rpartition("/")[2]
+            return await self._deliver(request, guest, name, address, self._archive.downloads)
+        if not is_release(path):
+            return plain(HTTPStatus.NOT_FOUND)
+        release = await self._archive.release(path, guest.fetches)
+        headers: Headers = (("Last-Modified", release.last_modified),) if release.last_modified else ()
+        if headers and request.headers.get("if-modified-since") == release.last_modified:
+            return Answer(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return Answer(status=HTTPStatus.OK, headers=headers, body=release.body)
 
     async def _page(self, request: Request, guest: Guest, name: str) -> Answer:
         held = await self._pages.get(name, guest.fetches)
@@ -81,6 +99,12 @@ class Site:
             address = find(held.page, filename)
         if address is None:
             return plain(HTTPStatus.NOT_FOUND)
+        return await self._deliver(request, guest, filename, address, self._downloads)
+
+    async def _deliver(
+        self, request: Request, guest: Guest, filename: str, address: FileAddress, downloads: Downloads
+    ) -> Answer:
+        """Give a file that never changes, from the store or while `downloads` brings it. Raises UpstreamError."""
         tag = f'"{address.key}"'
         headers: Headers = (
             ("ETag", tag),
@@ -89,7 +113,7 @@ class Site:
         )
         if request.headers.get("if-none-match") == tag:
             return Answer(status=HTTPStatus.NOT_MODIFIED, headers=headers)
-        file, download = await self._open(address, guest)
+        file, download = await self._open(address, guest, downloads)
         from_cache = download is None or download.complete
         try:
             size = await download.opened() if download else file.seek(0, 2)
@@ -112,12 +136,14 @@ class Site:
             status=status, headers=(("Content-Type", "application/octet-stream"), *headers), body=body
         )
 
-    async def _open(self, address: FileAddress, guest: Guest) -> tuple[BinaryIO, Download | None]:
+    async def _open(
+        self, address: FileAddress, guest: Guest, downloads: Downloads
+    ) -> tuple[BinaryIO, Download | None]:
         while True:
             entry = self._store.open("files", address.key)
             if entry:
                 return entry, None
-            download = await self._downloads.start(address, guest.fetches)
+            download = await downloads.start(address, guest.fetches)
             if download:
                 return download.reader(), download
 

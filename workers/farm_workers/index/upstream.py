@@ -87,7 +87,10 @@ class Upstream:
             headers["If-None-Match"] = etag
         elif last_modified:
             headers["If-Modified-Since"] = last_modified
-        url = f"{self.root}/{name}/"
+        return await self.changed(f"{self.root}/{name}/", headers)
+
+    async def changed(self, url: str, headers: dict[str, str]) -> PageAnswer | None:
+        """Fetch a small document whole; None says that the copy which `headers` describe still holds."""
         with self._troubles(url):
             async with (
                 asyncio.timeout(self._seconds),

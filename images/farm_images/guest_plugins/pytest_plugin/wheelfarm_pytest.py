@@ -20,6 +20,7 @@ class Record(object):
 
     def __init__(self):
         self.status = None
+        self.again = False
         self.subtest_failed = False
         self.texts = {}
 
@@ -27,6 +28,7 @@ class Record(object):
         """Take in the report of one phase; a rerun starts over."""
         if report.outcome == "rerun":
             self.__init__()
+            self.again = True
         elif report.outcome == "failed":
             self.status = "fail"
             self._append("traceback", longrepr_text(report))
@@ -163,9 +165,23 @@ class Reporter(object):
         if record.subtest_failed and record.status != "fail":
             record.status = "fail"
             record.texts.setdefault("traceback", "a subtest failed")
-        if record.status is not None:
-            self.send(nodeid, record.status, record.texts)
+        if record.status is None and record.again:
+            return
+        if record.status is None:  # --setup-only and the like
+            record.status, record.texts["reason"] = "skip", "it was set up and not run"
+        self.send(nodeid, record.status, record.texts)
 
+    def pytest_keyboard_interrupt(self, excinfo):
+        # KeyboardInterrupt or pytest.exit(): a test in which either is raised gets no report from pytest.
+        self._interrupted(excinfo)
+
+    def _interrupted(self, excinfo):
+        for nodeid, record in list(self._running.items()):
+            record.status = "fail"
+            record.texts["traceback"] = _text(excinfo.exconly())
+            self._finish(nodeid)
+
+    _interrupted = _guarded(_interrupted)
     _collection_problem = _guarded(_collection_problem)
     _phase = _guarded(_phase)
     _finish = _guarded(_finish)
@@ -182,7 +198,7 @@ def _start(config):
     path, environment = take_variables(os.environ)
     is_worker = hasattr(config, "workerinput") or hasattr(config, "slaveinput")
     if path and not is_worker:
-        with_xdist = config.pluginmanager.hasplugin("xdist")
+        with_xdist = any(config.pluginmanager.hasplugin(name) for name in ("xdist", "xdist.plugin"))
         reporter = (DistributedReporter if with_xdist else Reporter)(Stream(path), environment)
         config.pluginmanager.register(reporter, "wheelfarm_reporter")
 

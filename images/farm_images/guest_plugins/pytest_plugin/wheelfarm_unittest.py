@@ -141,8 +141,11 @@ class Reporter(object):
 
     def _stopTest(self, result, test, arguments, named):
         record = self._records.pop(id(test), None)
-        if record is not None and record.status is not None:
-            self._send(_id(test), record.status, record.texts)
+        if record is None:
+            return
+        if record.status is None:  # KeyboardInterrupt goes past every outcome
+            record.add("fail", "traceback", "the test run was ended inside this test\n" + traceback.format_exc())
+        self._send(_id(test), record.status, record.texts)
 
     def _outcome(self, test, status, name=None, text=None):
         parent = getattr(test, "test_case", None)

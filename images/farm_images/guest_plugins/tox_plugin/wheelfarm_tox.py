@@ -21,6 +21,9 @@ from pluggy import HookimplMarker
 STEPS = "WHEELFARM_STEPS"
 RESULTS = "WHEELFARM_RESULTS"
 ENVIRONMENT = "WHEELFARM_ENVIRONMENT"
+PASS = "WHEELFARM_PASS"
+"""Names of variables, with commas between them, that every environment gets, whatever its `pass_env` says."""
+
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 PYTEST_FOLDER = os.path.join(os.path.dirname(FOLDER), "pytest")
 
@@ -47,12 +50,19 @@ class Agent(object):
         path = os.environ.get(STEPS)
         self._stream = self._module.Stream(path) if path else None
         self.results = os.environ.get(RESULTS)
+        self._results_stream = self._module.Stream(self.results) if self.results else None
 
     def send(self, *arguments, **named):
         """One packet on the socket for steps, if there is one."""
         if self._stream is not None:
             with self._lock:
                 self._stream.write(self._module.packet(*arguments, **named))
+
+    def send_results(self, packets):
+        """Whole packets on the socket for tests, if there is one."""
+        if self._results_stream is not None:
+            with self._lock:
+                self._results_stream.write(packets)
 
     def attach(self, step, route, name, text, mime):
         """A whole attachment of a step, sent before its final status."""
@@ -97,6 +107,8 @@ class Plugin(object):
     def __init__(self):
         self.agent = Agent()
         self._steps = {}
+        self.complaint = ""
+        self.declared = [name for name in os.environ.get(PASS, "").split(",") if name]
         paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path != FOLDER]
         if any(paths):
             os.environ["PYTHONPATH"] = os.pathsep.join(paths)
@@ -112,8 +124,8 @@ class Plugin(object):
     def variables(self, name, current):
         """What the commands of an environment get so that pytest and unittest report, given what they would have."""
         # What tox starts from here on must not find the sockets, whatever `pass_env` says.
-        os.environ.pop(STEPS, None)
-        os.environ.pop(RESULTS, None)
+        for mine in (STEPS, RESULTS, PASS):
+            os.environ.pop(mine, None)
         if not self.agent.results:
             return {}
         pythonpath = [PYTEST_FOLDER, current.get("PYTHONPATH", "")]
@@ -155,8 +167,13 @@ def safely(function, *arguments):
     try:
         function(*arguments)
     except Exception:
-        PLUGIN.agent.attach("farm:error", None, "text", traceback.format_exc(), "text/plain;charset=utf-8")
-        PLUGIN.agent.send("farm:error", "fail", None, False)
+        tell_failure(traceback.format_exc())
+
+
+def tell_failure(text):
+    """A failure of ours: the farm's error."""
+    PLUGIN.agent.attach("farm:error", None, "text", text, "text/plain;charset=utf-8")
+    PLUGIN.agent.send("farm:error", "fail", None, False)
 
 
 def _steps4(tox_env):
@@ -254,16 +271,37 @@ def _watch_setup(tox_env_class):
             return original(self)
         steps, is_provision = _steps4(self)
         steps.begin("farm:create")
+        safely(_pass_declared, self)
         try:
             original(self)
         except BaseException as error:
             skipped = type(error).__name__ == "Skip"
-            steps.end("skip" if skipped else "fail", str(error) or type(error).__name__)
+            said = PLUGIN.complaint if isinstance(error, SystemExit) else str(error)
+            steps.end("skip" if skipped else "fail", said or type(error).__name__)
             raise
         if is_provision:
             steps.end("success")
 
     tox_env_class.setup = setup
+
+
+def _hear_complaints(outcome_class):
+    """Keep what a failed command said for the reason of its step; tox itself only has its exit code there."""
+    original = outcome_class._assert_fail
+
+    def _assert_fail(self, *arguments):
+        lines = [line.strip() for line in ((self.out or "") + "\n" + (self.err or "")).splitlines()]
+        errors = [line for line in lines if line.lower().startswith("error")]
+        PLUGIN.complaint = " ".join(errors) or next((line for line in reversed(lines) if line), "")
+        return original(self, *arguments)
+
+    outcome_class._assert_fail = _assert_fail
+
+
+def _pass_declared(tox_env):
+    """Let the environment have the variables that the project declares to the farm; tox asks this list each time."""
+    passed = tox_env.conf["pass_env"]
+    passed.extend(name for name in PLUGIN.declared if name not in passed)
 
 
 def _watch_packaging(runner_class):
@@ -298,6 +336,8 @@ def _list_installed_fast(installer_class):
 def _watch_tox4():
     """Hooks say when commands and installations begin; for the rest, methods are watched where they exist."""
     try:
+        from tox.execute.api import Outcome
+        from tox.execute.local_sub_process import LocalSubProcessExecuteInstance
         from tox.tox_env.api import ToxEnv
         from tox.tox_env.python.pip.pip_install import Pip
         from tox.tox_env.python.runner import PythonRun
@@ -307,11 +347,17 @@ def _watch_tox4():
     if hasattr(PythonRun, "_build_packages"):
         _watch_packaging(PythonRun)
     if os.environ.get(STEPS):
+        if hasattr(Outcome, "_assert_fail"):
+            _hear_complaints(Outcome)
         if hasattr(Pip, "installed"):
             _list_installed_fast(Pip)
-        from wheelfarm_uv import take_over
+        import wheelfarm_subunit
+        import wheelfarm_uv
 
-        take_over(ToxEnv, Pip)
+        wheelfarm_uv.take_over(ToxEnv, Pip)
+        wheelfarm_subunit.take_over(
+            LocalSubProcessExecuteInstance, ENVIRONMENT, PLUGIN.agent.send_results, tell_failure
+        )
 
 
 _watch_tox4()

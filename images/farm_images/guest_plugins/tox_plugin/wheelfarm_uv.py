@@ -5,9 +5,9 @@
 `install_command` of its own. pip has the last word: whatever uv cannot do, or does otherwise than pip would,
 is taken back and done by pip, whose outcome counts. What is installed already is never replaced by uv.
 
-uv differs from pip in three ways that a project could see, and each leads to pip: it ignores an upper bound
-of Requires-Python, it takes no pre-release because a specifier names one, and it has options of its own
-(variables, configuration files, `tool.uv`), which are kept from it here.
+uv differs from pip in three ways that a project could see: it ignores an upper bound of Requires-Python, which leads
+to pip; it takes no pre-release because a specifier names one, so it is told of each such package, if need be in
+another round; and it has options of its own (variables, configuration files, `tool.uv`), which are kept from it here.
 """
 
 import logging
@@ -110,18 +110,21 @@ def _try_uv(tox_env, command, run):
             part for name in sorted(variables) if _misleads(name) for part in ("-u", name)
         ]
         begin += [UV, "pip"]
-        options = ["--config-file", CONFIGURATION, "--cache-dir", _cache_folder()]
-        outcome = run(begin + ["install"] + options + python + arguments.for_uv(constraints.name))
-    if outcome.exit_code != 0:
-        said = ((outcome.out or "") + (outcome.err or "")).strip()[-_MESSAGE_CHARACTERS:]
-        raise ForPipError("uv ended with %s and said:\n%s" % (outcome.exit_code, said))
-    new = {key: entry for key, entry in installed(site).items() if before.get(key) != entry}
-    reason = otherwise_than_pip(new, version)
-    if reason is not None:
-        if new:
-            run(begin + ["uninstall"] + options + python + sorted(new))
-        raise ForPipError(reason)
-    return outcome
+        options = ["--config-file", CONFIGURATION, "--cache-dir", _cache_folder()] + python
+        while True:
+            outcome = run(begin + ["install"] + options + arguments.for_uv(constraints.name))
+            if outcome.exit_code != 0:
+                said = ((outcome.out or "") + (outcome.err or "")).strip()[-_MESSAGE_CHARACTERS:]
+                raise ForPipError("uv ended with %s and said:\n%s" % (outcome.exit_code, said))
+            new = {key: entry for key, entry in installed(site).items() if before.get(key) != entry}
+            reason, early = otherwise_than_pip(new, version, arguments.early)
+            if reason is None:
+                return outcome
+            if new:
+                run(begin + ["uninstall"] + options + sorted(new))
+            if not early:
+                raise ForPipError(reason)
+            arguments.early |= early  # it grows by names of packages in each round
 
 
 def _misleads(name):
@@ -142,6 +145,7 @@ class Arguments(object):
         self._version = version
         self._options = []
         self._refresh = False
+        self.early = set()  # packages of which pip would take a pre-release
         self.without_dependencies = "--no-deps" in arguments
         rest = list(arguments)
         while rest:
@@ -152,6 +156,7 @@ class Arguments(object):
         ours = ["--no-sources", "--link-mode", "copy", "--constraint", constraints]
         if "allow" not in self._options:
             ours += ["--prerelease", "if-necessary"]
+            ours += [part for name in sorted(self.early) for part in ("--prerelease-package", name + "=allow")]
         # uv would build a folder once for all environments, pip builds it for each.
         return ours + ["--refresh"] * self._refresh + self._options
 
@@ -209,7 +214,9 @@ class Arguments(object):
         if requirement.url:
             raise ForPipError("a requirement that pip reads better: %s" % text)
         if names_prerelease(requirement.specifier):
-            raise ForPipError("a pre-release is named: %s" % text)
+            if requirement.marker is not None:
+                raise ForPipError("a pre-release is named: %s" % text)
+            self.early.add(canonicalize_name(requirement.name))
 
 
 class Entry(object):
@@ -244,16 +251,25 @@ def installed(site):
     return {canonicalize_name(entry.name): entry for entry in entries}
 
 
-def otherwise_than_pip(new, version):
-    """Why pip would not have installed just these; None if it would."""
+def otherwise_than_pip(new, version, early):
+    """Why pip would not have installed just these (None if it would), and the packages to take pre-releases of.
+
+    `early` are those of which they were taken. With no such packages only pip does what pip does.
+    """
     python = Version(".".join(str(part) for part in version))
+    reason, found = None, set()
     for entry in new.values():
         for name, value in entry.metadata():
             if name == "requires-python" and not _fits(value, python):
-                return "%s %s is not for Python %s but for %s" % (entry.name, entry.version, python, value)
-            if name == "requires-dist" and _names_prerelease_of(value, new):
-                return "%s %s names a pre-release: %s" % (entry.name, entry.version, value)
-    return None
+                return "%s %s is for Python %s" % (entry.name, entry.version, value), set()
+            asked = _prerelease_of(value, new) if name == "requires-dist" else None
+            if asked is None or asked in early:
+                continue
+            reason = "%s %s names a pre-release: %s" % (entry.name, entry.version, value)
+            if not asked:
+                return reason, set()
+            found.add(asked)
+    return reason, found
 
 
 def _fits(value, python):
@@ -263,12 +279,16 @@ def _fits(value, python):
         return True  # as for pip
 
 
-def _names_prerelease_of(value, new):
+def _prerelease_of(value, new):
+    """The package of which this requirement names a pre-release, if it was installed; empty if only pip can tell."""
     try:
         requirement = Requirement(value)
     except InvalidRequirement:
-        return True
-    return canonicalize_name(requirement.name) in new and names_prerelease(requirement.specifier)
+        return ""
+    name = canonicalize_name(requirement.name)
+    if name not in new or not names_prerelease(requirement.specifier):
+        return None
+    return "" if requirement.marker else name
 
 
 def names_prerelease(specifiers):
