@@ -17,6 +17,7 @@ __all__ = [
     "PlanError",
     "RecordError",
     "RerunError",
+    "ShellError",
     "SourceError",
     "StateError",
     "TargetError",
@@ -82,6 +83,12 @@ class RerunError(InputError):
     """The job cannot be run again now (it has not ended, nor has its run), or not any more (its source is gone)."""
 
     code = "rerun"
+
+
+class ShellError(InputError):
+    """There can be no shell for the job: it never had environments, or its source or its image is not there."""
+
+    code = "shell"
 
 
 class StateError(FarmError):
