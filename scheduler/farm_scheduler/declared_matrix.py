@@ -65,6 +65,7 @@ def _declared(cell: PlannedCell, declaration: Declaration, overridable: str) -> 
         expected=Verdict.EXPECTED_FAILURE if expected else cell.expected,
         expected_reason=expected.reason if expected else None,
         seconds=limits[-1] if limits else declaration.timeout,
+        retries=declaration.retries,
         unsupported=unsupported,
     )
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from farm_scheduler.verdicts import Verdict
 
+MOST_RETRIES = 5
+"""Second tries of a cell at most."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
@@ -34,6 +37,7 @@ class PlannedCell:
         expected: the verdict that the project declares.
         expected_reason: its reason for that.
         seconds: the time limit that the project declares; None for the farm's own.
+        retries: how often its job is tried again when tests fail, as the project declares.
     """
 
     python: str | None
@@ -46,6 +50,7 @@ class PlannedCell:
     expected: Verdict = Verdict.PASSED
     expected_reason: str | None = None
     seconds: float | None = None
+    retries: int = 0
 
     @property
     def label(self) -> str:

@@ -55,8 +55,12 @@ def submit(
     target: str,
     narrowing: Narrowing,
     run_id: str | None = None,
+    *,
+    retries: int | None = None,
 ) -> Run:
     """Record a run of TARGET and set it going; under `run_id` when the caller must know the id beforehand.
+
+    `retries` is how often a cell with failing tests is tried again; None for what the project declares.
 
     With its images ready the run is `queued` when this returns, and its cells and jobs are in the record. Else it
     is `planned` and has none yet: the bake is asked for, and `advance` goes on when it is done.
@@ -70,6 +74,7 @@ def submit(
     check_files(source.files)
     narrow_systems([SystemImage(name=name, interpreters=()) for name in settings.systems], narrowing)
     run = _new_run(source, target, narrowing, run_id or new_id("r"))
+    run.retries = retries
     with database.read() as session:
         images = _images(session, wanted_systems(run, settings))
     plan = make_plan(source.files, images, narrowing) if images is not None else None
@@ -208,6 +213,7 @@ def _cell(run: Run, position: int, planned: PlannedCell) -> Cell:
         expected=planned.expected,
         expected_reason=planned.expected_reason,
         seconds=planned.seconds,
+        retries=planned.retries if run.retries is None else run.retries,
     )
 
 
