@@ -83,8 +83,8 @@ def index(settings: Settings) -> ChildPlan:
 
 def holder(settings: Settings) -> ChildPlan:
     """The holder of this host's machines. At its end it destroys them, at about a second each."""
-    # libvirt reads its filters when it is imported. Each machine of ours is "tainted" by what makes it one; whoever looks
-    # for something in libvirt sets the variable beforehand.
+    # libvirt reads its filters when it is imported. Each machine of ours is "tainted" by what makes it one; whoever
+    # looks for something in libvirt sets the variable beforehand.
     filters = os.environ.get("LIBVIRT_LOG_FILTERS") or LIBVIRT_FILTERS
     argv = ("env", f"LIBVIRT_LOG_FILTERS={filters}", sys.executable, "-m", "farm_workers.holder")
     up = partial(listens, settings.holder_socket)
