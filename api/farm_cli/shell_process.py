@@ -17,6 +17,9 @@ from farm_cli.service import Service
 from farm_scheduler.settings import Settings
 
 PASSED_ON = (signal.SIGTERM, signal.SIGHUP)
+MACHINE_SECONDS = 900.0
+"""For the machine, before the time of the shell counts; a process that outlives both is stuck, and ended."""
+
 STOP_SECONDS = 30.0
 
 
@@ -41,8 +44,20 @@ def _run(settings: Settings, argv: list[str]) -> int:
             preexec_fn=_answer_interrupts,  # noqa: PLW1509 (this process has one thread)
         )
         with _signals(lambda number, _: process.send_signal(number), PASSED_ON):
-            code = process.wait()
+            code = _wait(process, MACHINE_SECONDS + settings.shell_seconds)
     return 128 - code if code < 0 else code
+
+
+def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> int:
+    try:
+        return process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.terminate()
+    try:
+        return process.wait(timeout=STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait(timeout=STOP_SECONDS)
 
 
 def _answer_interrupts() -> None:

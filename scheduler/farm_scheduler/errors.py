@@ -13,6 +13,7 @@ __all__ = [
     "FarmError",
     "IndexUnavailableError",
     "InputError",
+    "NoRoomError",
     "NotFoundError",
     "PlanError",
     "RecordError",
@@ -70,6 +71,13 @@ class RecordError(FarmError):
     """The record cannot be opened, is newer than this program, or holds no such row."""
 
     code = "record"
+    exit_code: ClassVar[int] = FARMS_FAULT
+
+
+class NoRoomError(FarmError):
+    """The disk of the farm's home is full, or its quota used up."""
+
+    code = "no-room"
     exit_code: ClassVar[int] = FARMS_FAULT
 
 

@@ -1,6 +1,6 @@
 """Shells: what a person needs of a job to be in its place, in a fresh machine.
 
-Called by the command, which refuses at once what cannot be, and by the hands, which make the machine. It reads only.
+Called by the command, which refuses at once what cannot be, and by the hands, which make the machine. It never writes.
 """
 
 from collections.abc import Mapping

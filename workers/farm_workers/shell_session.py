@@ -219,4 +219,5 @@ class ShellSession:
 
 def to_stderr(line: str) -> None:
     """One line for the person; stdout is the command's."""
-    print(line, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
