@@ -60,9 +60,11 @@ def _print_steps(console: Console, job: JobReport) -> None:
 
 
 def _print_tests(console: Console, tests: OutcomePage) -> None:
-    counts = [f"{number} {outcome.value}" for outcome, number in tests.counts.items() if number]
+    found = {outcome.value: number for outcome, number in tests.counts.items() if number}
+    total = found.pop(Outcome.ALL.value, 0)
+    counts = ", ".join(f"{number} {word}" for word, number in found.items())
     console.print()
-    console.print(Text("tests: " + (", ".join(counts) or "none")))
+    console.print(Text(f"{total} tests: {counts}" if total else "no test reported a result"))
     for test in tests.tests[:TESTS_SHOWN]:
         print_test(console, test)
     if tests.found > TESTS_SHOWN:
