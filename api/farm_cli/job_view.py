@@ -64,7 +64,9 @@ def _print_tests(console: Console, tests: OutcomePage) -> None:
     total = found.pop(Outcome.ALL.value, 0)
     counts = ", ".join(f"{number} {word}" for word, number in found.items())
     console.print()
-    console.print(Text(f"{total} tests: {counts}" if total else "no test reported a result"))
+    console.print(
+        Text(f"{total} test{'s' if total > 1 else ''}: {counts}" if total else "no test reported a result")
+    )
     for test in tests.tests[:TESTS_SHOWN]:
         print_test(console, test)
     if tests.found > TESTS_SHOWN:
