@@ -30,8 +30,7 @@ def run_shell(settings: Settings, job: str, command: Sequence[str]) -> int:
         ServiceError: the service does not come up.
     """
     with Service(settings) as service, _terminal_kept():
-        for child in ("index", "holder"):
-            service.wait_for(child)
+        service.wait_until_ready()
         return _run(settings, [sys.executable, "-m", "farm_workers.shell", job, *command])
 
 

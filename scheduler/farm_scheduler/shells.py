@@ -13,8 +13,7 @@ from farm_scheduler.database import Database
 from farm_scheduler.errors import NotFoundError, ShellError
 from farm_scheduler.settings import Settings
 from farm_scheduler.sources import source_path
-from farm_scheduler.states import ImageState
-from farm_scheduler.tables import Cell, Image, Job, Run
+from farm_scheduler.tables import Cell, Job, Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +43,7 @@ def read_shell_job(database: Database, settings: Settings, job_id: str) -> Shell
 
     Raises:
         NotFoundError: there is no such job.
-        ShellError: it has no environments, or its source or the image of its system is not there.
+        ShellError: it has no environments, or its source is not there.
     """
     with database.read() as session:
         found = session.exec(
@@ -57,7 +56,6 @@ def read_shell_job(database: Database, settings: Settings, job_id: str) -> Shell
             sentence = f"there is no job {job_id}; `wheelfarm results RUN --json` names those of a run"
             raise NotFoundError(sentence, job=job_id)
         job, run, cell = found
-        image = session.get(Image, cell.system)
     if not cell.environments:
         sentence = (
             f"job {job_id} has no environments ({job.reason or job.verdict}), so there is nothing to be in"
@@ -67,11 +65,6 @@ def read_shell_job(database: Database, settings: Settings, job_id: str) -> Shell
     if not source.is_file():
         sentence = f"the source of run {run.id} was removed; start a new one: wheelfarm run {run.target}"
         raise ShellError(sentence, job=job_id, run=run.id)
-    if image is None or image.state != ImageState.READY:
-        sentence = (
-            f"the image {cell.system} is not there; `wheelfarm rerun {job_id}` makes it, then ask again"
-        )
-        raise ShellError(sentence, job=job_id, image=cell.system)
     return ShellJob(
         job_id=job_id,
         title=" ".join(filter(None, (run.project, run.version))),

@@ -5,8 +5,7 @@ import pytest
 from farm_scheduler.errors import NotFoundError, ShellError
 from farm_scheduler.shells import read_shell_job
 from farm_scheduler.sources import source_path
-from farm_scheduler.states import ImageState
-from farm_scheduler.tables import Cell, Image, Job
+from farm_scheduler.tables import Cell, Job
 
 JOB = "j-fin22222"
 """The cell of Python 3.11 in the finished run."""
@@ -36,15 +35,6 @@ def test_an_unknown_job_has_none(runs, settings):
 def test_a_removed_source_is_said(runs, settings):
     """Without its source a job has no shell, and the sentence says how to get one."""
     with pytest.raises(ShellError, match="was removed; start a new one: wheelfarm run pluggy"):
-        read_shell_job(runs, settings, JOB)
-
-
-@pytest.mark.usefixtures("source")
-def test_an_image_that_is_not_there_is_said(runs, settings):
-    """Without its image a job has no shell, and the sentence says what makes it."""
-    with runs.write() as session:
-        session.get_one(Image, "debian-12").state = ImageState.MISSING
-    with pytest.raises(ShellError, match=f"`wheelfarm rerun {JOB}` makes it"):
         read_shell_job(runs, settings, JOB)
 
 

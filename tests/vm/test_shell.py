@@ -98,7 +98,7 @@ def test_a_person_works_in_a_shell(farm: Farm, job: str) -> None:
     person.type("tox run -e py311\r")
     person.sees("2 passed")
     person.sees("next> ")
-    person.type("echo be''gun; sleep 1000\r")
+    person.type("sh -c 'echo be\"\"gun; exec sleep 1000'\r")
     person.sees("begun")
     person.type("\x03")
     person.sees("next> ")

@@ -23,14 +23,17 @@ from farm_images.wire import (
     encode_frame,
 )
 from farm_scheduler.database import Database
+from farm_scheduler.engine import celery_app
 from farm_scheduler.errors import FarmError, exit_code_of
 from farm_scheduler.evidence import JobEnd
 from farm_scheduler.guest_text import clean_line, tail
+from farm_scheduler.runs import ask_for_images
 from farm_scheduler.settings import Settings
 from farm_scheduler.shells import ShellJob, read_shell_job
+from farm_workers.image_wait import wait_for_image
 from farm_workers.machines import holder_machines
 from farm_workers.person_terminal import PersonTerminal
-from farm_workers.run import Hands, chunks, ready_image
+from farm_workers.run import Hands, chunks
 from farm_workers.shell_session import Limits, ShellSession, to_stderr
 
 LOG_LINES = 20
@@ -51,16 +54,23 @@ def main() -> int:
     settings = Settings()
     database = Database(settings.record_url)
     hands = Hands(settings=settings, database=database, machines=holder_machines(settings))
-    return shell(hands, job_id, tuple(command))
+
+    def ask(system: str) -> None:
+        ask_for_images(database, celery_app(settings), [system])
+
+    return shell(hands, job_id, tuple(command), ask)
 
 
-def shell(hands: Hands, job_id: str, command: tuple[str, ...]) -> int:
-    """A session from its machine to its end; the exit code of what ran in it, or the farm's own after a sentence."""
+def shell(hands: Hands, job_id: str, command: tuple[str, ...], ask: Callable[[str], None]) -> int:
+    """A session from its machine to its end; the exit code of what ran in it, or the farm's own after a sentence.
+
+    `ask` has the image of a system baked, should it not be there.
+    """
     terminal = PersonTerminal()
     for number in SIGNALS:
         signal.signal(number, _end)
     try:
-        return _exit_code(_run(hands, job_id, command, terminal))
+        return _exit_code(_run(hands, job_id, command, terminal, ask))
     except EndedError as error:
         return 128 + error.number
     except FarmError as error:
@@ -77,12 +87,18 @@ def _end(number: int, _frame: StackFrame | None) -> None:
     raise EndedError(number)
 
 
-def _run(hands: Hands, job_id: str, command: tuple[str, ...], terminal: PersonTerminal) -> JobEnd:
+def _run(
+    hands: Hands,
+    job_id: str,
+    command: tuple[str, ...],
+    terminal: PersonTerminal,
+    ask: Callable[[str], None],
+) -> JobEnd:
     settings = hands.settings
     job = read_shell_job(hands.database, settings, job_id)
-    image = ready_image(hands, job.system)
-    hands.database.close()
     say = _progress(time.monotonic())
+    image = wait_for_image(hands, job.system, ask, say)
+    hands.database.close()
     say(f"a machine for {job.title}, {job.label}")
 
     def begun(description: bytes, log: str) -> None:

@@ -90,7 +90,7 @@ def test_a_shell_has_a_terminal(agent: AgentHost) -> None:
 def test_control_characters_reach_the_foreground(agent: AgentHost) -> None:
     """Ctrl-C interrupts what runs in the shell and not the shell, and Ctrl-D ends it."""
     begin(agent, SessionFrame(terminal=SIZE, name="xterm"))
-    type_in(agent, b"PS1='next''> '; echo be''gun; sleep 100\n")
+    type_in(agent, b"PS1='next''> '; sh -c 'echo be\"\"gun; exec sleep 100'\n")
     until_written(agent, "begun")
     type_in(agent, b"\x03")
     until_written(agent, "next> ")

@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from farm_scheduler.errors import ShellError
+from farm_scheduler.states import ImageState
+from farm_scheduler.tables import Image
+from farm_workers.image_wait import wait_for_image
 from farm_workers.run import Hands
 from farm_workers.shell import shell
 
@@ -26,11 +30,16 @@ def job(hands: Hands, tmp_path: Path) -> str:
     return claim.job_id
 
 
+def ask(system: str) -> None:
+    """Nobody bakes here."""
+    del system
+
+
 @contextlib.contextmanager
 def person(hands: Hands, job: str, **settings: float) -> Iterator[Person]:
     """Somebody at a terminal who sees the prompt of a shell."""
     told = replace(hands, settings=hands.settings.model_copy(update=settings))
-    with contextlib.closing(Person(lambda: shell(told, job, ()))) as found:
+    with contextlib.closing(Person(lambda: shell(told, job, (), ask))) as found:
         found.sees("the machine goes with this shell")
         yield found
 
@@ -49,7 +58,7 @@ def test_a_person_has_a_shell(hands: Hands, job: str) -> None:
 def test_control_c_is_for_the_shell(hands: Hands, job: str) -> None:
     """Ctrl-C interrupts what runs in the machine, and the terminal of the person is raw meanwhile."""
     with person(hands, job) as someone:
-        someone.type("PS1='next''> '; echo be''gun; sleep 100\r")
+        someone.type("PS1='next''> '; sh -c 'echo be\"\"gun; exec sleep 100'\r")
         someone.sees("begun")
         assert not someone.as_before
         someone.type("\x03")
@@ -106,7 +115,7 @@ def test_a_command_works_in_pipes(hands: Hands, job: str) -> None:
         for number, place in ((stdin, 0), (stdout, 1)):
             os.dup2(number, place)
         os.closerange(3, 64)
-        become(lambda: shell(hands, job, ("sh", "-c", "cat; exit 3")))
+        become(lambda: shell(hands, job, ("sh", "-c", "cat; exit 3"), ask))
     os.close(stdin)
     os.close(stdout)
     with subprocess.Popen([sys.executable, "-c", _FEED, str(len(content))], stdout=feed) as feeder:
@@ -118,3 +127,30 @@ def test_a_command_works_in_pipes(hands: Hands, job: str) -> None:
 
 
 _FEED = "import sys; sys.stdout.buffer.write(bytes(range(256)) * (int(sys.argv[1]) // 256))"
+
+
+def test_an_image_is_waited_for(hands: Hands) -> None:
+    """An image that is looked at again is waited for, and asked for once."""
+    _set_image(hands, ImageState.MISSING)
+    asked: list[str] = []
+    told: list[str] = []
+
+    def say(sentence: str) -> None:
+        told.append(sentence)
+        _set_image(hands, ImageState.READY)
+
+    assert wait_for_image(hands, "debian-12", asked.append, say).name == "debian-12"
+    assert (asked, told) == (["debian-12"], ["image debian-12: is looked at"])
+
+
+def test_an_image_that_cannot_be_baked_ends_the_wait(hands: Hands) -> None:
+    """When the bake fails there is no shell, and its reason is said."""
+    _set_image(hands, ImageState.FAILED, note="no room")
+    with pytest.raises(ShellError, match="could not be baked: no room"):
+        wait_for_image(hands, "debian-12", ask, ask)
+
+
+def _set_image(hands: Hands, state: ImageState, note: str = "") -> None:
+    with hands.database.write() as session:
+        row = session.get_one(Image, "debian-12")
+        row.state, row.note = state, note
