@@ -29,12 +29,13 @@ def run_shell(settings: Settings, job: str, command: Sequence[str]) -> int:
     Raises:
         ServiceError: the service does not come up.
     """
-    with Service(settings) as service, _terminal_kept():
+    with Service(settings) as service, terminal_kept():
         service.wait_until_ready()
-        return _run(settings, [sys.executable, "-m", "farm_workers.shell", job, *command])
+        return run_process(settings, [sys.executable, "-m", "farm_workers.shell", job, *command])
 
 
-def _run(settings: Settings, argv: list[str]) -> int:
+def run_process(settings: Settings, argv: list[str]) -> int:
+    """Run a process that has the terminal; its exit code, 128 + N after signal N."""
     with _signals(signal.SIG_IGN, (signal.SIGINT,)):
         # Without this command there is nobody to hold the service: the kernel ends the process, too.
         process = subprocess.Popen(
@@ -74,7 +75,7 @@ def _signals(handler: Any, numbers: Sequence[signal.Signals]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _terminal_kept() -> Iterator[None]:
+def terminal_kept() -> Iterator[None]:
     """The terminal is afterwards as it was, also when the process was killed."""
     before = termios.tcgetattr(sys.stdin.fileno()) if sys.stdin.isatty() else None
     try:

@@ -94,7 +94,7 @@ class RerunError(InputError):
 
 
 class ShellError(InputError):
-    """There can be no shell for the job: it never had environments, its source is gone, or its image cannot be had."""
+    """There can be no shell for the job: it never had environments, or its source is gone."""
 
     code = "shell"
 

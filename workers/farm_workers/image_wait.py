@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from farm_images.catalogue import Image
-from farm_scheduler.errors import ShellError
+from farm_images.errors import ImageError
 from farm_scheduler.states import ImageState
 from farm_scheduler.tables import Image as ImageRow
 from farm_workers.run import Hands, ready_image
@@ -23,8 +23,7 @@ def wait_for_image(
     """The image of a system, once it is ready; `ask` has it baked, `say` is told what happens.
 
     Raises:
-        ShellError: it cannot be baked, or not in time.
-        ImageError: its files are not there.
+        ImageError: it cannot be baked, or not in time, or its files are not there.
     """
     deadline = time.monotonic() + IMAGE_SECONDS
     asked = False
@@ -34,13 +33,13 @@ def wait_for_image(
         if row is not None and row.state is ImageState.READY:
             return ready_image(hands, system)
         if row is not None and row.state is ImageState.FAILED and asked:
-            raise ShellError(f"the image {system} could not be baked: {row.note}", image=system)
+            raise ImageError(f"the image {system} could not be baked: {row.note}", image=system)
         if not asked:
             ask(system)
             asked = True
         progress = f"{row.progress} %, {row.note}" if row is not None and row.note else "is looked at"
         say(f"image {system}: {progress}")
         time.sleep(LOOK_SECONDS)
-    raise ShellError(
+    raise ImageError(
         f"the image {system} was not ready within {IMAGE_SECONDS / 60:.0f} min; see `wheelfarm images`"
     )

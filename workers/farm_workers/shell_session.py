@@ -20,7 +20,7 @@ from farm_images.subunit_stream import Event
 from farm_images.wire import ID_ERROR, ID_JOB, ID_SHELL, ID_SOURCE, ID_TOX, FrameType, encode_frame
 from farm_scheduler.attachments import Attachments, read_job_end, text_of
 from farm_scheduler.evidence import JobEnd
-from farm_workers.leases import Lease
+from farm_workers.leases import Lease, LeaseError
 from farm_workers.person_terminal import PersonTerminal
 from farm_workers.stream_reader import StreamReader
 
@@ -92,8 +92,7 @@ class ShellSession:
         """To the end of the shell or command; how that was.
 
         Raises:
-            LeaseError: the machine was taken back.
-            MachineError: the machine died, the source is refused, or the agent failed.
+            MachineError: the machine died or was taken back, the source is refused, or the agent failed.
             LimitError: a limit was reached.
             BrokenPipeError: nobody reads what is written.
         """
@@ -139,17 +138,26 @@ class ShellSession:
         self._check(reader, gone=holder in readable)
 
     def _check(self, reader: StreamReader, *, gone: bool) -> None:
-        if self._end is not None:
-            return
-        if gone:
-            self._lease.check()
-        if reader.ended:
-            raise MachineError("the machine of the shell died; ask for another one")
         moment = time.monotonic()
         if moment - self._since > self._limits.seconds:
             raise LimitError("the time for the shell is over, and its machine is destroyed")
+        if self._end is not None:
+            return
+        if gone:
+            self._taken_back()
+        if reader.ended:
+            raise MachineError("the machine of the shell died; ask for another one")
         if self._active and self._terminal.is_one and moment - self._used > self._limits.idle_seconds:
             raise LimitError("nobody used the shell for too long, and its machine is destroyed")
+
+    def _taken_back(self) -> None:
+        try:
+            self._lease.check()
+        except LeaseError as error:
+            sentence = (
+                "the farm took the machine of the shell back, as its service ended; ask for another one"
+            )
+            raise MachineError(sentence) from error
 
     def _type(self) -> None:
         data = os.read(0, 1 << 16)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from farm_scheduler.errors import ShellError
+from farm_images.errors import ImageError
 from farm_scheduler.states import ImageState
 from farm_scheduler.tables import Image
 from farm_workers.image_wait import wait_for_image
@@ -146,7 +146,7 @@ def test_an_image_is_waited_for(hands: Hands) -> None:
 def test_an_image_that_cannot_be_baked_ends_the_wait(hands: Hands) -> None:
     """When the bake fails there is no shell, and its reason is said."""
     _set_image(hands, ImageState.FAILED, note="no room")
-    with pytest.raises(ShellError, match="could not be baked: no room"):
+    with pytest.raises(ImageError, match="could not be baked: no room"):
         wait_for_image(hands, "debian-12", ask, ask)
 
 
