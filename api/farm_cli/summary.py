@@ -15,6 +15,7 @@ from farm_cli.screen import seconds_text, style_of
 from farm_scheduler.guest_text import clean_line, tail
 from farm_scheduler.job_log import log_tail
 from farm_scheduler.run_report import CellReport, FailingTest, RunReport, notes_by_reason
+from farm_scheduler.verdicts import Verdict
 
 LOG_LINES = 20
 MESSAGE_LINES = 12
@@ -43,8 +44,9 @@ def print_summary(
 
 
 def log_tails(report: RunReport, home: Path) -> dict[str, str]:
-    """The end of the log of each bad cell, by job."""
-    bad = [(cell.job_id, cell.stream_path) for cell in report.cells if cell.bad]
+    """The end of the log of each bad cell, by job; a try that passed has nothing to tell."""
+    passed = [cell for cell in report.cells if cell.verdict is Verdict.FLAKY or cell.unexpected]
+    bad = [(cell.job_id, cell.stream_path) for cell in report.cells if cell.bad and cell not in passed]
     return {job: log_tail(home / path, LOG_LINES) for job, path in bad if path is not None}
 
 
@@ -62,6 +64,8 @@ def _print_bad(console: Console, cell: CellReport, log: str, tests_shown: int) -
     more = cell.failed - tests_shown
     if more > 0:
         console.print(Text(f"… and {more} more", style="dim"))
+    if cell.verdict is Verdict.FLAKY:
+        console.print(Text(f"its tries: wheelfarm results {cell.job_id} --attempt N", style="dim"))
     if log:
         console.print(Text(f"the end of the log (all of it: wheelfarm logs {cell.job_id})", style="dim"))
         print_block(console, tail(log, LOG_LINES))
