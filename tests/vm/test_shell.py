@@ -1,4 +1,4 @@
-"""A shell in a real machine, through the command: at pipes, and at a terminal as a person has one."""
+"""What a person does with a job that has ended, on real machines: a shell, another try, and its evidence removed."""
 
 import contextlib
 import os
@@ -115,3 +115,28 @@ def test_a_machine_goes_with_a_person_who_is_killed(farm: Farm, job: str) -> Non
     os.kill(person.pid, signal.SIGKILL)
     assert person.leaves() == -signal.SIGKILL
     until(lambda: not qemu_processes(farm.home), seconds=60)
+
+
+def test_a_job_is_run_again_and_its_evidence_removed(
+    farm: Farm, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rerun is another try with a log of its own; gc takes the evidence of both and leaves the verdicts."""
+    again = said(farm.start("rerun", job, "--json"))
+    cell = again.cells()["py3.11 · debian-12"]
+    assert (again.exit_code, cell["verdict"], cell["attempts"], cell["history"]) == (
+        0,
+        "passed",
+        2,
+        ["passed"],
+    )
+    for number in ("1", "2"):
+        assert "2 passed" in farm.call("logs", job, "--attempt", number).stdout
+    streams = set(farm.settings.streams.iterdir())
+    assert farm.call("gc").returncode == 0
+    assert set(farm.settings.streams.iterdir()) == streams, "nothing is old enough"
+    monkeypatch.setenv("WHEELFARM_KEEP_EVIDENCE_DAYS", "0")
+    assert "freed" in farm.call("gc").stdout
+    assert not set(farm.settings.streams.iterdir()) & streams
+    assert "try 2  passed" in farm.call("results", job).stdout
+    assert "has no log" in farm.call("logs", job, "--attempt", "1").stderr
+    assert "was removed; start a new one" in farm.call("shell", job).stderr
