@@ -3,6 +3,7 @@
 Called by the supervisor, which works the table down to start and up to stop. Nothing is started here.
 """
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -17,6 +18,9 @@ REDIS_MEMORY = "128mb"
 
 WORKER_STOP_SECONDS = 30.0
 """A bake that is broken off removes what it made, up to a gigabyte, before its worker ends."""
+
+LIBVIRT_FILTERS = "4:qemu.qemu_domain 4:security.security_manager"
+"""Errors only from the parts of libvirt that warn of every machine (https://libvirt.org/logging.html)."""
 
 NAMES = ("redis", "index", "holder", "worker")
 
@@ -79,7 +83,10 @@ def index(settings: Settings) -> ChildPlan:
 
 def holder(settings: Settings) -> ChildPlan:
     """The holder of this host's machines. At its end it destroys them, at about a second each."""
-    argv = (sys.executable, "-m", "farm_workers.holder")
+    # libvirt reads its filters when it is imported. Each machine of ours is "tainted" by what makes it one; whoever
+    # looks for something in libvirt sets the variable beforehand.
+    filters = os.environ.get("LIBVIRT_LOG_FILTERS") or LIBVIRT_FILTERS
+    argv = ("env", f"LIBVIRT_LOG_FILTERS={filters}", sys.executable, "-m", "farm_workers.holder")
     up = partial(listens, settings.holder_socket)
     return ChildPlan(name="holder", argv=argv, stage=1, up=up, up_seconds=30.0, stop_seconds=15.0)
 

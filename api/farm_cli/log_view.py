@@ -1,6 +1,6 @@
 """The log of a job on stdout, to its end or as it grows.
 
-Called by logs. It reads the stored stream of the newest attempt and makes it harmless, unless it is asked for raw; it
+Called by logs. It reads the stored stream of one attempt and makes it harmless, unless it is asked for raw; it
 never starts the service.
 """
 
@@ -21,27 +21,31 @@ from farm_scheduler.tables import Attempt, Job
 LOOK_SECONDS = 0.5
 
 
-def show_log(record: Record, job: str, *, follow: bool, raw: bool) -> None:
-    """Print it.
+def show_log(record: Record, job: str, number: int | None = None, *, follow: bool, raw: bool) -> None:
+    """Print that of try `number`, or of the newest.
 
     Raises:
-        NotFoundError: there is no such job, or it has no log and nobody wants to wait for it.
+        NotFoundError: there is no such job or try, or it has no log and nobody wants to wait for it.
     """
-    attempt = _newest_attempt(record, job)
+    attempt = _attempt(record, job, number)
     while attempt is None or attempt.stream_path is None:
+        if attempt is not None and attempt.finished:
+            sentence = f"try {attempt.number} of job {job} has no log: no machine answered, or its evidence was removed"
+            raise NotFoundError(sentence, job=job)
         if not follow or _has_ended(record, job):
             raise NotFoundError(f"job {job} has no log yet; `wheelfarm logs {job} -f` waits for it", job=job)
         time.sleep(LOOK_SECONDS)
-        attempt = _newest_attempt(record, job)
+        attempt = _attempt(record, job, number)
+    path = record.settings.home / attempt.stream_path
 
     def goes_on() -> bool:
-        if not follow or _has_ended(record, job):
+        if not follow or number is not None or _has_ended(record, job):
             return False
         time.sleep(LOOK_SECONDS)
         return True
 
     held = ""
-    for piece in read_log(record.settings.home / attempt.stream_path, goes_on):
+    for piece in read_log(path, goes_on):
         if raw:
             sys.stdout.buffer.write(codecs.encode(piece, "utf-8", "replace"))
             continue
@@ -53,11 +57,19 @@ def show_log(record: Record, job: str, *, follow: bool, raw: bool) -> None:
         click.echo(clean(held))
 
 
-def _newest_attempt(record: Record, job: str) -> Attempt | None:
+def _attempt(record: Record, job: str, number: int | None) -> Attempt | None:
     with record.database.read() as session:
         row = session.get(Job, job)
         if row is None:
             raise NotFoundError(f"there is no job {job}; `wheelfarm results RUN --json` names them", job=job)
+        if number is not None:
+            wanted = select(Attempt).where(Attempt.job_id == job, Attempt.number == number)
+            found = session.exec(wanted).first()
+            if found is None:
+                raise NotFoundError(
+                    f"job {job} has no try {number}; `wheelfarm results {job}` lists them", job=job
+                )
+            return found
         # While a job is run again, the log of the attempt before is not the one that is waited for.
         since = 0 if row.state in JOB_ENDED else row.attempts_before
         chosen = (

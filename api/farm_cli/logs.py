@@ -1,6 +1,7 @@
 """`wheelfarm logs JOB [-f]`: what tox said in the machine of a job.
 
-Found by main. Read from the stored stream of the newest attempt, and made harmless on the way; with `--raw` it is
+Found by main. Read from the stored stream of the newest attempt, or of the one that is asked for, and made harmless on
+the way; with `--raw` it is
 written as the guest wrote it, for files only. It never starts the service.
 """
 
@@ -16,17 +17,21 @@ HELP = """Print the log of JOB: all that tox and the tests wrote in its machine.
 Examples:
   wheelfarm logs j-4hr2k8wd
   wheelfarm logs j-4hr2k8wd -f          follow it until the job ends
+  wheelfarm logs j-4hr2k8wd --attempt 1
   wheelfarm logs j-4hr2k8wd --raw > log
 """
 
 
 @click.command("logs", help=HELP)
 @click.argument("job", shell_complete=complete_job)
+@click.option(
+    "--attempt", type=click.IntRange(min=1), metavar="N", help="Of its try N; the newest by default."
+)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job has ended.")
 @click.option(
     "--raw", is_flag=True, help="As the guest wrote it, escape sequences and all; not for a terminal."
 )
-def command(job: str, follow: bool, raw: bool) -> int:
+def command(job: str, attempt: int | None, follow: bool, raw: bool) -> int:
     """The subcommand; its exit code."""
     from farm_cli.log_view import show_log
     from farm_cli.record import open_record
@@ -35,5 +40,5 @@ def command(job: str, follow: bool, raw: bool) -> int:
     if raw and sys.stdout.isatty():
         raise InputError("--raw may hold escape sequences of a guest; send it to a file: --raw > FILE")
     with open_record() as record:
-        show_log(record, job, follow=follow, raw=raw)
+        show_log(record, job, attempt, follow=follow, raw=raw)
     return 0

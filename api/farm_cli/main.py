@@ -26,6 +26,7 @@ COMMANDS = {
     "results": ("farm_cli.results", "Show a run again, or list the newest ones."),
     "logs": ("farm_cli.logs", "Print the log of a job, or follow it while it runs."),
     "rerun": ("farm_cli.rerun", "Run a job that has ended once more, in a fresh machine."),
+    "shell": ("farm_cli.shell", "Open a shell in a fresh machine, with a job's source and environments."),
     "cancel": ("farm_cli.cancel", "Cancel a run that is queued or running."),
     "images": ("farm_cli.images", "List the images of this host and their interpreters."),
     "gc": ("farm_cli.gc", "Remove images, templates and evidence that are not wanted any more."),

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
 
 from farm_scheduler.database import Database
+from farm_scheduler.disk_room import check_room, is_full, no_room
 from farm_scheduler.errors import InputError, RecordError
 from farm_scheduler.schema import upgrade
 from farm_scheduler.settings import Settings
@@ -45,6 +46,7 @@ def open_record() -> Iterator[Record]:
     Raises:
         InputError: a setting cannot be used.
         RecordError: the database cannot be opened.
+        NoRoomError: the disk is full.
     """
     settings = read_settings()
     try:
@@ -52,9 +54,12 @@ def open_record() -> Iterator[Record]:
         database = Database(settings.record_url)
         upgrade(database)
     except OSError as error:
+        check_room(error, settings.home)
         sentence = f"the farm's home {settings.home} cannot be written ({error.strerror}); set WHEELFARM_HOME"
         raise RecordError(sentence, home=str(settings.home)) from error
     except OperationalError as error:
+        if is_full(settings.home):
+            raise no_room(settings.home) from error
         sentence = (
             f"the record cannot be opened ({error.orig}); check WHEELFARM_HOME and WHEELFARM_DATABASE_URL"
         )

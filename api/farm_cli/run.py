@@ -7,6 +7,9 @@ import click
 
 from farm_cli.completion import complete_image
 
+MOST_RETRIES = 5
+"""As in farm_scheduler.plan, which would take its time to import."""
+
 HELP = """Test TARGET on every Python and system that the farm has.
 
 TARGET is a project's name (its newest release), name==version (the sdist of that release), a folder, an sdist or
@@ -19,6 +22,7 @@ Examples:
   wheelfarm run pluggy==1.7.0
   wheelfarm run ./myproject --python 3.11 --python 3.13
   wheelfarm run six==1.17.0 --json > run.jsonl
+  wheelfarm run ./myproject --retry-failed 1
 
 Ctrl-C cancels the run and leaves nothing; a second one does not wait.
 """
@@ -35,14 +39,23 @@ Ctrl-C cancels the run and leaves nothing; a second one does not wait.
     shell_complete=complete_image,
     help="Every Python of this system, or of `all`; repeatable.",
 )
+@click.option(
+    "--retry-failed",
+    "retries",
+    type=click.IntRange(0, MOST_RETRIES),
+    metavar="N",
+    help="Try a cell with failing tests again, up to N times (0 to 5; by default what the project declares, else 0): "
+    "what then passes is `flaky`, never green.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One documented JSON object a line.")
-def command(target: str, pythons: tuple[str, ...], systems: tuple[str, ...], as_json: bool) -> int:
+def command(
+    target: str, pythons: tuple[str, ...], systems: tuple[str, ...], retries: int | None, as_json: bool
+) -> int:
     """The subcommand; its exit code."""
     from farm_cli.run_follower import NewRun, follow
     from farm_scheduler.plan import Narrowing
     from farm_scheduler.targets import read_target
 
     read_target(target)  # what can be refused at once is
-    return follow(
-        NewRun(target=target, narrowing=Narrowing(pythons=pythons, systems=systems)), as_json=as_json
-    )
+    narrowing = Narrowing(pythons=pythons, systems=systems)
+    return follow(NewRun(target=target, narrowing=narrowing, retries=retries), as_json=as_json)

@@ -57,6 +57,7 @@ class NewRun:
 
     target: str
     narrowing: Narrowing
+    retries: int | None = None
 
     def run_id(self, record: Record) -> str:
         """A fresh id."""
@@ -65,7 +66,8 @@ class NewRun:
 
     def submit(self, record: Record, app: Celery, run_id: str) -> Run:
         """Record the run, under this id."""
-        return runs.submit(record.database, app, record.settings, self.target, self.narrowing, run_id)
+        target, narrowing, retries = self.target, self.narrowing, self.retries
+        return runs.submit(record.database, app, record.settings, target, narrowing, run_id, retries=retries)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,10 +34,12 @@ def seconds_text(seconds: float | None) -> str:
 
 
 def style_of(cell: CellReport) -> str:
-    """The colour of a cell's word: green only for what is green."""
+    """The colour of a cell's word: green only for what is green, magenta for what passed against expectation."""
     if cell.verdict is None:
         return "dim" if cell.ended or cell.seconds is None else "cyan"
-    if cell.verdict.green:
+    if cell.unexpected:
+        return "magenta"
+    if cell.green:
         return "green"
     return "yellow" if cell.verdict in CALM else "red"
 

@@ -15,6 +15,7 @@ from farm_cli.screen import seconds_text, style_of
 from farm_scheduler.guest_text import clean_line, tail
 from farm_scheduler.job_log import log_tail
 from farm_scheduler.run_report import CellReport, FailingTest, RunReport, notes_by_reason
+from farm_scheduler.verdicts import Verdict
 
 LOG_LINES = 20
 MESSAGE_LINES = 12
@@ -43,38 +44,45 @@ def print_summary(
 
 
 def log_tails(report: RunReport, home: Path) -> dict[str, str]:
-    """The end of the log of each bad cell, by job."""
-    bad = [(cell.job_id, cell.stream_path) for cell in report.cells if cell.bad]
+    """The end of the log of each bad cell, by job; a try that passed has nothing to tell."""
+    passed = [cell for cell in report.cells if cell.verdict is Verdict.FLAKY or cell.unexpected]
+    bad = [(cell.job_id, cell.stream_path) for cell in report.cells if cell.bad and cell not in passed]
     return {job: log_tail(home / path, LOG_LINES) for job, path in bad if path is not None}
 
 
 def _print_bad(console: Console, cell: CellReport, log: str, tests_shown: int) -> None:
     console.print()
     console.rule(
-        Text(f" {clean_line(cell.label)}: {cell.word} ", style="bold red"), align="left", style="dim"
+        Text(f" {clean_line(cell.label)}: {cell.word} ", style=f"bold {style_of(cell)}"),
+        align="left",
+        style="dim",
     )
     if cell.reason:
         console.print(Text(clean_line(cell.reason)))
     for test in cell.failing[:tests_shown]:
-        _print_test(console, test)
+        print_test(console, test)
     more = cell.failed - tests_shown
     if more > 0:
         console.print(Text(f"… and {more} more", style="dim"))
+    if cell.verdict is Verdict.FLAKY:
+        console.print(Text(f"its tries: wheelfarm results {cell.job_id} --attempt N", style="dim"))
     if log:
         console.print(Text(f"the end of the log (all of it: wheelfarm logs {cell.job_id})", style="dim"))
-        _print_block(console, tail(log, LOG_LINES))
+        print_block(console, tail(log, LOG_LINES))
 
 
-def _print_test(console: Console, test: FailingTest) -> None:
+def print_test(console: Console, test: FailingTest) -> None:
+    """One failing test, with the end of what it said."""
     word = {"fail": "FAILED", "uxsuccess": "PASSED UNEXPECTEDLY", "inprogress": "NEVER ENDED"}
     line = Text(word.get(test.status, test.status), style="red")
     line.append(f" {clean_line(test.environment)}: ", style="dim").append(clean_line(test.name))
     console.print(line)
     if test.message:
-        _print_block(console, tail(test.message, MESSAGE_LINES))
+        print_block(console, tail(test.message, MESSAGE_LINES))
 
 
-def _print_block(console: Console, text: str) -> None:
+def print_block(console: Console, text: str) -> None:
+    """Lines that somebody else wrote, told from ours by a bar."""
     for line in text.split("\n"):
         console.print(Text(f"  │ {line}"), no_wrap=True, crop=False, overflow="ignore")
 

@@ -15,7 +15,7 @@ from farm_scheduler.guest_text import clean, clean_line, tail
 from farm_scheduler.interpreters import name_order
 from farm_scheduler.run_report import CALM, CellReport, RunReport, notes_by_reason
 from farm_scheduler.tables import now
-from farm_scheduler.verdicts import Verdict
+from farm_scheduler.verdicts import UNEXPECTED_PASS, Verdict
 
 RESTING = frozenset({"planned", "queued", "finished", "cancelled"})
 """States in which nothing is done."""
@@ -23,7 +23,7 @@ RESTING = frozenset({"planned", "queued", "finished", "cancelled"})
 OTHER = "other"
 """The row of what has no Python of its own."""
 
-MARKS = {"good": "✓", "bad": "✗", "calm": "○", "working": "▸", "waiting": "·"}
+MARKS = {"good": "✓", "odd": "!", "bad": "✗", "calm": "○", "working": "▸", "waiting": "·"}
 
 
 class Pages:
@@ -61,11 +61,17 @@ class Shown(Protocol):
     def state(self) -> StrEnum:
         """Where it stands."""
 
+    @property
+    def word(self) -> str:
+        """The word."""
+
 
 def tone(shown: Shown) -> str:
-    """The class of a badge: `good` only for what is green."""
+    """The class of a badge: `good` only for what is green, `odd` for what passed against expectation."""
     if shown.verdict is None:
         return "waiting" if shown.state.value in RESTING else "working"
+    if shown.word == UNEXPECTED_PASS:
+        return "odd"
     if shown.verdict.green:
         return "good"
     return "calm" if shown.verdict in CALM else "bad"

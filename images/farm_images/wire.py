@@ -14,9 +14,10 @@ import struct
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
-from typing import Any, ClassVar, Final, Literal, TypeVar
+from typing import Any, ClassVar, Final, Literal
 
 from farm_images.errors import WireError
+from farm_images.frame_fields import Fields
 
 CHANNEL: Final = "org.wheelfarm.agent"
 """Name of the virtio-serial port; in the guest /dev/virtio-ports/NAME."""
@@ -39,6 +40,7 @@ ID_INSTALL: Final = "farm:install"
 ID_PROVISION: Final = "farm:provision"
 ID_COMMANDS: Final = "farm:commands"
 ID_COMMAND: Final = "farm:command"
+ID_SHELL: Final = "farm:shell"
 ID_INTERPRETER: Final = "farm:interpreter"
 ID_NETWORK: Final = "farm:network"
 ID_ERROR: Final = "farm:error"
@@ -49,10 +51,11 @@ MAX_DATA: Final = 1 << 20
 MAX_CHUNK: Final = 256 << 10
 """Bytes of the longest attachment chunk that a guest sends."""
 
-_Choice = TypeVar("_Choice", bound=str)
+MAX_SIZE: Final = 10_000
+"""Rows or columns of the largest terminal."""
+
 _HEADER: Final = struct.Struct(">BI")
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}")
-_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _PACKAGE: Final = re.compile(r"[a-z0-9][a-z0-9+.-]{0,126}[a-z0-9+.]")
 """The name of a Debian package (Debian Policy, 5.6.1): no option, version, path or task has this form.
@@ -68,6 +71,8 @@ class FrameType(IntEnum):
     JOB = 2
     DATA = 3
     CANCEL = 4
+    INPUT = 5
+    RESIZE = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +104,7 @@ class HelloFrame:
     @classmethod
     def parse(cls, payload: bytes) -> "HelloFrame":
         """Raises WireError."""
-        fields = _Fields(payload, "hello")
+        fields = Fields(payload, "hello")
         seconds = fields.number("time", 0, 2**32)
         try:
             entropy = bytes.fromhex(fields.text("entropy", 128))
@@ -118,7 +123,7 @@ class SourceFrame:
     sha256: str
 
     @classmethod
-    def _read(cls, fields: "_Fields") -> "SourceFrame":
+    def _read(cls, fields: "Fields") -> "SourceFrame":
         length, sha256 = int(fields.number("bytes", 1, 2**40)), fields.text("sha256", 64, _SHA256)
         fields.done()
         return cls(bytes=length, sha256=sha256)
@@ -132,10 +137,61 @@ class LimitsFrame:
     log_bytes: int = 64 << 20
 
     @classmethod
-    def _read(cls, fields: "_Fields") -> "LimitsFrame":
+    def _read(cls, fields: "Fields") -> "LimitsFrame":
         seconds, log_bytes = fields.number("seconds", 0.1, 7 * 86400), fields.number("log_bytes", 1024, 2**40)
         fields.done()
         return cls(seconds=seconds, log_bytes=int(log_bytes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminalSize:
+    """How large a terminal is, in characters; the payload of a RESIZE frame."""
+
+    rows: int
+    columns: int
+
+    def payload(self) -> bytes:
+        """The JSON of this frame."""
+        return _dump(asdict(self))
+
+    @classmethod
+    def parse(cls, payload: bytes) -> "TerminalSize":
+        """Raises WireError."""
+        return cls._read(Fields(payload, "resize"))
+
+    @classmethod
+    def _read(cls, fields: Fields) -> "TerminalSize":
+        rows, columns = fields.number("rows", 0, MAX_SIZE), fields.number("columns", 0, MAX_SIZE)
+        fields.done()
+        return cls(rows=int(rows), columns=int(columns))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFrame:
+    """What a person does in the source once its environments are made: a shell, or one command.
+
+    INPUT frames are what the person types, or the command's stdin; an empty one is its end. What comes back are
+    attachments of `farm:shell`: `terminal`, or without one `stdout` and `stderr`.
+
+    Attributes:
+        argv: the command; empty for a shell.
+        terminal: the size of the terminal that it gets; None for pipes.
+        name: the kind of that terminal (TERM).
+    """
+
+    argv: tuple[str, ...] = ()
+    terminal: TerminalSize | None = None
+    name: str = "dumb"
+
+    @classmethod
+    def _read(cls, fields: Fields) -> "SessionFrame":
+        session = cls(
+            argv=fields.texts("argv", 1000, 100_000),
+            terminal=TerminalSize._read(fields.inner("terminal")) if fields.present("terminal") else None,
+            name=fields.text("name", 100, _NAME),
+        )
+        fields.done()
+        return session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +205,7 @@ class JobFrame:
         inferred: text of a tox.ini for a project that has no tox configuration.
         env: added to the environment of the tox process.
         packages: Debian packages that are installed first.
+        session: make the environments only, and then give them to a person.
     """
 
     kind: ClassVar[Literal["tox"]] = "tox"
@@ -160,13 +217,14 @@ class JobFrame:
     limits: LimitsFrame = LimitsFrame()
     env: dict[str, str] = field(default_factory=dict)
     packages: tuple[str, ...] = ()
+    session: SessionFrame | None = None
 
     def payload(self) -> bytes:
         """The JSON of this frame."""
         return _dump({"kind": self.kind, **asdict(self)})
 
     @classmethod
-    def _read(cls, fields: "_Fields") -> "JobFrame":
+    def _read(cls, fields: "Fields") -> "JobFrame":
         job = cls(
             job=fields.text("job", 100, _NAME),
             tool=fields.one_of("tool", "tox", "tox3"),
@@ -176,6 +234,7 @@ class JobFrame:
             limits=LimitsFrame._read(fields.inner("limits")),
             env=fields.mapping("env", 100, 8192),
             packages=fields.texts("packages", 200, 128, _PACKAGE),
+            session=SessionFrame._read(fields.inner("session")) if fields.present("session") else None,
         )
         if not job.environments:
             raise WireError("A job names at least one tox environment.")
@@ -208,7 +267,7 @@ class CommandFrame:
         return _dump({"kind": self.kind, **asdict(self)})
 
     @classmethod
-    def _read(cls, fields: "_Fields") -> "CommandFrame":
+    def _read(cls, fields: "Fields") -> "CommandFrame":
         command = cls(
             job=fields.text("job", 100, _NAME),
             argv=fields.texts("argv", 1000, 100_000),
@@ -255,7 +314,7 @@ AnyJob = JobFrame | CommandFrame | ProbeFrame | WarmFrame
 
 def parse_job(payload: bytes) -> AnyJob:
     """The payload of a JOB frame, by its kind. Raises WireError."""
-    fields = _Fields(payload, "job")
+    fields = Fields(payload, "job")
     kind = fields.one_of("kind", "tox", "command", "probe", "warm")
     if kind in {"tox", "command"}:
         return (JobFrame if kind == "tox" else CommandFrame)._read(fields)
@@ -310,78 +369,3 @@ class FrameDecoder:
 
 def _dump(fields: dict[str, Any]) -> bytes:
     return json.dumps(fields, separators=(",", ":")).encode()
-
-
-class _Fields:
-    """One JSON object read strictly: every field typed and bounded, none left over."""
-
-    def __init__(self, payload: bytes | dict[str, Any], name: str) -> None:
-        self._name = name
-        if isinstance(payload, bytes):
-            try:
-                payload = json.loads(payload)
-            except (ValueError, RecursionError) as error:
-                raise self._wrong("the frame", "JSON") from error
-        if not isinstance(payload, dict):
-            raise self._wrong("the frame", "an object")
-        self._left = dict(payload)
-
-    def _wrong(self, key: str, wanted: str) -> WireError:
-        return WireError(f"In a {self._name} frame, {key} must be {wanted}.", frame=self._name, field=key)
-
-    def done(self) -> None:
-        if self._left:
-            raise self._wrong(f"the unknown {min(self._left)!r:.50}", "left out")
-
-    def present(self, key: str) -> bool:
-        """Whether a field holds something; a null is taken out."""
-        if self._left.get(key) is None:
-            self._left.pop(key, None)
-            return False
-        return True
-
-    def inner(self, key: str) -> "_Fields":
-        value = self._left.pop(key, None)
-        if not isinstance(value, dict):
-            raise self._wrong(key, "an object")
-        return _Fields(value, f"{self._name} {key}")
-
-    def number(self, key: str, least: float, most: float) -> float:
-        value = self._left.pop(key, None)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
-            raise self._wrong(key, f"a number from {least} to {most}")
-        return value
-
-    def text(self, key: str, most: int, pattern: re.Pattern[str] | None = None) -> str:
-        return self._text(key, self._left.pop(key, None), most, pattern)
-
-    def _text(self, key: str, value: object, most: int, pattern: re.Pattern[str] | None) -> str:
-        if not isinstance(value, str) or len(value) > most or "\0" in value:
-            raise self._wrong(key, f"a text of at most {most} characters without NUL")
-        if pattern is not None and not pattern.fullmatch(value):
-            raise self._wrong(key, f"like {pattern.pattern}")
-        return value
-
-    def one_of(self, key: str, *choices: _Choice) -> _Choice:
-        value = self._left.pop(key, None)
-        for choice in choices:
-            if value == choice:
-                return choice
-        raise self._wrong(key, "one of " + ", ".join(choices))
-
-    def texts(
-        self, key: str, count: int, most: int, pattern: re.Pattern[str] | None = None
-    ) -> tuple[str, ...]:
-        value = self._left.pop(key, None)
-        if not isinstance(value, list) or len(value) > count:
-            raise self._wrong(key, f"a list of at most {count}")
-        return tuple(self._text(key, item, most, pattern) for item in value)
-
-    def mapping(self, key: str, count: int, most: int) -> dict[str, str]:
-        value = self._left.pop(key, None)
-        if not isinstance(value, dict) or len(value) > count:
-            raise self._wrong(key, f"an object of at most {count} texts")
-        return {
-            self._text(key, name, 100, _VARIABLE): self._text(key, text, most, None)
-            for name, text in value.items()
-        }

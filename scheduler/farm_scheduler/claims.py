@@ -17,6 +17,7 @@ from farm_scheduler.database import Database
 from farm_scheduler.errors import StateError
 from farm_scheduler.expectation import against_expectation
 from farm_scheduler.judgement import Judgement
+from farm_scheduler.retries import taken_together, tries, wait_before_next
 from farm_scheduler.settlement import settle_run
 from farm_scheduler.states import (
     ATTEMPT_MOVES,
@@ -31,12 +32,6 @@ from farm_scheduler.states import (
 )
 from farm_scheduler.tables import Attempt, Cell, Image, Job, Run, now
 from farm_scheduler.verdicts import Verdict
-
-MAX_ATTEMPTS = 3
-"""Tries of a job that ends with farm-error; the project's own failures are never tried again."""
-
-RETRY_SECONDS = 2.0
-"""Wait before the second try; it doubles with each."""
 
 
 class Standing(Enum):
@@ -162,7 +157,7 @@ def renew(database: Database, claim: Claim, *, lease_seconds: float) -> Standing
 def finish(
     database: Database, claim: Claim, judgement: Judgement, *, seconds: Mapping[str, float] | None = None
 ) -> bool:
-    """End the attempt with a verdict; the job ends with it, or waits for another try after a farm-error.
+    """End the attempt with a verdict; the job ends with it, or waits for another try.
 
     Returns whether the job waits again. An attempt that has lost its job changes nothing.
     """
@@ -208,20 +203,20 @@ def end_attempt(session: Session, job: Job, attempt: Attempt, judgement: Judgeme
     attempt.state, attempt.finished, attempt.lease_expires = AttemptState.FINISHED, now(), None
     attempt.verdict, attempt.reason = judgement.verdict, judgement.reason
     job.now, job.left_seconds = None, None
-    tries = attempt.number - job.attempts_before
-    again = judgement.verdict is Verdict.FARM_ERROR and tries < MAX_ATTEMPTS
-    if again and not job.cancel_requested:
+    session.flush()
+    cell, done = session.get_one(Cell, job.cell_id), tries(session, job)
+    wait = wait_before_next(session, cell, done)
+    if wait is not None and not job.cancel_requested:
         guard(JOB_MOVES, job.state, JobState.QUEUED, f"job {job.id}")
         job.state = JobState.QUEUED
-        job.not_before = now() + timedelta(seconds=RETRY_SECONDS * 2 ** (tries - 1))
+        job.not_before = now() + timedelta(seconds=wait)
         job.tests_passed = job.tests_failed = job.tests_skipped = job.tests_other = job.tests_total = 0
         return True
-    end = JobState.CANCELLED if again else JobState.FINISHED
+    end = JobState.CANCELLED if wait is not None else JobState.FINISHED
     guard(JOB_MOVES, job.state, end, f"job {job.id}")
     job.state, job.finished = end, now()
     if end is JobState.FINISHED:
-        cell = session.get_one(Cell, job.cell_id)
-        against = against_expectation(judgement, cell.expected, cell.expected_reason)
+        against = against_expectation(taken_together(session, done), cell.expected, cell.expected_reason)
         job.verdict, job.reason = against.verdict, against.reason
     settle_run(session, job.run_id)
     return False

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from farm_scheduler.errors import PlanError
-from farm_scheduler.plan import PlannedCell
+from farm_scheduler.plan import MOST_RETRIES, PlannedCell
 from farm_scheduler.project_files import ProjectFiles
 from farm_scheduler.toml_lines import line_of
 from farm_scheduler.tox_configuration import read_pyproject
@@ -148,6 +148,12 @@ class Declaration(_Table):
         default=None, description="seconds for each job; the farm's own limit stays the most there is"
     )
     timeouts: list[Timeout] = Field(default=[], max_length=MOST, description="time limits of some cells")
+    retries: int = Field(
+        default=0,
+        ge=0,
+        le=MOST_RETRIES,
+        description="how often a cell with failing tests is tried again, in a fresh machine; `flaky` if it then passes",
+    )
     system_packages: list[Package] = Field(
         default=[], max_length=MOST, description="packages of the system that the project needs"
     )

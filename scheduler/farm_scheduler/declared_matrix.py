@@ -60,4 +60,5 @@ def _declared(cell: PlannedCell, declaration: Declaration) -> PlannedCell:
         expected_reason=expected.reason if expected else None,
         seconds=limits[-1] if limits else declaration.timeout,
         packages=tuple(declaration.system_packages),
+        retries=declaration.retries,
     )

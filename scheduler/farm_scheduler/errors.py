@@ -13,10 +13,12 @@ __all__ = [
     "FarmError",
     "IndexUnavailableError",
     "InputError",
+    "NoRoomError",
     "NotFoundError",
     "PlanError",
     "RecordError",
     "RerunError",
+    "ShellError",
     "SourceError",
     "StateError",
     "TargetError",
@@ -72,6 +74,13 @@ class RecordError(FarmError):
     exit_code: ClassVar[int] = FARMS_FAULT
 
 
+class NoRoomError(FarmError):
+    """The disk of the farm's home is full, or its quota used up."""
+
+    code = "no-room"
+    exit_code: ClassVar[int] = FARMS_FAULT
+
+
 class NotFoundError(InputError):
     """No run, job or attempt has that id."""
 
@@ -82,6 +91,12 @@ class RerunError(InputError):
     """The job cannot be run again now (it has not ended, nor has its run), or not any more (its source is gone)."""
 
     code = "rerun"
+
+
+class ShellError(InputError):
+    """There can be no shell for the job: it never had environments, or its source is gone."""
+
+    code = "shell"
 
 
 class StateError(FarmError):

@@ -13,6 +13,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from farm_scheduler.disk_room import FULL
 from farm_scheduler.errors import SourceError
 
 TOP = "source"
@@ -51,6 +52,7 @@ def write_folder_archive(folder: Path, into: io.BufferedIOBase, limit: int) -> N
 
     Raises:
         SourceError: git fails or takes too long, a file cannot be read, or it is larger than `limit` bytes.
+        OSError: the disk of `into` is full.
     """
     paths = _git_paths(folder)
     if paths is None:
@@ -72,6 +74,8 @@ def write_folder_archive(folder: Path, into: io.BufferedIOBase, limit: int) -> N
                     )
                     raise SourceError(sentence, folder=str(folder), limit=limit)
     except OSError as error:
+        if error.errno in FULL:
+            raise
         sentence = f"{error.filename or folder} cannot be read ({error.strerror}); make it readable"
         raise SourceError(sentence, folder=str(folder)) from error
 

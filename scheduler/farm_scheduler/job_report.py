@@ -1,6 +1,6 @@
 """A job as people see it: its cell, its attempts, and the steps of one of them.
 
-Called by the pages. It reads the record and nothing else: no stream, no file, and it never writes.
+Called by the pages and the command. It reads the record and nothing else: no stream, no file, and it never writes.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from farm_scheduler.errors import NotFoundError
 from farm_scheduler.run_report import CellReport, RunReport, read_report
 from farm_scheduler.states import ATTEMPT_ENDED, AttemptState
-from farm_scheduler.tables import Attempt, Step, now
+from farm_scheduler.tables import Attempt, Job, Step, now
 from farm_scheduler.verdicts import Verdict
 
 
@@ -76,6 +76,19 @@ class JobReport:
     steps: tuple[StepReport, ...]
 
 
+def run_of(session: Session, job_id: str) -> str:
+    """The run of a job.
+
+    Raises:
+        NotFoundError: there is no such job.
+    """
+    job = session.get(Job, job_id)
+    if job is None:
+        sentence = f"there is no job {job_id}; `wheelfarm results RUN --json` names those of a run"
+        raise NotFoundError(sentence, job=job_id)
+    return job.run_id
+
+
 def read_job(session: Session, run_id: str, job_id: str, number: int | None = None) -> JobReport:
     """The job as it stands in the record, with the steps of attempt `number`, or of the newest.
 
@@ -89,7 +102,9 @@ def read_job(session: Session, run_id: str, job_id: str, number: int | None = No
     attempts = _attempts(session, job_id)
     chosen = next((each for each in attempts if number in {None, each.number}), None)
     if number is not None and chosen is None:
-        raise NotFoundError(f"job {job_id} has no attempt {number}; its page names them", job=job_id)
+        raise NotFoundError(
+            f"job {job_id} has no try {number}; `wheelfarm results {job_id}` lists them", job=job_id
+        )
     steps = _steps(session, chosen) if chosen is not None else ()
     return JobReport(run=run, cell=cell, attempts=attempts, attempt=chosen, steps=steps)
 

@@ -4,13 +4,13 @@ Called by planning for the notes of a plan. A noxfile is parsed, never imported.
 """
 
 import ast
-import tomllib
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from farm_scheduler.plan import Note
 from farm_scheduler.project_files import ProjectFiles
+from farm_scheduler.tool_needs import hatch_environments
 from farm_scheduler.tox_configuration import read_pyproject
 
 MOST_SHOWN = 20
@@ -26,7 +26,7 @@ def other_notes(files: ProjectFiles) -> list[Note]:
     sessions = list(nox_sessions(files.text("noxfile.py") or ""))
     if sessions:
         notes.append(f"nox sessions, which are not run: {_shown(sessions)}")
-    environments = list(_hatch_environments(files, _table(tool.get("hatch"))))
+    environments = list(_hatch_environments(files))
     if environments:
         notes.append(f"hatch environments, which are not run: {_shown(environments)}")
     if "cibuildwheel" in tool:
@@ -74,13 +74,9 @@ def _name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
-def _hatch_environments(files: ProjectFiles, hatch: Mapping[str, Any]) -> Iterator[str]:
+def _hatch_environments(files: ProjectFiles) -> Iterator[str]:
     """The names of hatch's environments; those of a matrix with how many there are."""
-    try:
-        own = tomllib.loads(files.text("hatch.toml") or "")
-    except (tomllib.TOMLDecodeError, RecursionError):
-        own = {}
-    for name, table in {**_table(hatch.get("envs")), **_table(own.get("envs"))}.items():
+    for name, table in hatch_environments(files).items():
         pythons = [
             str(each)
             for part in _list(_table(table).get("matrix"))

@@ -14,7 +14,7 @@ from farm_scheduler.project_files import ProjectFiles
 from farm_scheduler.project_metadata import ProjectMetadata
 from farm_scheduler.tox_choice import Tool, choose_tool
 from farm_scheduler.tox_environment import ToxConfiguration, ToxEnvironment
-from farm_scheduler.tox_factors import matches, named_python
+from farm_scheduler.tox_factors import impossible_python, matches, named_python
 
 DEFAULT_ENVIRONMENT = "py"
 """What a bare `tox` runs when the project lists no environment."""
@@ -169,6 +169,9 @@ class Placement:
     def _find(
         self, environment: ToxEnvironment, requests: list[PythonRequest], system: SystemImage
     ) -> _Place:
+        wrong = None if requests else impossible_python(environment.name)
+        if wrong is not None:
+            return _Place(reason=f"unsupported: {wrong} is no Python that there could be; correct its name")
         exact = [request for request in requests if request.exact]
         if len(exact) < len(requests) or not requests:
             wanted = self._pythons

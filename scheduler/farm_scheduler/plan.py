@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from farm_scheduler.verdicts import Verdict
 
+MOST_RETRIES = 5
+"""Second tries of a cell at most."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
@@ -35,6 +38,7 @@ class PlannedCell:
         expected_reason: its reason for that.
         seconds: the time limit that the project declares; None for the farm's own.
         packages: of the system, which its machine installs first.
+        retries: how often its job is tried again when tests fail, as the project declares.
     """
 
     python: str | None
@@ -48,6 +52,7 @@ class PlannedCell:
     expected_reason: str | None = None
     seconds: float | None = None
     packages: tuple[str, ...] = ()
+    retries: int = 0
 
     @property
     def label(self) -> str:

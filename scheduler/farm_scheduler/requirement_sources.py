@@ -1,4 +1,4 @@
-"""Where a project without tox configuration says what its tests need: extras, dependency groups, requirement files.
+"""Where a project without tox configuration says what its tests need: extras, groups, files, tables of other tools.
 
 Called by inference. It reads what is declared; nothing is resolved or fetched.
 """
@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 
 from farm_scheduler.project_files import ProjectFiles
 from farm_scheduler.project_metadata import ProjectMetadata
+from farm_scheduler.tool_needs import hatch_features, tool_groups
 from farm_scheduler.tox_configuration import read_pyproject
 
 FIRST = ("test", "tests", "testing")
@@ -54,11 +55,25 @@ class TestNeeds:
 
 def find_needs(files: ProjectFiles, metadata: ProjectMetadata) -> TestNeeds:
     """What the project declares for its tests; nothing when it declares nothing."""
-    for names in (FIRST, SECOND):
-        found = _of_kind(names, files, metadata)
-        if found.said:
-            return found
+    for kind in (_of_kind, _of_tools):
+        for names in (FIRST, SECOND):
+            found = kind(names, files, metadata)
+            if found.said:
+                return found
     return TestNeeds()
+
+
+def _of_tools(names: tuple[str, ...], files: ProjectFiles, metadata: ProjectMetadata) -> TestNeeds:
+    """What the tables of Poetry, PDM and hatch say, where nothing that every tool reads says it."""
+    found = [(said, requirements) for said, requirements in tool_groups(files, names) if requirements]
+    extras = sorted(set(hatch_features(files, names)).intersection(_extras(files, metadata)))
+    requirements = dict.fromkeys(each for _, group in found for each in group)
+    return TestNeeds(
+        extras=tuple(extras),
+        requirements=tuple(requirements),
+        said=(*(said for said, _ in found), *(f"hatch's feature {extra}" for extra in extras)),
+        named=frozenset(_named(requirements)),
+    )
 
 
 def _of_kind(names: tuple[str, ...], files: ProjectFiles, metadata: ProjectMetadata) -> TestNeeds:

@@ -8,24 +8,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import String, and_, case, type_coerce
 from sqlmodel import Session, col, func, select
 
 from farm_scheduler.states import RUN_ENDED, JobState, RunState
 from farm_scheduler.tables import Cell, Job, Run, now
-from farm_scheduler.verdicts import Verdict
+from farm_scheduler.verdicts import GREEN, UNEXPECTED_PASS, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """How many cells of a run have the same word: the verdict, or the state while there is none."""
+    """How many cells of a run have the same word: the verdict, or the state while there is none.
+
+    Attributes:
+        unexpected: whether they passed although the project expects them to fail.
+    """
 
     state: JobState
     verdict: Verdict | None
     cells: int
+    unexpected: bool = False
 
     @property
     def word(self) -> str:
         """The word."""
+        if self.unexpected:
+            return UNEXPECTED_PASS
         return self.verdict.value if self.verdict is not None else self.state.value
 
 
@@ -78,16 +86,20 @@ def recent_runs(session: Session, *, limit: int, failed: bool = False) -> list[R
 
 
 def _tallies(session: Session, runs: Sequence[str]) -> dict[str, list[Tally]]:
+    odd = and_(col(Cell.expected) == Verdict.EXPECTED_FAILURE, col(Job.verdict).in_(GREEN))
+    verdict_word = case((odd, UNEXPECTED_PASS), else_=type_coerce(col(Job.verdict), String))
     rows = session.exec(
-        select(Job.run_id, Job.state, Job.verdict, func.count())
+        select(Job.run_id, Job.state, verdict_word, func.count())
         .join(Cell, col(Cell.id) == col(Job.cell_id))
         .where(col(Job.run_id).in_(runs))
-        .group_by(col(Job.run_id), col(Job.state), col(Job.verdict))
+        .group_by(col(Job.run_id), col(Job.state), verdict_word)
         .order_by(func.min(Cell.position))
     ).all()
     found: dict[str, list[Tally]] = {}
-    for run_id, state, verdict, cells in rows:
-        tally = Tally(state=JobState(state), verdict=Verdict(verdict) if verdict else None, cells=cells)
+    for run_id, state, word, cells in rows:
+        unexpected = word == UNEXPECTED_PASS
+        verdict = Verdict.PASSED if unexpected else Verdict(word) if word else None
+        tally = Tally(state=JobState(state), verdict=verdict, cells=cells, unexpected=unexpected)
         found.setdefault(run_id, []).append(tally)
     return found
 

@@ -21,7 +21,7 @@ from farm_scheduler.states import (
     RunState,
 )
 from farm_scheduler.tables import Attempt, Cell, Image, Job, Question, Run, Test, now
-from farm_scheduler.verdicts import Verdict
+from farm_scheduler.verdicts import UNEXPECTED_PASS, Verdict
 
 BAD_STATUSES = ("fail", "uxsuccess", "inprogress")
 """Statuses of a test (subunit v2) that want a person's look; `inprogress` is a test that never ended."""
@@ -52,7 +52,8 @@ class CellReport:
         stream_path: where the evidence of that attempt is, relative to the farm's home.
         attempts: how many there were.
         history: the verdicts of the attempts before the newest, in order.
-        failing: the tests to look at, of the newest attempt, at most `limit` of `read_report`.
+        failing: the tests to look at, of the newest attempt, at most `limit` of `read_report`; of a flaky job those of
+            the last attempt that failed.
     """
 
     job_id: str
@@ -87,14 +88,19 @@ class CellReport:
         return self.state in JOB_ENDED
 
     @property
+    def unexpected(self) -> bool:
+        """Whether it passed although the project expects it to fail."""
+        return self.expected is Verdict.EXPECTED_FAILURE and self.verdict is not None and self.verdict.green
+
+    @property
     def green(self) -> bool:
         """Whether it may be shown in green."""
-        return self.verdict is not None and self.verdict.green
+        return self.verdict is not None and self.verdict.green and not self.unexpected
 
     @property
     def bad(self) -> bool:
         """Whether somebody should look into it: failing tests and the end of the log are shown."""
-        return self.verdict is not None and not self.verdict.green and self.verdict not in CALM
+        return self.verdict is not None and not self.green and self.verdict not in CALM
 
     @property
     def left(self) -> str:
@@ -104,6 +110,8 @@ class CellReport:
     @property
     def word(self) -> str:
         """The one word for it: the verdict when there is one, the state before."""
+        if self.unexpected:
+            return UNEXPECTED_PASS
         return self.verdict.value if self.verdict is not None else self.state.value
 
 
@@ -282,7 +290,10 @@ def _cell(session: Session, cell: Cell, job: Job, attempts: Sequence[Attempt], f
     # A job that waits to be run again shows what will be, not the attempt before.
     current = attempts[job.attempts_before :]
     attempt = current[-1] if current else None
-    looked_at = attempt is not None and failing and not (job.verdict and job.verdict.green)
+    told = attempt
+    if job.verdict is Verdict.FLAKY:
+        told = next((each for each in reversed(current) if each.verdict is Verdict.FAILED), attempt)
+    looked_at = failing and not (job.verdict and job.verdict.green)
     seconds = ((job.finished or now()) - job.started).total_seconds() if job.started else None
     return CellReport(
         job_id=job.id,
@@ -309,7 +320,7 @@ def _cell(session: Session, cell: Cell, job: Job, attempts: Sequence[Attempt], f
         history=tuple(each.verdict for each in attempts if each is not attempt and each.verdict),
         machine=attempt.machine if attempt else None,
         accelerator=attempt.accelerator if attempt else None,
-        failing=_failing(session, attempt, failing) if attempt and looked_at else (),
+        failing=_failing(session, told, failing) if told and looked_at else (),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from farm_scheduler.project_files import ProjectFiles
+from farm_scheduler.tool_needs import hatch_test_scripts
 from farm_scheduler.tox_configuration import read_pyproject
 
 MOST_STARTS = 10
@@ -87,6 +88,9 @@ def _configures_pytest(files: ProjectFiles) -> str | None:
         return "pyproject.toml has [tool.pytest]"
     if "[tool:pytest]" in (files.text("setup.cfg") or ""):
         return "setup.cfg has [tool:pytest]"
+    scripts = (where for where, commands in hatch_test_scripts(files) if "pytest" in commands)
+    if script := next(scripts, None):
+        return f"hatch's script {script} calls pytest"
     own = {"pytest.ini", ".pytest.ini", "pytest.toml", "conftest.py"}
     names = sorted(name for name in files.names if name in own or name.endswith("/conftest.py"))
     return f"it has {names[0]}" if names else None

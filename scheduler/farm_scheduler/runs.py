@@ -59,8 +59,12 @@ def submit(
     target: str,
     narrowing: Narrowing,
     run_id: str | None = None,
+    *,
+    retries: int | None = None,
 ) -> Run:
     """Record a run of TARGET and set it going; under `run_id` when the caller must know the id beforehand.
+
+    `retries` is how often a cell with failing tests is tried again; None for what the project declares.
 
     With its images ready, and nothing to ask of a guest, the run is `queued` when this returns, and its cells and jobs
     are in the record. Else it is `planned` and has none yet: the bake or the guest is asked, and `advance` goes on
@@ -74,6 +78,7 @@ def submit(
     """
     source = get_source(read_target(target), settings)
     run = _new_run(source, target, narrowing, run_id or new_id("r"))
+    run.retries = retries
     found = _look(database, settings, run, source.files, since=now() - FAILED_FOR)
     with database.write() as session:
         session.add(run)
@@ -259,6 +264,7 @@ def _cell(run: Run, position: int, planned: PlannedCell) -> Cell:
         expected_reason=planned.expected_reason,
         seconds=planned.seconds,
         packages=list(planned.packages),
+        retries=planned.retries if run.retries is None else run.retries,
     )
 
 

@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     package_disk: bool = True
     job_seconds: float = Field(default=1800, gt=0)
     lease_seconds: float = Field(default=300, gt=0)
+    shell_seconds: float = Field(default=4 * 3600, gt=0)
+    shell_idle_seconds: float = Field(default=1800, gt=0)
     log_bytes: int = Field(default=64 * 1024**2, gt=0)
     stream_bytes: int = Field(default=256 * 1024**2, gt=0)
     source_bytes: int = Field(default=512 * 1024**2, gt=0)

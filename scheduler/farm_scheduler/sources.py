@@ -15,6 +15,7 @@ from pathlib import Path
 from packaging.utils import InvalidSdistFilename, parse_sdist_filename
 from packaging.version import Version
 
+from farm_scheduler.disk_room import FULL, check_room
 from farm_scheduler.errors import IndexUnavailableError, SourceError, TargetError
 from farm_scheduler.folder_archive import write_folder_archive
 from farm_scheduler.guest_text import clean_line
@@ -268,6 +269,8 @@ def _copy(path: Path, part: Path, text: str, limit: int) -> None:
                     raise SourceError(sentence, target=text, limit=limit)
                 new.write(chunk)
     except OSError as error:
+        if error.errno in FULL:
+            raise
         raise SourceError(
             f"{text} cannot be read ({error.strerror}); make it readable", target=text
         ) from error
@@ -275,12 +278,15 @@ def _copy(path: Path, part: Path, text: str, limit: int) -> None:
 
 @contextmanager
 def _part(settings: Settings) -> Iterator[Path]:
-    """A file for what is not whole yet; gone afterwards, whatever happened."""
+    """A file for what is not whole yet; gone afterwards, whatever happened. Raises NoRoomError on a full disk."""
     settings.sources.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=settings.sources, prefix=".part-", delete=False) as stream:
         path = Path(stream.name)
     try:
         yield path
+    except OSError as error:
+        check_room(error, settings.sources)
+        raise
     finally:
         path.unlink(missing_ok=True)
 

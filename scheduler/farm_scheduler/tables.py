@@ -88,7 +88,7 @@ class Run(SQLModel, table=True):
 
     `notes` is a list of `{"environment": name or None, "reason": sentence}`: what was left out, and (with
     None) what was inferred. `narrowing` is `{"pythons": [...], "systems": [...]}`. `reopened` is when a job of it was
-    last run again.
+    last run again. `retries` is how often a cell that fails is tried again, where a person said so.
     """
 
     __tablename__ = "run"
@@ -106,6 +106,7 @@ class Run(SQLModel, table=True):
     inferred: bool = False
     notes: list[dict[str, str | None]] = Field(default_factory=list, sa_column=_json())
     narrowing: dict[str, list[str]] = Field(default_factory=dict, sa_column=_json())
+    retries: int | None = None
     exit_code: int | None = None
 
 
@@ -114,7 +115,7 @@ class Cell(SQLModel, table=True):
 
     `variables` are added to the environment of tox. `expected_reason` says why another verdict than `passed` is
     expected, and `seconds` is the time limit of its job: both as the project declares, or None. `packages` are
-    those of the system that its machine installs first.
+    those of the system that its machine installs first. `retries` is how often its job is tried again when tests fail.
     """
 
     __tablename__ = "cell"
@@ -133,6 +134,7 @@ class Cell(SQLModel, table=True):
     expected_reason: str | None = None
     seconds: float | None = None
     packages: list[str] = Field(default_factory=list, sa_column=_json())
+    retries: int = 0
 
 
 class Job(SQLModel, table=True):

@@ -27,6 +27,7 @@ _PYTHON = re.compile(
     r"^(?!py$)(?P<impl>py|pypy|cpython|jython|graalpy|rustpython|ironpython)"
     r"(?:(?P<version>[2-9]\.?[0-9]?[0-9]?)(?P<threaded>t?)(?P<debug>d?))?$"
 )
+_NO_PYTHON = re.compile(r"^(py|pypy|cpython)[0-9][0-9.]*$")
 _EXPLICIT = re.compile(r"^((?P<impl>cpython|pypy)-)?(?P<version>[23]\.[0-9]+)(?P<threaded>t?)(?P<debug>d?)$")
 
 
@@ -108,6 +109,12 @@ def named_python(name: str) -> str | None:
         sentence = f"the environment {name} names two Pythons ({', '.join(found)}), which tox refuses"
         raise PlanError(sentence, environment=name)
     return found[0] if found else None
+
+
+def impossible_python(name: str) -> str | None:
+    """The factor of a name that looks like a Python and can be none: `py39999`, which is a mere word to tox."""
+    factors = name.split("-")
+    return next((each for each in factors if _NO_PYTHON.match(each) and not _PYTHON.match(each)), None)
 
 
 def matches(name: str, pattern: str) -> bool:

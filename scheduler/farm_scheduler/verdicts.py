@@ -36,6 +36,9 @@ class Verdict(StrEnum):
         return MEANINGS[self]
 
 
+UNEXPECTED_PASS = "unexpected-pass"  # noqa: S105 (a word for people)
+"""What people see of a cell that is green, and that the project expects to fail: no verdict, and not green."""
+
 GREEN = frozenset({Verdict.PASSED, Verdict.BUILT})
 
 MEANINGS = {

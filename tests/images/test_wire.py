@@ -42,7 +42,7 @@ def test_frames_survive_any_cut(frames: list[Frame], size: int) -> None:
     assert read == frames
 
 
-@pytest.mark.parametrize("junk", [b"\0\0\0\0\0", b"\5\0\0\0\0", b"\1\0\x10\0\1"], ids=["0", "5", "long"])
+@pytest.mark.parametrize("junk", [b"\0\0\0\0\0", b"\7\0\0\0\0", b"\1\0\x10\0\1"], ids=["0", "7", "long"])
 def test_other_protocols_are_refused(junk: bytes) -> None:
     """An unknown type or a payload over its bound is an error at once, not a wait for its bytes."""
     with pytest.raises(WireError):

@@ -50,6 +50,21 @@ def reasons(plan: Plan) -> dict[str | None, str]:
     return {note.environment: note.reason for note in plan.notes}
 
 
+@pytest.mark.parametrize("name", ["py39999", "pypy31000", "lint-py39999"])
+def test_a_python_that_cannot_be_is_left_out(name: str) -> None:
+    """A factor that looks like a Python and can be none is no environment of the further cell."""
+    found = plan(tox(f"py312, {name}"))
+    assert cells(found) == {"py3.12 · debian-12": ("py312",)}
+    factor = name.rpartition("-")[2]
+    assert reasons(found)[name] == f"unsupported: {factor} is no Python that there could be; correct its name"
+
+
+def test_a_python_that_cannot_be_is_a_word_beside_another() -> None:
+    """With a Python named otherwise such a factor is the project's own word, as it is to tox."""
+    found = plan(tox("py39999", "[testenv]\nbase_python = python3.12\n"))
+    assert cells(found) == {"py3.12 · debian-12": ("py39999",)}
+
+
 PLUGGY = tox(
     "docs,py{310,311,312,313,314,py3},py{310}-pytestmain",
     "[testenv]\ndeps =\n  pytestmain: git+https://github.com/pytest-dev/pytest.git@main\n"

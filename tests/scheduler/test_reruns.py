@@ -3,10 +3,11 @@
 import pytest
 from sqlmodel import select
 
-from farm_scheduler.claims import MAX_ATTEMPTS, claim_job, finish, give_up, move
+from farm_scheduler.claims import claim_job, finish, give_up, move
 from farm_scheduler.errors import NotFoundError, RerunError
 from farm_scheduler.judgement import Judgement
 from farm_scheduler.reruns import rerun, run_to_reopen
+from farm_scheduler.retries import MAX_ATTEMPTS
 from farm_scheduler.run_report import read_report
 from farm_scheduler.runs import cancel
 from farm_scheduler.sources import source_path

@@ -10,7 +10,6 @@ from sqlmodel import col, select, update
 
 from farm_scheduler import runs
 from farm_scheduler.claims import (
-    MAX_ATTEMPTS,
     Standing,
     claim_job,
     expire_attempts,
@@ -23,6 +22,7 @@ from farm_scheduler.database import Database
 from farm_scheduler.errors import PlanError, StateError, TargetError
 from farm_scheduler.judgement import Judgement
 from farm_scheduler.plan import Narrowing
+from farm_scheduler.retries import MAX_ATTEMPTS
 from farm_scheduler.schema import upgrade
 from farm_scheduler.settings import Settings
 from farm_scheduler.settlement import exit_code

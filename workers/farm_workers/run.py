@@ -147,7 +147,7 @@ class _Runner:
             packages=claim.packages,
         )
         yield encode_frame(FrameType.JOB, job.payload())
-        yield from data_frames(_chunks(source))
+        yield from data_frames(chunks(source))
 
     def _converse(self, lease: Lease, reader: StreamReader, frames: Iterator[bytes]) -> None:
         """Send and read at once, until the guest's last word or a reason to stop listening."""
@@ -222,7 +222,8 @@ def _send(channel: socket.socket, pending: memoryview) -> memoryview:
         return pending[:0]
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
+def chunks(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, piece by piece."""
     with path.open("rb") as stream:
         while chunk := stream.read(SOURCE_CHUNK):
             yield chunk

@@ -22,7 +22,7 @@ _ALL_BYTES = 64 << 20
 _FILES = 1000
 _BINARY = "application/octet-stream"
 # The shell looks the command up, and says what a shell says when there is none (126, 127).
-_SHELL = ("/bin/sh", "-c", 'exec "$@"', "sh")
+BY_NAME = ("/bin/sh", "-c", 'exec "$@"', "sh")
 
 
 def run_command(guest: Guest, frame: CommandFrame, process: StarterProcess, outcome: Outcome) -> None:
@@ -43,7 +43,7 @@ def _run(guest: Guest, frame: CommandFrame, process: StarterProcess, folder: Pat
     watch = Watch(guest.channel, process, guest.confinement, log, Relay(packets, frozenset()))
     started = time.monotonic()
     packets.step(ID_COMMAND, "inprogress")
-    process.become("exec", [*_SHELL, *frame.argv], guest.user.variables(guest.places) | frame.env, folder)
+    process.become("exec", [*BY_NAME, *frame.argv], guest.user.variables(guest.places) | frame.env, folder)
     status = watch.run(None, frame.limits.seconds)
     outcome.seconds["command"] = time.monotonic() - started
     settle(guest, watch, status, outcome)

@@ -11,6 +11,7 @@ from farm_images.agent.channel import ChannelClosedError
 from farm_images.agent.command import run_command
 from farm_images.agent.job import Guest, Outcome, run_tox
 from farm_images.agent.packets import TEXT
+from farm_images.agent.session import run_session
 from farm_images.agent.source import CancelledError
 from farm_images.agent.starter_process import StarterError, StarterProcess
 from farm_images.errors import WireError
@@ -113,7 +114,9 @@ class Conversation:
             self._process = self._new_process()
         try:
             if isinstance(frame, JobFrame):
-                run_tox(self._guest, frame, self._process, outcome)
+                project = run_tox(self._guest, frame, self._process, outcome)
+                if frame.session is not None and project is not None and not outcome.cancelled:
+                    run_session(self._guest, frame, frame.session, project, outcome)
             else:
                 run_command(self._guest, frame, self._process, outcome)
         finally:

@@ -70,14 +70,16 @@ class Guest:
     packets: Packets
 
 
-def run_tox(guest: Guest, frame: JobFrame, process: StarterProcess, outcome: Outcome) -> None:
-    """Receive the source, run tox on it in `process`, send all of it but the final `farm:job`.
+def run_tox(guest: Guest, frame: JobFrame, process: StarterProcess, outcome: Outcome) -> Path | None:
+    """Receive the source, run tox on it in `process`, send all of it but the final `farm:job`; the project's folder.
 
+    For a session tox makes the environments and runs nothing. None if the archive is at fault.
     Raises SourceError, CancelledError, StarterError, ChannelClosedError, OSError.
     """
     project = take_source(guest, frame.source, process, outcome)
     if project is not None and _install(guest, frame, outcome):
         _run(guest, frame, process, project, outcome)
+    return project
 
 
 def _install(guest: Guest, frame: JobFrame, outcome: Outcome) -> bool:
@@ -131,6 +133,7 @@ def _run(guest: Guest, frame: JobFrame, process: StarterProcess, project: Path, 
     packets.step(ID_TOX, "inprogress")
     try:
         kind, argv = _command(guest.places, frame, project)
+        argv += ["--notest"] if frame.session is not None else []
         process.become(kind, argv, _variables(guest, frame, listeners), project)
         status = watch.run(listeners, frame.limits.seconds - outcome.seconds.get(_PACKAGES, 0.0))
     finally:

@@ -5,10 +5,12 @@ the template, so that every clone has a tox that is already there. It never has 
 project's own code, and nothing in it is trusted once that code runs.
 
 Requests come as JSON lines on a socket: {"do": "unpack", "archive", "folder"}, answered with {"project"} or
-{"reason"}; {"do": "tox", "argv", "variables", "folder"} and {"do": "exec", …}, which are not answered.
+{"reason"}; {"do": "tox", "argv", "variables", "folder"}, {"do": "exec", …} and {"do": "terminal", …} (the same, and
+stdin becomes the controlling terminal), which are not answered.
 """
 
 import contextlib
+import fcntl
 import gc
 import importlib
 import json
@@ -19,6 +21,7 @@ import signal
 import socket
 import sys
 import tempfile
+import termios
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,7 +103,11 @@ def _become(request: dict[str, Any]) -> Callable[[], None]:
     os.environ.update(request["variables"])
     os.chdir(request["folder"])
     argv: list[str] = request["argv"]
-    if request["do"] == "exec":
+    if request["do"] != "tox":
+        if request["do"] == "terminal":
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        # Python ignores it, and what it becomes would, too.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         return lambda: os.execve(argv[0], argv, dict(os.environ))  # noqa: S606 (to become it is the point)
     sys.argv = argv
 

@@ -27,20 +27,29 @@ class StarterError(Exception):
 
 
 class StarterProcess:
-    """One process, used once. Its output goes to the pipe `output` from the start."""
+    """One process, used once. Its output goes to the pipe `output` from the start, or it has these three `files`."""
 
-    def __init__(self, places: Places, user: JobUser, confinement: Confinement, *, preload: bool) -> None:
+    def __init__(
+        self,
+        places: Places,
+        user: JobUser,
+        confinement: Confinement,
+        *,
+        preload: bool,
+        files: tuple[int, int, int] | None = None,
+    ) -> None:
         ours, theirs = socket.socketpair()
         self.output, output = os.pipe()
         python = places.tool_python("tox")
         argv = [str(python), str(places.archive), "--starter", str(theirs.fileno())]
         argv += ["--plugins", str(places.tox_plugins)] + ["--preload"] * preload
+        stdin, stdout, stderr = files or (subprocess.DEVNULL, output, output)
         with theirs:
             self._process = subprocess.Popen(
                 argv,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
                 cwd=places.home,
                 env=user.variables(places),
                 pass_fds=[theirs.fileno()],
@@ -80,7 +89,7 @@ class StarterProcess:
         return {str(key): str(value) for key, value in answer.items()}
 
     def become(self, kind: str, argv: list[str], variables: dict[str, str], folder: Path) -> None:
-        """Let it be tox in this process (`tox`) or another program (`exec`). Raises StarterError."""
+        """Let it be tox in this process (`tox`) or another program (`exec`, `terminal`). Raises StarterError."""
         self.wait_ready()
         self._ask({"do": kind, "argv": argv, "variables": variables, "folder": str(folder)})
         self._socket.close()

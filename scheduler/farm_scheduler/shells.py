@@ -1,0 +1,79 @@
+"""Shells: what a person needs of a job to be in its place, in a fresh machine.
+
+Called by the command, which refuses at once what cannot be, and by the hands, which make the machine. It never writes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlmodel import col, select
+
+from farm_scheduler.database import Database
+from farm_scheduler.errors import NotFoundError, ShellError
+from farm_scheduler.settings import Settings
+from farm_scheduler.sources import source_path
+from farm_scheduler.tables import Cell, Job, Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShellJob:
+    """A job as a shell has it: its source and its environments, in a machine of its system.
+
+    Attributes:
+        title: project and version.
+        label: the cell, `py3.12 · debian-12`.
+        source: the archive, which is there.
+    """
+
+    job_id: str
+    title: str
+    label: str
+    system: str
+    environments: tuple[str, ...]
+    tool: str
+    variables: Mapping[str, str]
+    inferred: str | None
+    source: Path
+    source_sha256: str
+
+
+def read_shell_job(database: Database, settings: Settings, job_id: str) -> ShellJob:
+    """The job, whatever became of it.
+
+    Raises:
+        NotFoundError: there is no such job.
+        ShellError: it has no environments, or its source is not there.
+    """
+    with database.read() as session:
+        found = session.exec(
+            select(Job, Run, Cell)
+            .join(Run, col(Run.id) == col(Job.run_id))
+            .join(Cell, col(Cell.id) == col(Job.cell_id))
+            .where(Job.id == job_id)
+        ).first()
+        if found is None:
+            sentence = f"there is no job {job_id}; `wheelfarm results RUN --json` names those of a run"
+            raise NotFoundError(sentence, job=job_id)
+        job, run, cell = found
+    if not cell.environments:
+        sentence = (
+            f"job {job_id} has no environments ({job.reason or job.verdict}), so there is nothing to be in"
+        )
+        raise ShellError(sentence, job=job_id)
+    source = source_path(settings, run.source_sha256)
+    if not source.is_file():
+        sentence = f"the source of run {run.id} was removed; start a new one: wheelfarm run {run.target}"
+        raise ShellError(sentence, job=job_id, run=run.id)
+    return ShellJob(
+        job_id=job_id,
+        title=" ".join(filter(None, (run.project, run.version))),
+        label=cell.label,
+        system=cell.system,
+        environments=tuple(cell.environments),
+        tool=cell.tool,
+        variables=dict(cell.variables),
+        inferred=cell.inferred_config,
+        source=source,
+        source_sha256=run.source_sha256,
+    )
