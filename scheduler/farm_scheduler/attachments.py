@@ -84,6 +84,7 @@ def _command(entry: Mapping[str, Any]) -> CommandEntry:
         exit_code=_whole(entry.get("exit_code")),
         failed=entry.get("failed") is True,
         ignored=entry.get("ignored") is True,
+        missing=str(entry["missing"])[:100] if entry.get("missing") else None,
     )
 
 

@@ -20,6 +20,7 @@ class CommandEntry:
         name: its place, `commands[0]`.
         failed: it failed by tox's rules, `!` and retries considered.
         ignored: it failed, and tox was told not to mind.
+        missing: the program from outside of the environment that it asked for, and that its machine does not have.
     """
 
     name: str
@@ -27,6 +28,7 @@ class CommandEntry:
     exit_code: int | None
     failed: bool
     ignored: bool
+    missing: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

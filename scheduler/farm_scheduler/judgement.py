@@ -144,6 +144,11 @@ def _failing_commands(evidence: Evidence) -> Judgement | None:
         if code == 0 and evidence.statuses[name, COMMANDS] == "success":
             continue
         command = min(_failed(evidence, name), key=lambda each: each.ignored, default=None)
+        if command is not None and command.missing:
+            lacks = (
+                f"needs {_short(command.missing)}, which the machine does not have and no package index gives"
+            )
+            return Judgement(verdict=Verdict.UNSUPPORTED, reason=f"{name}: {lacks}")
         if _found_nothing(evidence, command, code):
             return Judgement(verdict=Verdict.NO_TESTS, reason=f"{name}: {_finder(command)} found no test")
         what = (

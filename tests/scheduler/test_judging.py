@@ -77,6 +77,16 @@ CASES = {
         "no-tests",
         "no test passed: 0 were skipped, 2 were expected to fail",
     ),
+    "a program that no index has": (
+        replace(
+            GOOD,
+            statuses=steps(commands="fail"),
+            report=report(2),
+            commands={"py312": (replace(entry(2), missing="npm"),)},
+        ),
+        "unsupported",
+        "py312: needs npm, which the machine does not have and no package index gives",
+    ),
     "pytest found nothing": (
         replace(
             GOOD,

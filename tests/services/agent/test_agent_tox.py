@@ -58,6 +58,16 @@ def test_steps_and_commands_of_each_environment(agent: AgentHost) -> None:
     assert b"python2.99" in (reasons[0] or b"")
 
 
+def test_a_program_that_is_not_there(agent: AgentHost) -> None:
+    """A program that `allowlist_externals` names and nobody has is told by name; one that nobody named is not."""
+    text = "[tox]\nskipsdist = true\n[testenv]\nskip_install = true\nallowlist_externals = no-such-*\n"
+    text += "[testenv:one]\ncommands = no-such-tool --x\n[testenv:two]\ncommands = never-installed\n"
+    stream = agent.run({"tox.ini": text}, environments=("one", "two"))
+    files = {e.route_code: e.file_bytes or b"" for e in stream.events if e.file_name == "commands.json"}
+    assert [each["missing"] for each in json.loads(files["one"])] == ["no-such-tool"], stream.log
+    assert [each["missing"] for each in json.loads(files["two"])] == [None], stream.log
+
+
 def test_a_package_that_cannot_be_built(agent: AgentHost) -> None:
     """A build backend that fails is a failed package step, with the reason, and no commands."""
     ini = "[tox]\nenv_list = one\n[testenv]\ncommands = python -c pass\n"

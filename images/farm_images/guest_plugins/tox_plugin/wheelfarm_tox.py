@@ -13,8 +13,10 @@ come again after package), `farm:commands`; each `inprogress`, then `success`, `
 import importlib.util
 import json
 import os
+import shutil
 import threading
 import traceback
+from fnmatch import fnmatch
 
 from pluggy import HookimplMarker
 
@@ -141,8 +143,11 @@ class Plugin(object):
 PLUGIN = Plugin()
 
 
-def entry(name, command, exit_code, seconds, failed, ignored):
-    """One command as `commands.json` has it: `ignored` is a failure that does not count for tox."""
+def entry(name, command, exit_code, seconds, failed, ignored, missing=None):
+    """One command as `commands.json` has it: `ignored` is a failure that does not count for tox.
+
+    `missing` is the program from outside of the environment that it asked for and that this machine does not have.
+    """
     return {
         "name": name,
         "command": command[:_COMMAND_CHARACTERS],
@@ -150,6 +155,7 @@ def entry(name, command, exit_code, seconds, failed, ignored):
         "seconds": None if seconds is None else round(seconds, 3),
         "failed": bool(failed),
         "ignored": bool(failed and ignored),
+        "missing": missing,
     }
 
 
@@ -249,10 +255,17 @@ def _entries4(tox_env, outcomes):
         tolerated = tox_env.conf["ignore_outcome"] or getattr(command, "ignore_exit_code", False)
         retried = names[position] in names[position + 1 :]
         text = outcome.request.shell_cmd
-        entries.append(
-            entry(names[position], text, outcome.exit_code, outcome.elapsed, failed, tolerated or retried)
-        )
+        lacks = _missing_program(tox_env, str(outcome.request.cmd[0])) if failed else None
+        ignored = tolerated or retried
+        entries.append(entry(names[position], text, outcome.exit_code, outcome.elapsed, failed, ignored, lacks))
     return entries
+
+
+def _missing_program(tox_env, program):
+    """The program, if `allowlist_externals` names it and it is nowhere; one that nobody named was to be installed."""
+    if shutil.which(program, path=tox_env.environment_variables.get("PATH")) is not None:
+        return None
+    return program if any(fnmatch(program, str(each)) for each in tox_env.conf["allowlist_externals"]) else None
 
 
 def _command4(tox_env, run_id):
