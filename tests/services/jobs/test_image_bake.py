@@ -73,6 +73,8 @@ def test_an_image_is_probed_and_ready(settings: Settings, database: Database) ->
     assert (row.state, row.progress, row.digest, row.note) == (ImageState.READY, 100, "1" * 64, "")
     found = {entry["path"]: entry for entry in row.interpreters}
     assert found[sys.executable]["works"] is True
+    assert (found[sys.executable]["provider"], found[sys.executable]["threaded"]) == ("x", False)
+    assert (found[NOTHING]["version"], row.left_seconds) == ("3.99.0", None)
     assert found[sys.executable]["version"] == ".".join(map(str, sys.version_info[:3]))
     assert found[NOTHING]["works"] is False
     assert "cannot be started" in found[NOTHING]["reason"]
