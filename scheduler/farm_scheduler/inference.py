@@ -86,9 +86,8 @@ def infer_cells(
     left_out: dict[str, str] = {}
     for system in systems:
         for interpreter in system.working():
-            if interpreter.implementation != "cpython" and not metadata.claims_pypy:
-                continue
-            if interpreter.threaded and not _wants_threads(metadata, wheel):
+            asked = pythons is not None and interpreter.name in pythons
+            if not asked and not _wanted(interpreter, metadata, wheel):
                 continue
             reason = _reason(interpreter, metadata, pythons, wheel)
             name = environment_name(interpreter.name)
@@ -158,11 +157,13 @@ def _reason(
     return None
 
 
-def _wants_threads(metadata: ProjectMetadata, wheel: Wheel | None) -> bool:
-    """Whether free-threaded builds are asked for: by a classifier, or by the tags of a wheel."""
-    return metadata.claims_free_threading or (
-        wheel is not None and any(tag.abi.startswith("cp") and tag.abi.endswith("t") for tag in wheel.tags)
-    )
+def _wanted(interpreter: Interpreter, metadata: ProjectMetadata, wheel: Wheel | None) -> bool:
+    """Whether a project runs on it unasked: on PyPy and on free-threaded builds only if it claims them."""
+    if interpreter.implementation != "cpython":
+        return metadata.claims_pypy
+    if not interpreter.threaded or metadata.claims_free_threading:
+        return True
+    return wheel is not None and any(tag.abi.startswith("cp") and tag.abi.endswith("t") for tag in wheel.tags)
 
 
 def _tags(interpreter: Interpreter) -> frozenset[Tag]:
