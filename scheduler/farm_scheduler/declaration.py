@@ -128,7 +128,9 @@ class Declaration(_Table):
         default=[], max_length=MOST, description="only these Pythons; all that fit when it is empty"
     )
     systems: list[System] = Field(
-        default=[], max_length=MOST, description="only these systems; all of the farm when it is empty"
+        default=[],
+        max_length=MOST,
+        description="each Python on each of these systems; once, on the first that has it, when it is empty",
     )
     include: list[Selector] = Field(
         default=[],
