@@ -155,6 +155,11 @@ class Declaration(_Table):
     )
 
     @property
+    def named_pythons(self) -> tuple[str, ...]:
+        """The Pythons that it asks for by name."""
+        return (*self.pythons, *(each.python for each in self.include if each.python))
+
+    @property
     def environments(self) -> tuple[str, ...]:
         """The tox environments that `include` names outright."""
         return tuple(each.environment for each in self.include if each.environment and not each.pattern)

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from farm_scheduler.verdicts import Verdict
 
+ALL_SYSTEMS = "all"
+"""Stands for every system of the farm in a narrowing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
