@@ -84,6 +84,24 @@ def test_an_image_is_probed_and_ready(settings: Settings, database: Database) ->
     assert [each.path for each in image.interpreters] == [sys.executable]
 
 
+def test_a_bake_tells_about_how_long_it_takes(settings: Settings, database: Database) -> None:
+    """The record has an estimate while an image is made and probed."""
+    add_image(settings)
+    seen: list[float | None] = []
+
+    def machines(image: catalogue.Image, progress: Any) -> Any:
+        with database.read() as session:
+            row = session.get(Image, "debian-12")
+        assert row is not None
+        seen.append(row.left_seconds)
+        return AgentMachines()(image, progress)
+
+    bake(settings, database, machines)
+    (left,) = seen
+    assert left is not None
+    assert 1 < left < load_recipe("debian-12").bake_seconds
+
+
 def test_a_probed_image_is_ready_at_once(settings: Settings, database: Database) -> None:
     """An image that was probed before needs no machine, and what did not work stays known."""
     add_image(settings)
