@@ -57,10 +57,12 @@ def image_findings() -> Iterator[Finding]:
 
 def _image_finding(name: str, row: Image | None, settings: Settings) -> Finding:
     title = f"image {name}"
-    if row is None or row.state != ImageState.READY or row.digest is None:
-        state = row.state.value if row is not None else "missing"
-        note = f" ({clean_line(row.note)})" if row is not None and row.note else ""
-        return Finding(name=title, level=Level.WARN, seen=state + note, advice="the first run bakes it")
+    if row is None:
+        return Finding(name=title, level=Level.OK, seen="not baked yet; the first run that needs it bakes it")
+    if row.state != ImageState.READY or row.digest is None:
+        note = f" ({clean_line(row.note)})" if row.note else ""
+        advice = "the next run that needs it bakes it"
+        return Finding(name=title, level=Level.WARN, seen=row.state.value + note, advice=advice)
     working = sum(bool(each.get("works")) for each in row.interpreters)
     choice = remembered(settings.home, row.digest)
     under = f"{choice.accelerator}: {clean_line(choice.reason)}" if choice else "not booted yet"

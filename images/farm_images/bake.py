@@ -63,7 +63,8 @@ def bake(
 def _bake(run: BakeRun, providers: Providers, key: str) -> Image:
     begun = time.monotonic()
     run.progress(0, "collecting interpreters, tools and agent")
-    fetched, note = providers.fetched(run.recipe)
+    fetched, note = providers.fetched(run.recipe, run.stop)
+    _go_on(run)
     if note is not None:
         run.progress(1, note)
     found = [*providers.local(run.recipe), *fetched]
@@ -72,8 +73,7 @@ def _bake(run: BakeRun, providers: Providers, key: str) -> Image:
     for folder in (run.work, whole):  # Also for the user that machines run as.
         folder.chmod(0o755)
     candidates = _stage(run.recipe, found, run.work)
-    if run.stop.is_set():
-        raise ImageError("The bake was stopped. Bake again when it suits.")
+    _go_on(run)
     make_disk(run, stage=run.work / "stage.tar", results=whole)
     run.progress(98, "reading the digest")
     packages = dict(line.split() for line in (whole / "packages").read_text(encoding="utf-8").splitlines())
@@ -94,6 +94,11 @@ def _bake(run: BakeRun, providers: Providers, key: str) -> Image:
         notes=(note,) if note is not None else (),
     )
     return _publish(image, run.work.parent)
+
+
+def _go_on(run: BakeRun) -> None:
+    if run.stop.is_set():
+        raise ImageError("The bake was stopped. Bake again when it suits.")
 
 
 def _stage(recipe: Recipe, found: list[HostInterpreter], work: Path) -> list[Interpreter]:

@@ -36,5 +36,6 @@ class BakeEstimate:
         expected = self._seconds
         if percent >= TRUSTED_PERCENT:
             pace = (time.monotonic() - self._begun) / share
+            pace = max(pace, self._seconds / 2)  # a part of it may have been there already
             expected = (1 - share) * expected + share * pace
         return expected * (1 - share)

@@ -4,6 +4,7 @@ Called by the bake, which copies what is found, and by planning for an image tha
 that has a Python gives it. It never says that one works: that is for the guest's probe.
 """
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,9 +39,11 @@ class Providers:
         given = {each.name for each in distribution(recipe)}
         return [source for source in find_interpreters(self.pyenv_root) if source.name not in given]
 
-    def fetched(self, recipe: Recipe) -> tuple[list[HostInterpreter], str | None]:
-        """What uv gives besides, fetched if need be; and why some are missing, in a sentence."""
-        return self.uv.fetch(self._wanted_of_uv(recipe)) if self.uv is not None else ([], None)
+    def fetched(
+        self, recipe: Recipe, stop: threading.Event | None = None
+    ) -> tuple[list[HostInterpreter], str | None]:
+        """What uv gives besides, fetched if need be; and why some are missing, in a sentence. `stop` ends it early."""
+        return self.uv.fetch(self._wanted_of_uv(recipe), stop) if self.uv is not None else ([], None)
 
     def _wanted_of_uv(self, recipe: Recipe) -> list[str]:
         if "uv" not in recipe.providers:

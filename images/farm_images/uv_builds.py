@@ -8,6 +8,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from farm_images.interpreters import HostInterpreter
 LIST = "downloads.json"
 """A list of downloads in a mirror folder, in uv's own format: it stands in for the list that uv brings."""
 
+LOOK_SECONDS = 0.3
 LIST_SECONDS = 30.0
 FETCH_SECONDS = 900.0
 WAIT_SECONDS = "30"
@@ -68,11 +71,16 @@ class UvBuilds:
             self._interpreter(each) for each in builds if far or self._there(each) or self._mirrored(each)
         ]
 
-    def fetch(self, names: Sequence[str]) -> tuple[list[HostInterpreter], str | None]:
-        """The newest build of each of these Pythons, fetched if need be; and why some are missing, in a sentence."""
+    def fetch(
+        self, names: Sequence[str], stop: threading.Event | None = None
+    ) -> tuple[list[HostInterpreter], str | None]:
+        """The newest build of each of these Pythons, fetched if need be; and why some are missing, in a sentence.
+
+        Setting `stop` ends it early; what is not there then is missing.
+        """
         builds = self._builds(names)
         wanted = [each.key for each in builds if not self._there(each)]
-        said = self._install(wanted) if wanted else ""
+        said = self._install(wanted, stop or threading.Event()) if wanted else ""
         found = [self._interpreter(each) for each in builds if self._there(each)]
         lacking = [each.name for each in builds if not self._there(each)]
         if not lacking:
@@ -83,7 +91,7 @@ class UvBuilds:
     def _builds(self, names: Sequence[str]) -> list[Build]:
         """The newest build of each name that uv knows for this kind of machine; pre-releases where nothing else is."""
         options = ["--only-downloads", "--output-format", "json", *self._list_option()]
-        done = self._uv(["list", *options], LIST_SECONDS) if names else None
+        done = _uv(["list", *options], LIST_SECONDS, threading.Event()) if names else None
         try:
             entries = json.loads(done.stdout) if done is not None and done.returncode == 0 else []
         except ValueError:
@@ -93,7 +101,7 @@ class UvBuilds:
             found.setdefault(build.name, build)  # uv lists the newest first.
         return [found[name] for name in names if name in found]
 
-    def _install(self, keys: Iterable[str]) -> str:
+    def _install(self, keys: Iterable[str], stop: threading.Event) -> str:
         """Have uv fetch these; what it complained of."""
         options = ["--no-bin", "--install-dir", str(self.folder), *self._list_option()]
         if self.mirror:
@@ -101,24 +109,12 @@ class UvBuilds:
             url = folder.absolute().as_uri() if folder is not None else self.mirror
             options += ["--mirror", url, "--pypy-mirror", url]
         self.folder.mkdir(parents=True, exist_ok=True)
-        done = self._uv(["install", *options, *keys], FETCH_SECONDS)
+        done = _uv(["install", *options, *keys], FETCH_SECONDS, stop)
         if done is None:
-            return f"it took over {FETCH_SECONDS:.0f} s"
+            return "it was stopped" if stop.is_set() else f"it took over {FETCH_SECONDS:.0f} s"
         causes = [line.strip() for line in done.stderr.splitlines() if line.strip().startswith("cause:")]
         last = causes[-1].removeprefix("cause:") if causes else done.stderr.strip().rpartition("\n")[2]
         return last.strip()[:200]
-
-    def _uv(self, arguments: list[str], seconds: float) -> subprocess.CompletedProcess[str] | None:
-        """Run `uv python …`, deaf to the person's own settings of uv; None when its time ran out or it is not there."""
-        command = [sys.executable, "-m", "uv", "python", *arguments, "--no-config", "--no-progress"]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
-        environment |= {"UV_HTTP_TIMEOUT": WAIT_SECONDS, "UV_HTTP_RETRIES": RETRIES}
-        try:
-            return subprocess.run(
-                command, env=environment, capture_output=True, text=True, timeout=seconds, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return None
 
     def _mirror_folder(self) -> Path | None:
         if self.mirror.startswith("file://"):
@@ -151,6 +147,32 @@ class UvBuilds:
             guest_name=f"uv-{'' if build.implementation == 'cpython' else build.implementation}{build.version}"
             + ("t" if build.threaded else ""),
         )
+
+
+def _uv(
+    arguments: list[str], seconds: float, stop: threading.Event
+) -> subprocess.CompletedProcess[str] | None:
+    """Run `uv python …`, deaf to the person's own settings of uv; None when it had to be ended. It dies with us."""
+    command = ["setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-m", "uv", "python", *arguments]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
+    environment |= {"UV_HTTP_TIMEOUT": WAIT_SECONDS, "UV_HTTP_RETRIES": RETRIES}
+    deadline = time.monotonic() + seconds
+    with subprocess.Popen(
+        [*command, "--no-config", "--no-progress"],
+        env=environment,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        while not stop.is_set() and time.monotonic() < deadline:
+            try:
+                out, errors = process.communicate(timeout=LOOK_SECONDS)
+            except subprocess.TimeoutExpired:
+                continue
+            return subprocess.CompletedProcess(command, process.returncode, out, errors)
+        process.kill()
+    return None
 
 
 def _read(entries: object) -> Iterable[Build]:

@@ -128,7 +128,9 @@ class Declaration(_Table):
         default=[], max_length=MOST, description="only these Pythons; all that fit when it is empty"
     )
     systems: list[System] = Field(
-        default=[], max_length=MOST, description="only these systems; all of the farm when it is empty"
+        default=[],
+        max_length=MOST,
+        description="each Python on each of these systems; once, on the first that has it, when it is empty",
     )
     include: list[Selector] = Field(
         default=[],
@@ -157,6 +159,11 @@ class Declaration(_Table):
     system_packages: list[Package] = Field(
         default=[], max_length=MOST, description="packages of the system that the project needs"
     )
+
+    @property
+    def named_pythons(self) -> tuple[str, ...]:
+        """The Pythons that it asks for by name."""
+        return (*self.pythons, *(each.python for each in self.include if each.python))
 
     @property
     def environments(self) -> tuple[str, ...]:

@@ -3,12 +3,12 @@
 Called by planning. It says in notes what was inferred and why; it never looks further than static files.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from packaging.tags import Tag, compatible_tags, cpython_tags
 
-from farm_scheduler.interpreters import Interpreter, SystemImage, version_order
+from farm_scheduler.interpreters import Interpreter, SystemImage, read_request, version_order
 from farm_scheduler.network_needs import network_requirement
 from farm_scheduler.plan import Note, PlannedCell
 from farm_scheduler.project_files import ProjectFiles
@@ -76,19 +76,24 @@ def infer_cells(
     metadata: ProjectMetadata,
     systems: Sequence[SystemImage],
     pythons: frozenset[str] | None,
+    declared: Collection[str] = (),
 ) -> tuple[list[PlannedCell], list[Note]]:
-    """One cell per Python and system, and the notes: first what was inferred, then what was left out."""
+    """One cell per Python and system, and the notes: first what was inferred, then what was left out.
+
+    `pythons` are those that the person leaves, `declared` those that the project names.
+    """
     inferred = infer(files, metadata)
     wheel = wheel_of(files)
     url = network_requirement(inferred.deps, files)
     unsupported = f"needs network ({url})" if url else None
+    named = (read_request(text) for text in {*(pythons or ()), *declared})
+    requests = [request for request in named if request is not None]
     cells: list[PlannedCell] = []
     left_out: dict[str, str] = {}
     for system in systems:
         for interpreter in system.working():
-            if interpreter.implementation != "cpython" and not metadata.claims_pypy:
-                continue
-            if interpreter.threaded and not _wants_threads(metadata, wheel):
+            asked = any(request.fits(interpreter) for request in requests)
+            if not asked and not _wanted(interpreter, metadata, wheel):
                 continue
             reason = _reason(interpreter, metadata, pythons, wheel)
             name = environment_name(interpreter.name)
@@ -158,11 +163,13 @@ def _reason(
     return None
 
 
-def _wants_threads(metadata: ProjectMetadata, wheel: Wheel | None) -> bool:
-    """Whether free-threaded builds are asked for: by a classifier, or by the tags of a wheel."""
-    return metadata.claims_free_threading or (
-        wheel is not None and any(tag.abi.startswith("cp") and tag.abi.endswith("t") for tag in wheel.tags)
-    )
+def _wanted(interpreter: Interpreter, metadata: ProjectMetadata, wheel: Wheel | None) -> bool:
+    """Whether a project runs on it unasked: on PyPy and on free-threaded builds only if it claims them."""
+    if interpreter.implementation != "cpython":
+        return metadata.claims_pypy
+    if not interpreter.threaded or metadata.claims_free_threading:
+        return True
+    return wheel is not None and any(tag.abi.startswith("cp") and tag.abi.endswith("t") for tag in wheel.tags)
 
 
 def _tags(interpreter: Interpreter) -> frozenset[Tag]:

@@ -10,6 +10,9 @@ from farm_scheduler.verdicts import Verdict
 MOST_RETRIES = 5
 """Second tries of a cell at most."""
 
+ALL_SYSTEMS = "all"
+"""Stands for every system of the farm in a narrowing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:

@@ -15,15 +15,12 @@ from farm_scheduler.inference import environment_name, infer_cells
 from farm_scheduler.interpreters import SystemImage, name_order, read_request
 from farm_scheduler.other_tools import other_notes
 from farm_scheduler.placement import Placement
-from farm_scheduler.plan import Narrowing, Note, Plan, PlannedCell
+from farm_scheduler.plan import ALL_SYSTEMS, Narrowing, Note, Plan, PlannedCell
 from farm_scheduler.project_files import ProjectFiles
 from farm_scheduler.project_metadata import ProjectMetadata, read_metadata
 from farm_scheduler.tox_configuration import read_configuration
 from farm_scheduler.unsupported import claimed_cells, unclaimed, unknown_systems
 from farm_scheduler.wheel_archive import wheel_of
-
-ALL_SYSTEMS = "all"
-"""Stands for every system of the farm in a narrowing."""
 
 
 def make_plan(
@@ -51,7 +48,7 @@ def make_plan(
     whole = not narrowing.pythons and narrowing.systems in {(), (ALL_SYSTEMS,)}
     spread = bool(narrowing.systems or declaration.systems)
     if tox is None:
-        cells, notes = infer_cells(files, metadata, chosen, pythons)
+        cells, notes = infer_cells(files, metadata, chosen, pythons, declaration.named_pythons)
     else:
         placement = Placement(tox, files, metadata, pythons, whole=whole)
         cells, notes = placement.cells(chosen, spread=spread), placement.notes()

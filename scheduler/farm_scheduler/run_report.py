@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlmodel import Session, col, func, select
 
 from farm_scheduler.errors import NotFoundError
+from farm_scheduler.plan import ALL_SYSTEMS
 from farm_scheduler.states import (
     JOB_ENDED,
     QUESTION_OPEN,
@@ -226,7 +227,8 @@ def _missing_images(session: Session, run: Run, cells: Sequence[CellReport]) -> 
     """Of the images that the run still needs, those that are not ready; before it is planned, of all it may need."""
     if run.state in RUN_ENDED:
         return ()
-    wanted = {cell.system for cell in cells if not cell.ended} or set(run.narrowing.get("systems") or ())
+    named = set(run.narrowing.get("systems") or ())
+    wanted = {cell.system for cell in cells if not cell.ended} or (set() if ALL_SYSTEMS in named else named)
     rows = session.exec(select(Image).where(Image.state != ImageState.READY).order_by(col(Image.name))).all()
     return tuple(
         ImageReport(

@@ -57,10 +57,12 @@ def test_an_index_that_does_not_answer_fails(settings, url):
 
 
 def test_an_image_tells_how_many_interpreters_work(settings):
-    """A ready image counts what works, and a missing one is a warning only."""
+    """A ready image counts what works; one that nobody needed yet is right, and one that failed is a warning."""
     ready = Image(name="debian-12", state=ImageState.READY, digest="ab", interpreters=[{"works": True}, {}])
     assert "1 interpreters; not booted yet" in _image_finding("debian-12", ready, settings).seen
-    assert _image_finding("debian-12", None, settings).level is Level.WARN
+    assert _image_finding("debian-12", None, settings).level is Level.OK
+    failed = Image(name="debian-12", state=ImageState.FAILED, note="no room")
+    assert _image_finding("debian-12", failed, settings).level is Level.WARN
 
 
 def test_a_line_has_level_name_and_advice():

@@ -107,10 +107,17 @@ def test_claimed_and_absent_is_one_cell() -> None:
 
 
 def test_an_inferred_project_runs_each_python_once() -> None:
-    """Without tox configuration the same holds; free-threaded builds only when a classifier names them."""
+    """Without tox configuration the same holds; PyPy and free-threaded builds only if claimed, declared or asked."""
     texts = {"setup.py": "", "test_x.py": "import pytest\n"}
     plain = make_plan(ProjectFiles(texts=texts, names=frozenset(texts)), SYSTEMS, Narrowing())
     assert list(labels(plain)) == ["py3.11 · debian-12", "py3.12 · debian-12", "py3.14 · forky"]
+    texts["pyproject.toml"] = '[tool.wheelfarm]\npythons = ["3.14t", "pypy3.11"]\n'
+    found = make_plan(ProjectFiles(texts=texts, names=frozenset(texts)), SYSTEMS, Narrowing())
+    assert list(labels(found)) == ["py3.14t · forky", "pypy3.11 · forky"]
+    del texts["pyproject.toml"]
+    asked = Narrowing(pythons=("pypy3", "3.14t"))
+    found = make_plan(ProjectFiles(texts=texts, names=frozenset(texts)), SYSTEMS, asked)
+    assert list(labels(found)) == ["py3.14t · forky", "pypy3.11 · forky"]
     metadata = "Name: x\nClassifier: Programming Language :: Python :: Free Threading :: 2 - Beta\n\n"
     texts["PKG-INFO"] = metadata
     found = make_plan(ProjectFiles(texts=texts, names=frozenset(texts)), SYSTEMS, Narrowing())

@@ -47,7 +47,9 @@ class Sent:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """A farm in a temporary home."""
-    settings = Settings(home=tmp_path / "home", systems=("debian-12",), pyenv_root=None)
+    settings = Settings(
+        home=tmp_path / "home", systems=("debian-12",), pyenv_root=None, python_mirror="http://127.0.0.1:9/"
+    )
     settings.prepare()
     return settings
 

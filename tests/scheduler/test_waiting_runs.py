@@ -2,9 +2,12 @@
 
 import pytest
 
+from farm_images import catalogue
+from farm_images.recipes import RecipeError
 from farm_scheduler import runs
 from farm_scheduler.plan import Narrowing
 from farm_scheduler.states import ImageState, RunState
+from farm_scheduler.systems import expected_system, read_systems
 from farm_scheduler.tables import Image, Run, now
 
 
@@ -96,3 +99,42 @@ def test_an_image_that_failed_before_is_tried_again(engine, submit, baked):
     baked("debian-12", ImageState.FAILED)
     submit("py311")
     assert engine.messages == [("wheelfarm.bake", "debian-12")]
+
+
+def test_a_recipe_of_the_user_makes_a_system(database, settings):
+    """A file in the home's recipes is a system once it is named, and the farm's own recipes can be extended."""
+    settings.recipes.mkdir()
+    text = 'extends = "forky"\n[interpreters]\nproviders = ["distribution"]\ndistribution = ["3.14", "pypy3.11"]\n'
+    (settings.recipes / "mine.toml").write_text(text)
+    named = settings.model_copy(update={"systems": ("mine", "debian-12")})
+    (mine, _) = read_systems(database, named)
+    assert (mine.name, mine.baked) == ("mine", False)
+    assert [each.name for each in mine.working()] == ["pypy3.11", "3.14"]
+    with pytest.raises(RecipeError, match="There are: debian-12, debian-13, forky, mine"):
+        read_systems(database, settings.model_copy(update={"systems": ("his",)}))
+
+
+def test_what_uv_could_not_fetch_is_not_expected_elsewhere(settings):
+    """After one image had to do without uv's builds, the next one is not baked for them."""
+    away = settings.model_copy(
+        update={"python_mirror": "http://127.0.0.1:9/", "systems": ("debian-12", "forky")}
+    )
+    assert "3.16" in {each.name for each in expected_system("forky", away).interpreters}
+    folder = settings.images / "debian-12" / "d1"
+    folder.mkdir(parents=True)
+    for name in (catalogue.DISK, catalogue.KERNEL, catalogue.INITRD):
+        (folder / name).touch()
+    image = catalogue.Image(
+        name="debian-12",
+        digest="d1",
+        folder=folder,
+        key="k",
+        command_line="",
+        interpreters=(),
+        probed=True,
+        packages=(),
+        baked=1.0,
+        notes=("uv could not fetch 3.16: no network",),
+    )
+    catalogue.write_description(image)
+    assert "3.16" not in {each.name for each in expected_system("forky", away).interpreters}

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import socket
 import tarfile
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -136,6 +139,22 @@ def test_a_network_that_is_away_is_told(tmp_path: Path) -> None:
     assert found == []
     assert why is not None
     assert "3.14" in why
+
+
+def test_fetching_can_be_stopped(tmp_path: Path) -> None:
+    """A bake that is told to stop does not wait for a mirror that is slow to answer."""
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        builds = UvBuilds(
+            folder=tmp_path / "pythons", mirror=f"http://127.0.0.1:{silent.getsockname()[1]}/mirror"
+        )
+        threading.Timer(1.0, stop.set).start()
+        begun = time.monotonic()
+        found, why = builds.fetch(["3.14"], stop)
+    assert time.monotonic() - begun < 10
+    assert found == []
+    assert why is not None
+    assert "it was stopped" in why
 
 
 def test_the_first_provider_that_has_a_python_gives_it(tmp_path: Path, mirror: Path) -> None:

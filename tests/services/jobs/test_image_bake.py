@@ -73,6 +73,8 @@ def test_an_image_is_probed_and_ready(settings: Settings, database: Database) ->
     assert (row.state, row.progress, row.digest, row.note) == (ImageState.READY, 100, "1" * 64, "")
     found = {entry["path"]: entry for entry in row.interpreters}
     assert found[sys.executable]["works"] is True
+    assert (found[sys.executable]["provider"], found[sys.executable]["threaded"]) == ("x", False)
+    assert (found[NOTHING]["version"], row.left_seconds) == ("3.99.0", None)
     assert found[sys.executable]["version"] == ".".join(map(str, sys.version_info[:3]))
     assert found[NOTHING]["works"] is False
     assert "cannot be started" in found[NOTHING]["reason"]
@@ -80,6 +82,24 @@ def test_an_image_is_probed_and_ready(settings: Settings, database: Database) ->
     assert image is not None
     assert image.probed
     assert [each.path for each in image.interpreters] == [sys.executable]
+
+
+def test_a_bake_tells_about_how_long_it_takes(settings: Settings, database: Database) -> None:
+    """The record has an estimate while an image is made and probed."""
+    add_image(settings)
+    seen: list[float | None] = []
+
+    def machines(image: catalogue.Image, progress: Any) -> Any:
+        with database.read() as session:
+            row = session.get(Image, "debian-12")
+        assert row is not None
+        seen.append(row.left_seconds)
+        return AgentMachines()(image, progress)
+
+    bake(settings, database, machines)
+    (left,) = seen
+    assert left is not None
+    assert 1 < left < load_recipe("debian-12").bake_seconds
 
 
 def test_a_probed_image_is_ready_at_once(settings: Settings, database: Database) -> None:
