@@ -5,9 +5,7 @@ process of the job may write anything here: what is not a plausible event is cou
 passed on.
 """
 
-import math
 import socket
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -28,7 +26,7 @@ _STEP_FILES = {"commands.json": JSON, "reason": TEXT, "text": TEXT}
 _TEST_FILES = dict.fromkeys(("traceback", "reason", "stdout", "stderr", "log"), TEXT)
 
 _NATIVE = "native:"
-"""Tag of what the tox plugin read from a command's standard output; when the command began follows (monotonic)."""
+"""Tag of what the tox plugin read from a command's standard output; when the command began follows (Unix time)."""
 
 Judge = Callable[[Event, frozenset[str]], Event | None]
 
@@ -140,9 +138,10 @@ class Relay:
         if judged is None:
             self.refused += 1
             return
-        if judge is judge_test and self._is_told_twice(judged):
+        moment = self._plausible(event.timestamp)
+        if judge is judge_test and self._is_told_twice(judged, moment):
             return
-        judged = replace(judged, tags=frozenset(), eof=False, timestamp=self._plausible(event.timestamp))
+        judged = replace(judged, tags=frozenset(), eof=False, timestamp=moment)
         content = judged.file_bytes
         if content is None:
             self._packets.event(judged)
@@ -155,17 +154,18 @@ class Relay:
                 replace(judged, file_bytes=chunk, status=status if is_last else None, eof=is_last)
             )
 
-    def _is_told_twice(self, event: Event) -> bool:
+    def _is_told_twice(self, event: Event, moment: datetime) -> bool:
         """Whether a result from a command's output comes of one whose tests the plugins in its processes report."""
         tag = next((tag for tag in event.tags if tag.startswith(_NATIVE)), None)
         if tag is None:
-            self._told[event.route_code] = time.monotonic()
+            # By when it was said: what was said before a command began may be read after it did.
+            self._told[event.route_code] = max(moment.timestamp(), self._told.get(event.route_code, 0.0))
             return False
         try:
             began = float(tag.removeprefix(_NATIVE))
         except ValueError:
             return True
-        return not self._told.get(event.route_code, -math.inf) < began
+        return not self._told.get(event.route_code, 0.0) < began
 
     def _plausible(self, moment: datetime | None) -> datetime:
         """The sender's time if it lies within the job so far; else now. Tests play with clocks."""

@@ -27,7 +27,7 @@ _NOT_FETCHED = "Failed to fetch"
 """In apt's words: the archive or the way to it is at fault, and not the project."""
 
 _KEYRINGS = ("debian-archive-keyring.pgp", "debian-archive-keyring.gpg")
-_OPTIONS: Final = {
+OPTIONS: Final = {
     "Acquire::CompressionTypes::Order::": "gz",  # xz takes longer to unpack than it saves
     "Acquire::Languages": "none",
     "Acquire::PDiffs": "false",
@@ -39,6 +39,8 @@ _OPTIONS: Final = {
     "DPkg::Options::": "--force-unsafe-io",
     "Dir::Etc::SourceParts": "/dev/null",
 }
+"""What apt is told besides where its sources are."""
+
 _VARIABLES: Final = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -68,7 +70,7 @@ class SystemPackages:
         sources = self._spool / "debian.list"
         sources.write_text("".join(f"{line}\n" for line in archive_sources(self._root)))
         apt = ["apt-get", "--quiet", "--yes", "-o", f"Dir::Etc::SourceList={sources}"]
-        apt += [part for name, value in _OPTIONS.items() for part in ("-o", f"{name}={value}")]
+        apt += [part for name, value in OPTIONS.items() for part in ("-o", f"{name}={value}")]
         read = self._run([*apt, "update"], deadline)
         done = read and self._run([*apt, "install", "--", *names], deadline)
         reason = None if done else self._reason()

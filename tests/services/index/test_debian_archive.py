@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from farm_images.agent.system_packages import OPTIONS
+
 from .conftest import wait_until
 
 RELEASE = "/debian/dists/toy/InRelease"
@@ -93,7 +95,7 @@ def test_apt_works_through_it(machine: Any, tmp_path: Path) -> None:
         for archive, suite in (("debian", "bookworm-updates"), ("debian-security", "bookworm-security"))
     ]
     (folder / "etc/sources.list").write_text("".join(sources))
-    settings = {
+    settings = OPTIONS | {
         "Dir::State": folder / "state",
         "Dir::Cache": folder / "cache",
         "Dir::Etc": folder / "etc",
@@ -113,4 +115,8 @@ def test_apt_works_through_it(machine: Any, tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert "W: " not in done.stderr, done.stderr
+    for name in ("no-such-package-in-debian", "tzd.ta"):
+        command = ["apt-get", *options, "--simulate", "--yes", "install", "--", name]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert f"E: Unable to locate package {name}" in done.stderr, done.stderr
     assert list(folder.glob("tzdata_*.deb"))

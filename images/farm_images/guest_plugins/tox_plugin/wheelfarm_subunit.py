@@ -5,7 +5,7 @@
 What is no whole packet with a right checksum goes on as the text that it is. It never holds text back for longer
 than it may yet become a packet, and never more than one packet of it.
 
-The agent drops what comes from a command whose tests the plugins in the project's processes report: `tag` says
+The agent drops what comes from a command whose tests the plugins in the project's processes report: a tag says
 when the command began, for that.
 """
 
@@ -132,7 +132,7 @@ class Results(object):
     def __init__(self, send, environment):
         self._send = send
         self._environment = environment
-        self._tag = "native:%.6f" % time.monotonic()
+        self._tag = "native:%.6f" % time.time()
         self._lock = threading.RLock()
         self._held = bytearray()
         self._announced = []
@@ -141,7 +141,7 @@ class Results(object):
     def take(self, packets):
         """Send these packets soon; what is no packet of a test is dropped."""
         module = format_module()
-        bounds = module.Bounds(packet=LONGEST, test_id=4096, text=256)
+        bounds = module.Bounds(packet=LONGEST, test_id=16384, text=256)
         with self._lock:
             for packet in packets:
                 for event in module.Decoder(bounds).feed(packet):

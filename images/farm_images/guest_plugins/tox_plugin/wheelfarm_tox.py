@@ -285,6 +285,7 @@ def _watch_setup(tox_env_class):
         steps, is_provision = _steps4(self)
         steps.begin("farm:create")
         safely(_pass_declared, self)
+        PLUGIN.complaint = ""
         try:
             original(self)
         except BaseException as error:
