@@ -138,23 +138,22 @@ def test_interrupted_run_is_cancelled_and_its_machine_gone(farm: Farm) -> None:
 
 def test_a_machine_that_is_killed_is_not_the_projects_fault(farm: Farm) -> None:
     """When QEMU is killed amid a job, that attempt is the farm's error and the job is tried in a fresh machine."""
-    process = farm.start("run", str(MINIFARM / "hangs"), "--json")
-    assert process.stdout is not None
     killed = None
-    for line in process.stdout:
-        cell = json.loads(line)
-        if cell["type"] != "cell":
-            continue
-        if killed is None and "commands" in (cell["now"] or ""):
-            killed = cell["machine"]
-            for machine in qemu_processes(farm.home):
-                if killed.encode() in (machine / "cmdline").read_bytes():
-                    os.kill(int(machine.name), signal.SIGKILL)
-        elif killed is not None and cell["history"]:
-            break
-    process.send_signal(signal.SIGINT)
-    process.stdout.read()
-    assert process.wait(timeout=RUN_SECONDS) == 130
+    with farm.start("run", str(MINIFARM / "hangs"), "--json") as process:
+        for line in process.stdout or ():
+            cell = json.loads(line)
+            if cell["type"] != "cell":
+                continue
+            if killed is None and "commands" in (cell["now"] or ""):
+                killed = cell["machine"]
+                for machine in qemu_processes(farm.home):
+                    if killed.encode() in (machine / "cmdline").read_bytes():
+                        os.kill(int(machine.name), signal.SIGKILL)
+            elif killed is not None and cell["history"]:
+                break
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=RUN_SECONDS)
+    assert process.returncode == 130
     assert (cell["history"], cell["verdict"]) == (["farm-error"], None)
     assert cell["machine"] != killed
 
