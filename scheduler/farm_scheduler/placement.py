@@ -184,7 +184,7 @@ class Placement:
 
     def _on(self, interpreter: Interpreter, environment: ToxEnvironment) -> _Place:
         if self._pythons is not None and interpreter.name not in self._pythons:
-            return _Place(reason=_narrowed(f"Python {interpreter.python}", self._pythons))
+            return _Place(reason=_narrowed(f"Python {interpreter.name}", self._pythons))
         says = self._metadata.requires_python
         if environment.installs and says and not self._metadata.allows(interpreter.version):
             return _Place(reason=f"requires-python {says} does not allow it")
