@@ -23,6 +23,7 @@ class ShellJob:
     Attributes:
         title: project and version.
         label: the cell, `py3.12 · debian-12`.
+        packages: those of the system that its machine installs first.
         source: the archive, which is there.
     """
 
@@ -33,6 +34,7 @@ class ShellJob:
     environments: tuple[str, ...]
     tool: str
     variables: Mapping[str, str]
+    packages: tuple[str, ...]
     inferred: str | None
     source: Path
     source_sha256: str
@@ -73,6 +75,7 @@ def read_shell_job(database: Database, settings: Settings, job_id: str) -> Shell
         environments=tuple(cell.environments),
         tool=cell.tool,
         variables=dict(cell.variables),
+        packages=tuple(cell.packages),
         inferred=cell.inferred_config,
         source=source,
         source_sha256=run.source_sha256,

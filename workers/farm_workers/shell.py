@@ -137,6 +137,7 @@ def _frames(
         source=SourceFrame(bytes=job.source.stat().st_size, sha256=job.source_sha256),
         limits=LimitsFrame(seconds=settings.job_seconds, log_bytes=settings.log_bytes),
         env=dict(job.variables),
+        packages=job.packages,
         session=SessionFrame(argv=command, terminal=size, name=terminal.name),
     )
     yield encode_frame(FrameType.JOB, frame.payload())
