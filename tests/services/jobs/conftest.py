@@ -159,7 +159,9 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A farm in a temporary home."""
     for name in ("TOX_OVERRIDE", "TOX_TESTENV_PASSENV", "PIP_FIND_LINKS"):
         monkeypatch.delenv(name, raising=False)
-    settings = Settings(home=tmp_path / "home", job_seconds=60)
+    settings = Settings(
+        home=tmp_path / "home", job_seconds=60, systems=("debian-12",), pyenv_root=None, python_mirror=""
+    )
     settings.prepare()
     return settings
 
