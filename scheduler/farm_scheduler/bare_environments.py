@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from farm_scheduler.inference import environment_name
-from farm_scheduler.interpreters import SystemImage, name_order
+from farm_scheduler.inference import environment_name, runs_unasked
+from farm_scheduler.interpreters import PythonRequest, SystemImage, name_order, read_request
 from farm_scheduler.project_files import ProjectFiles
 from farm_scheduler.project_metadata import ProjectMetadata
 from farm_scheduler.tox_configuration import read_configuration
@@ -32,12 +32,14 @@ def for_each_python(
     metadata: ProjectMetadata,
     systems: Sequence[SystemImage],
     *,
+    named: Iterable[str] = (),
     also: Iterable[str] = (),
 ) -> ToxConfiguration:
     """The configuration with `py` replaced by `py310`, `py311` and so on; unchanged where the project chose itself.
 
     It chose where an environment has a Python of its own, or where a section or a condition is for `py`. A name such as
-    `py-cov` is spread like `py`. The Pythons are those of the systems that the project's metadata allow.
+    `py-cov` is spread like `py`. The Pythons are those of the systems that the project's metadata allow; PyPy and
+    free-threaded builds only if it claims them, or if they are `named` by person or project.
 
     Raises:
         PlanError: the configuration cannot be read.
@@ -48,7 +50,8 @@ def for_each_python(
         return tox
     text = "\n".join(files.text(name) or "" for name in _FILES)
     bare = [name for name in bare if not _is_meant(_factor(name), text)]
-    new = {name: _names(name, metadata, systems) for name in bare}
+    requests = [request for request in map(read_request, named) if request is not None]
+    new = {name: _names(name, metadata, systems, requests) for name in bare}
     wanted = [each for names in new.values() for each in names]
     again = read_configuration(files, also=[*also, *wanted])
     if not wanted or again is None:
@@ -82,13 +85,19 @@ def _is_meant(factor: str, text: str) -> bool:
     return re.search(f"{section}|{condition}", text, re.MULTILINE) is not None
 
 
-def _names(name: str, metadata: ProjectMetadata, systems: Sequence[SystemImage]) -> list[str]:
+def _names(
+    name: str,
+    metadata: ProjectMetadata,
+    systems: Sequence[SystemImage],
+    requests: Sequence[PythonRequest],
+) -> list[str]:
     rest = name[len(_factor(name)) :]
     pythons = {
         each.name
         for system in systems
         for each in system.working()
-        if metadata.allows(each.version) and (each.implementation == "cpython" or metadata.claims_pypy)
+        if metadata.allows(each.version)
+        and (runs_unasked(each, metadata) or any(request.fits(each) for request in requests))
     }
     if _factor(name).endswith("3"):
         pythons = {python for python in pythons if not python.startswith("2")}

@@ -93,7 +93,7 @@ def infer_cells(
     for system in systems:
         for interpreter in system.working():
             asked = any(request.fits(interpreter) for request in requests)
-            if not asked and not _wanted(interpreter, metadata, wheel):
+            if not asked and not runs_unasked(interpreter, metadata, wheel):
                 continue
             reason = _reason(interpreter, metadata, pythons, wheel)
             name = environment_name(interpreter.name)
@@ -163,7 +163,7 @@ def _reason(
     return None
 
 
-def _wanted(interpreter: Interpreter, metadata: ProjectMetadata, wheel: Wheel | None) -> bool:
+def runs_unasked(interpreter: Interpreter, metadata: ProjectMetadata, wheel: Wheel | None = None) -> bool:
     """Whether a project runs on it unasked: on PyPy and on free-threaded builds only if it claims them."""
     if interpreter.implementation != "cpython":
         return metadata.claims_pypy

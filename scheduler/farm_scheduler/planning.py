@@ -44,7 +44,14 @@ def make_plan(
     tox = None if wheel_of(files) else read_configuration(files, also=declaration.environments)
     listed = tox
     if tox is not None:
-        tox = for_each_python(tox, files, metadata, chosen, also=declaration.environments)
+        tox = for_each_python(
+            tox,
+            files,
+            metadata,
+            chosen,
+            named={*(pythons or ()), *declaration.pythons},
+            also=declaration.environments,
+        )
     whole = not narrowing.pythons and narrowing.systems in {(), (ALL_SYSTEMS,)}
     spread = bool(narrowing.systems or declaration.systems)
     if tox is None:

@@ -73,3 +73,18 @@ def test_the_further_cell_has_a_python_that_is_allowed() -> None:
     texts["tox.ini"] += "[testenv:docs]\nskip_install = true\n"
     (cell,) = plan(texts, system_image("debian-12", rows)).cells
     assert cell.variables == {}
+
+
+def test_free_threaded_builds_are_asked_for() -> None:
+    """PyPy and free-threaded builds are run only when the project claims them, or somebody names them."""
+    rows = [
+        {"version": "3.13.0", "works": True},
+        {"version": "3.13.0", "works": True, "threaded": True},
+        {"version": "3.11.17", "works": True, "implementation": "pypy"},
+    ]
+    texts = {"tox.ini": "[tox]\nenv_list = py\n", "pyproject.toml": PROJECT}
+    system = system_image("debian-12", rows)
+    assert list(cells(plan(texts, system))) == ["py3.13 · debian-12"]
+    assert list(cells(plan(texts, system, pythons=("3.13t",)))) == ["py3.13t · debian-12"]
+    texts["pyproject.toml"] += 'classifiers = ["Programming Language :: Python :: Implementation :: PyPy"]\n'
+    assert list(cells(plan(texts, system))) == ["py3.13 · debian-12", "pypy3.11 · debian-12"]
