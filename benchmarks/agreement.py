@@ -115,6 +115,7 @@ class Comparison:
             compared = TargetComparison(target=waiting.target, run=waiting.run, cells=cells)
             self._compared.append(compared)
             _show(compared, as_json=self._as_json)
+            sys.stdout.flush()
 
     @contextmanager
     def _telling(self, target: str) -> Iterator[None]:
