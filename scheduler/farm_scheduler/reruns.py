@@ -5,11 +5,12 @@ verdicts stay as they are. Messages go out after the commit. It never makes a ne
 """
 
 from celery import Celery
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, func, select
 
 from farm_scheduler.database import Database
 from farm_scheduler.engine import publish_tickets
-from farm_scheduler.errors import NotFoundError, RerunError
+from farm_scheduler.errors import RerunError
+from farm_scheduler.job_lookup import find_job
 from farm_scheduler.runs import ask_for_images
 from farm_scheduler.settings import Settings
 from farm_scheduler.sources import source_path
@@ -53,16 +54,7 @@ def rerun(database: Database, app: Celery, settings: Settings, job_id: str) -> R
 
 
 def _check(session: Session, settings: Settings, job_id: str) -> tuple[Job, Run, Cell]:
-    found = session.exec(
-        select(Job, Run, Cell)
-        .join(Run, col(Run.id) == col(Job.run_id))
-        .join(Cell, col(Cell.id) == col(Job.cell_id))
-        .where(Job.id == job_id)
-    ).first()
-    if found is None:
-        sentence = f"there is no job {job_id}; `wheelfarm results RUN --json` names those of a run"
-        raise NotFoundError(sentence, job=job_id)
-    job, run, cell = found
+    job, run, cell = find_job(session, job_id)
     if job.state not in JOB_ENDED:
         sentence = f"job {job_id} is {job.state.value}; it can be run again when it has ended"
         raise RerunError(sentence, job=job_id, state=job.state.value)

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlmodel import col, select
-
 from farm_scheduler.database import Database
-from farm_scheduler.errors import NotFoundError, ShellError
+from farm_scheduler.errors import ShellError
+from farm_scheduler.job_lookup import find_job
 from farm_scheduler.settings import Settings
 from farm_scheduler.sources import source_path
-from farm_scheduler.tables import Cell, Job, Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +46,7 @@ def read_shell_job(database: Database, settings: Settings, job_id: str) -> Shell
         ShellError: it has no environments, or its source is not there.
     """
     with database.read() as session:
-        found = session.exec(
-            select(Job, Run, Cell)
-            .join(Run, col(Run.id) == col(Job.run_id))
-            .join(Cell, col(Cell.id) == col(Job.cell_id))
-            .where(Job.id == job_id)
-        ).first()
-        if found is None:
-            sentence = f"there is no job {job_id}; `wheelfarm results RUN --json` names those of a run"
-            raise NotFoundError(sentence, job=job_id)
-        job, run, cell = found
+        job, run, cell = find_job(session, job_id)
     if not cell.environments:
         sentence = (
             f"job {job_id} has no environments ({job.reason or job.verdict}), so there is nothing to be in"
