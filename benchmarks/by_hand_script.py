@@ -8,6 +8,7 @@ environment that sets its own. Nothing on the host ever calls it.
 
 import json
 import os
+import re
 import select
 import subprocess
 import sys
@@ -94,6 +95,22 @@ def command_of(settings: dict[str, Any]) -> list[str]:
     return [tool, "run", *options, *added]
 
 
+def use_index(lock: Path) -> None:
+    """A person in this machine would have to make uv's lock file name the index that it can reach."""
+    if not lock.is_file():
+        return
+    (index,) = re.findall(r'(?m)^url = "([^"]+)"', Path("/etc/uv/uv.toml").read_text(encoding="utf-8"))
+    packages = lock.read_text(encoding="utf-8").split("[[package]]")
+    for number, package in enumerate(packages):
+        name = "".join(re.findall(r'\A\nname = "([^"]+)"', package))
+        files = index.removesuffix("simple/") + f"files/{name}"
+        told = re.sub(
+            r"https://files\.pythonhosted\.org/packages/[0-9a-f]+/[0-9a-f]+/[0-9a-f]+", files, package
+        )
+        packages[number] = told.replace('"https://pypi.org/simple"', f'"{index}"')
+    lock.write_text("[[package]]".join(packages), encoding="utf-8")
+
+
 def main() -> int:
     """Run tox on the project in the current folder; its exit code."""
     settings = json.loads(sys.argv[1])
@@ -102,6 +119,7 @@ def main() -> int:
         # The farm keeps the file elsewhere; here it lies in the project, which tox 3 then calls by another name.
         text = settings["inferred"].replace("{[tox]setupdir}", "{toxinidir}")
         Path("tox.ini").write_text(text, encoding="utf-8")
+    use_index(Path("uv.lock"))
     reports = Reports(settings["environments"])
     try:
         code = subprocess.run(command_of(settings), check=False, timeout=SECONDS).returncode

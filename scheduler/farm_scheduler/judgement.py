@@ -74,19 +74,14 @@ def _failing_tests(evidence: Evidence) -> Judgement | None:
     return Judgement(verdict=Verdict.FAILED, reason=f"{environment}: {test} failed{rest}")
 
 
-def _needs_network(evidence: Evidence) -> Judgement | None:
+def _needs_network(evidence: Evidence, name: str) -> Judgement | None:
     """An environment that failed without a failing test, and names in its log a host that it could not reach."""
-    if evidence.statuses.get((None, PROVISION)) == "fail" and evidence.unreachable.get(None):
-        reason = f"needs network: what tox requires asked for {_hosts(evidence, None)}"
-        return Judgement(verdict=Verdict.UNSUPPORTED, reason=reason)
-    for name in evidence.environments:
-        failed = any(
-            evidence.statuses.get((name, step)) == "fail" for step in (PACKAGE, CREATE, INSTALL, COMMANDS)
-        )
-        if failed and evidence.unreachable.get(name):
-            reason = f"{name}: needs network: it asked for {_hosts(evidence, name)}"
-            return Judgement(verdict=Verdict.UNSUPPORTED, reason=reason)
-    return None
+    steps = (PACKAGE, CREATE, INSTALL, COMMANDS)
+    failed = any(evidence.statuses.get((name, step)) == "fail" for step in steps)
+    if not failed or not evidence.unreachable.get(name):
+        return None
+    reason = f"{name}: needs network: it asked for {_hosts(evidence, name)}"
+    return Judgement(verdict=Verdict.UNSUPPORTED, reason=reason)
 
 
 def _hosts(evidence: Evidence, name: str | None) -> str:
@@ -94,29 +89,48 @@ def _hosts(evidence: Evidence, name: str | None) -> str:
     return f"{first} and {len(others)} more" if others else first
 
 
-def _setup(evidence: Evidence) -> Judgement | None:
-    """What comes before the commands: the first that failed, in the order of the environments."""
+def _before_environments(evidence: Evidence) -> Judgement | None:
+    """What comes before all environments: system packages, and what tox itself requires."""
     if evidence.statuses.get((None, PACKAGES)) == "fail":
         said = _said(evidence, (None, PACKAGES))
         return Judgement(
             verdict=Verdict.INSTALL_FAILED, reason=f"the system packages could not be installed{said}"
         )
-    if evidence.statuses.get((None, PROVISION)) == "fail":
-        said = _said(evidence, (None, PROVISION))
-        return Judgement(
-            verdict=Verdict.INSTALL_FAILED, reason=f"tox could not provision what it requires{said}"
-        )
-    for name in evidence.environments:
-        skipped = evidence.report is not None and _skipped(evidence, name)
-        if evidence.statuses.get((name, CREATE)) == "skip" or skipped:
-            said = _said(evidence, (name, CREATE)) or ": no interpreter, or another platform"
-            return Judgement(verdict=Verdict.UNSUPPORTED, reason=f"{name}: tox left it out{said}")
-        for step, verdict, words in _SETUP_STEPS:
-            if evidence.statuses.get((name, step)) == "fail":
-                said = _said(evidence, (name, step))
-                missing = step == CREATE and any(each in said.lower() for each in _MISSING)
-                found = Verdict.UNSUPPORTED if missing else verdict
-                return Judgement(verdict=found, reason=f"{name}: {words}{said}")
+    if evidence.statuses.get((None, PROVISION)) != "fail":
+        return None
+    if evidence.unreachable.get(None):
+        reason = f"needs network: what tox requires asked for {_hosts(evidence, None)}"
+        return Judgement(verdict=Verdict.UNSUPPORTED, reason=reason)
+    said = _said(evidence, (None, PROVISION))
+    return Judgement(verdict=Verdict.INSTALL_FAILED, reason=f"tox could not provision what it requires{said}")
+
+
+def _environments(evidence: Evidence) -> Judgement | None:
+    """The worst that an environment came to, the first of equals: one that cannot run here hides no other's failure."""
+    found = [judgement for name in evidence.environments if (judgement := _environment(evidence, name))]
+    return min(found, key=lambda each: _MILD.get(each.verdict, 0), default=None)
+
+
+_MILD = {Verdict.NO_TESTS: 1, Verdict.UNSUPPORTED: 2}
+
+
+def _environment(evidence: Evidence, name: str) -> Judgement | None:
+    judgements = (rule(evidence, name) for rule in _ENVIRONMENT_RULES)
+    return next(filter(None, judgements), None)
+
+
+def _setup(evidence: Evidence, name: str) -> Judgement | None:
+    """What comes before the commands."""
+    skipped = evidence.report is not None and _skipped(evidence, name)
+    if evidence.statuses.get((name, CREATE)) == "skip" or skipped:
+        said = _said(evidence, (name, CREATE)) or ": no interpreter, or another platform"
+        return Judgement(verdict=Verdict.UNSUPPORTED, reason=f"{name}: tox left it out{said}")
+    for step, verdict, words in _SETUP_STEPS:
+        if evidence.statuses.get((name, step)) == "fail":
+            said = _said(evidence, (name, step))
+            missing = step == CREATE and any(each in said.lower() for each in _MISSING)
+            found = Verdict.UNSUPPORTED if missing else verdict
+            return Judgement(verdict=found, reason=f"{name}: {words}{said}")
     return None
 
 
@@ -127,48 +141,47 @@ _SETUP_STEPS = (
 )
 
 
-def _unreported(evidence: Evidence) -> Judgement | None:
-    for name in evidence.environments:
-        if evidence.statuses.get((name, COMMANDS)) not in {"success", "fail"}:
-            code = evidence.end.exit_code if evidence.end else None
-            reason = f"tox ended with {code} before it ran {name}; its log says why"
-            return Judgement(verdict=Verdict.INSTALL_FAILED, reason=reason)
-        if evidence.report is None or name not in evidence.report.environments:
-            return Judgement(verdict=Verdict.FARM_ERROR, reason=f"tox left no result of {name}")
+def _unreported(evidence: Evidence, name: str) -> Judgement | None:
+    if evidence.statuses.get((name, COMMANDS)) not in {"success", "fail"}:
+        code = evidence.end.exit_code if evidence.end else None
+        reason = f"tox ended with {code} before it ran {name}; its log says why"
+        return Judgement(verdict=Verdict.INSTALL_FAILED, reason=reason)
+    if evidence.report is None or name not in evidence.report.environments:
+        return Judgement(verdict=Verdict.FARM_ERROR, reason=f"tox left no result of {name}")
     return None
 
 
-def _failing_commands(evidence: Evidence) -> Judgement | None:
-    for name in evidence.environments:
-        code = _exit_code(evidence, name)
-        if code == 0 and evidence.statuses[name, COMMANDS] == "success":
-            continue
-        command = min(_failed(evidence, name), key=lambda each: each.ignored, default=None)
-        if command is not None and command.missing:
-            lacks = (
-                f"needs {_short(command.missing)}, which the machine does not have and no package index gives"
-            )
-            return Judgement(verdict=Verdict.UNSUPPORTED, reason=f"{name}: {lacks}")
-        if _found_nothing(evidence, command, code):
-            return Judgement(verdict=Verdict.NO_TESTS, reason=f"{name}: {_finder(command)} found no test")
-        what = (
-            f"`{_short(command.command)}` ended with {command.exit_code}" if command else f"tox says {code}"
-        )
-        return Judgement(verdict=Verdict.FAILED, reason=f"{name}: {what}")
-    return None
+def _failing_commands(evidence: Evidence, name: str) -> Judgement | None:
+    code = _exit_code(evidence, name)
+    if code == 0 and evidence.statuses[name, COMMANDS] == "success":
+        return None
+    command = min(_failed(evidence, name), key=lambda each: each.ignored, default=None)
+    if command is not None and command.missing:
+        lacks = f"needs {_short(command.missing)}, which the machine does not have and no package index gives"
+        return Judgement(verdict=Verdict.UNSUPPORTED, reason=f"{name}: {lacks}")
+    if _found_nothing(evidence, command, code):
+        return Judgement(verdict=Verdict.NO_TESTS, reason=f"{name}: {_finder(command)} found no test")
+    what = f"`{_short(command.command)}` ended with {command.exit_code}" if command else f"tox says {code}"
+    return Judgement(verdict=Verdict.FAILED, reason=f"{name}: {what}")
 
 
-def _hidden(evidence: Evidence) -> Judgement | None:
+def _hidden(evidence: Evidence, name: str) -> Judgement | None:
     """A failure that tox was told to ignore is not green; one that a retry mended is none."""
-    for name in evidence.environments:
-        mended = {each.name for each in evidence.commands.get(name, ()) if not each.failed}
-        for command in _failed(evidence, name):
-            if command.ignored and command.name not in mended:
-                what = (
-                    f"`{_short(command.command)}` ended with {command.exit_code}, which the project ignores"
-                )
-                return Judgement(verdict=Verdict.FAILED, reason=f"{name}: {what}")
+    mended = {each.name for each in evidence.commands.get(name, ()) if not each.failed}
+    for command in _failed(evidence, name):
+        if command.ignored and command.name not in mended:
+            what = f"`{_short(command.command)}` ended with {command.exit_code}, which the project ignores"
+            return Judgement(verdict=Verdict.FAILED, reason=f"{name}: {what}")
     return None
+
+
+_ENVIRONMENT_RULES: tuple[Callable[[Evidence, str], Judgement | None], ...] = (
+    _needs_network,
+    _setup,
+    _unreported,
+    _failing_commands,
+    _hidden,
+)
 
 
 def _never_ran(evidence: Evidence) -> Judgement | None:
@@ -178,6 +191,16 @@ def _never_ran(evidence: Evidence) -> Judgement | None:
     environment, test = evidence.never_ran[0]
     many = f"{len(evidence.never_ran)} of {evidence.counts.total} tests that were found never ran"
     return Judgement(verdict=Verdict.LOST, reason=f"{environment}: {many}, the first {test}")
+
+
+def _idle(evidence: Evidence) -> Judgement | None:
+    """A test command that reports no test is not made green by the tests of another."""
+    if not evidence.idle or not evidence.counts.done:
+        return None
+    environment, runner = evidence.idle[0]
+    return Judgement(
+        verdict=Verdict.NO_TESTS, reason=f"{environment}: {runner.split()[0]} ran and reported no test"
+    )
 
 
 def _no_tests(evidence: Evidence) -> Judgement | None:
@@ -198,12 +221,10 @@ RULES: tuple[Callable[[Evidence], Judgement | None], ...] = (
     _farm_error,
     _lost,
     _failing_tests,
-    _needs_network,
-    _setup,
-    _unreported,
-    _failing_commands,
-    _hidden,
+    _before_environments,
+    _environments,
     _never_ran,
+    _idle,
     _no_tests,
 )
 

@@ -12,12 +12,16 @@ from farm_scheduler.network_needs import network_requirement
 from farm_scheduler.plan import Note, PlannedCell
 from farm_scheduler.project_files import ProjectFiles
 from farm_scheduler.project_metadata import ProjectMetadata
-from farm_scheduler.tox_choice import Tool, choose_tool
+from farm_scheduler.tox_choice import Tool, choose_tool, requiring, uv_environments
 from farm_scheduler.tox_environment import ToxConfiguration, ToxEnvironment
 from farm_scheduler.tox_factors import impossible_python, matches, named_python
 
 DEFAULT_ENVIRONMENT = "py"
 """What a bare `tox` runs when the project lists no environment."""
+
+ADDED_TOX_UV = (
+    "tox-uv is added to what tox requires: the runner of {} comes with it, and `requires` does not name it"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +89,9 @@ class Placement:
     def notes(self) -> list[Note]:
         """What is in no cell, and why."""
         reasons = {name: reason for name, reason in self._reasons.items() if name not in self._placed}
-        return [Note(environment=name, reason=reason) for name, reason in reasons.items()]
+        notes = [Note(environment=name, reason=reason) for name, reason in reasons.items()]
+        lacking = [name for name in uv_environments(self._tox) if name in self._placed]
+        return [Note(environment=None, reason=ADDED_TOX_UV.format(lacking[0])), *notes] if lacking else notes
 
     def _cells_of(self, system: SystemImage, places: dict[str, _Place]) -> Iterator[PlannedCell]:
         self._reasons.update({name: each.reason for name, each in places.items() if each.reason is not None})
@@ -125,12 +131,13 @@ class Placement:
 
     def _cell(self, python: str | None, system: SystemImage, names: list[str]) -> PlannedCell:
         tool = choose_tool(python, self._tox)
+        variables = tool.variables if python is not None else self._default_python(system, names)
         return PlannedCell(
             python=python,
             system=system.name,
             environments=tuple(names),
             tool=tool.name,
-            variables=tool.variables if python is not None else self._default_python(system, names),
+            variables=requiring(variables, names, self._tox),
         )
 
     def _default_python(self, system: SystemImage, names: list[str]) -> dict[str, str]:

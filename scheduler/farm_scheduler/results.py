@@ -38,6 +38,7 @@ _MESSAGES = ("traceback", "reason")
 _REASONS = ("reason", "text", "traceback", "error")
 
 _FIXTURE = re.compile(r"setUp(?:Class|Module) \((.+)\)")
+_RUNNER = re.compile(r"(?:pytest|unittest) \(process [0-9]+\)")
 """What unittest calls a fixture of a class or a module in its results; a skipped one skips all tests below it."""
 
 TestKey = tuple[str, str]
@@ -96,6 +97,7 @@ class Results:
         self._open: dict[TestKey, datetime | None] = {}
         self._unfinished: list[TestKey] = []
         self._failing: list[TestKey] = []
+        self._idle: list[TestKey] = []
         self._ended: list[TestResult] = []
         self._positions = 0
         self._tally = {"passed": 0, "failed": 0, "skipped": 0, "other": 0}
@@ -148,6 +150,7 @@ class Results:
             report=read_report(report) if report else None,
             end=self.end,
             never_ran=self._never_ran(),
+            idle=tuple(self._idle),
             farm_error=self._farm_error(),
             unreachable=self._names.told(),
             host_limit=host_limit or ("tests" if self.too_many else None),
@@ -228,6 +231,8 @@ class Results:
             self._skipped_fixtures.add(f"{fixture[1]}.")
         if not event.runnable and status != "fail":
             self._files.take((*key, "message"))
+            if status == "skip" and _RUNNER.fullmatch(key[1]) and len(self._idle) < MAX_NAMED:
+                self._idle.append(key)
             return  # a subtest that went well is part of its test
         if self._positions >= MAX_TESTS:
             self.too_many = True

@@ -5,10 +5,11 @@ cannot drive Python 2.7 at all, and the virtualenv that it brings makes no envir
 with pip for 3.8.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from farm_scheduler.tox_environment import ToxConfiguration
@@ -40,6 +41,25 @@ def choose_tool(python: str | None, tox: ToxConfiguration) -> Tool:
     return Tool()
 
 
+UV_RUNNERS = "uv-venv"
+"""How the names of tox-uv's runners begin."""
+
+
+def uv_environments(tox: ToxConfiguration) -> tuple[str, ...]:
+    """The environments with a runner of tox-uv where `requires` does not name it: who develops them has it anyway."""
+    if any(_requires_tox_uv(line) for line in tox.requires):
+        return ()
+    return tuple(name for name, each in tox.environments.items() if each.runner.startswith(UV_RUNNERS))
+
+
+def requiring(variables: Mapping[str, str], names: Iterable[str], tox: ToxConfiguration) -> dict[str, str]:
+    """The variables of a cell of these environments, with tox-uv added to what tox requires if one of them needs it."""
+    if set(names).isdisjoint(uv_environments(tox)):
+        return dict(variables)
+    overrides = [variables.get("TOX_OVERRIDE", ""), f"{tox.core}requires+=tox-uv"]
+    return {**variables, "TOX_OVERRIDE": ";".join(filter(None, overrides))}
+
+
 def passing(variables: Mapping[str, str], declared: Mapping[str, str]) -> dict[str, str]:
     """The variables of a cell and those that the project declares, told so that commands of all environments see them.
 
@@ -52,12 +72,19 @@ def passing(variables: Mapping[str, str], declared: Mapping[str, str]) -> dict[s
     return {**declared, **variables, **told}
 
 
+def _requires_tox_uv(line: str) -> bool:
+    try:
+        return canonicalize_name(Requirement(line).name) in {"tox-uv", "tox-uv-bare"}
+    except InvalidRequirement:
+        return False
+
+
 def _needs_tox_4(tox: ToxConfiguration) -> bool:
     if tox.file.endswith(("tox.toml", "[tool.tox]")):
         return True
     if tox.min_version is not None and _at_least_4(tox.min_version):
         return True
-    return any(_requires_tox_4(line) for line in tox.requires)
+    return bool(uv_environments(tox)) or any(_requires_tox_4(line) for line in tox.requires)
 
 
 def _at_least_4(text: str) -> bool:

@@ -17,6 +17,7 @@ class ToxEnvironment:
         depends: names or globs of environments to run before it.
         deps: the lines of `deps`, requirement files as `-r FILE`.
         installs: whether the project itself is built and installed for it.
+        runner: the kind of environment that `runner` names; empty for tox's own default.
     """
 
     name: str
@@ -24,6 +25,7 @@ class ToxEnvironment:
     depends: tuple[str, ...] = ()
     deps: tuple[str, ...] = ()
     installs: bool = True
+    runner: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class ToxConfiguration:
         min_version: the oldest tox that the project accepts, or None.
         skip_missing_interpreters: as written; False when it is not.
         overridable: the section that holds the settings of all environments, for `TOX_OVERRIDE`.
+        core: what stands before a setting of tox itself there.
     """
 
     file: str
@@ -47,3 +50,4 @@ class ToxConfiguration:
     min_version: str | None = None
     skip_missing_interpreters: bool = False
     overridable: str = "testenv"
+    core: str = "tox."

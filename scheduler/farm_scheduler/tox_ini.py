@@ -70,6 +70,7 @@ class _IniReader:
             requires=requires,
             min_version=self._core_value("min_version", "minversion").strip() or None,
             skip_missing_interpreters=_truth(self._core_value("skip_missing_interpreters")),
+            core=f"{self._core}.",
         )
 
     def _environment(self, name: str) -> ToxEnvironment:
@@ -79,6 +80,7 @@ class _IniReader:
             base_python=tuple(_entries(base_python)),
             depends=tuple(expand_names(self._value(name, "depends"))),
             deps=tuple(_lines(self._value(name, "deps"))),
+            runner=self._value(name, "runner").strip(),
             installs=not (
                 _truth(self._value(name, "skip_install"))
                 or self._value(name, "package").strip() == "skip"

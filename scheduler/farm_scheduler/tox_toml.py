@@ -54,6 +54,7 @@ class _TomlReader:
             min_version=str(minimum) if minimum is not None else None,
             skip_missing_interpreters=self._table.get("skip_missing_interpreters") is True,
             overridable=f"{prefix}env_run_base",
+            core="",
         )
 
     def _environment(self, name: str) -> ToxEnvironment:
@@ -62,6 +63,7 @@ class _TomlReader:
             base_python=tuple(self._texts(self._value(name, "base_python", "basepython"))),
             depends=tuple(self._names(self._value(name, "depends"))),
             deps=tuple(self._texts(self._value(name, "deps"))),
+            runner=str(self._value(name, "runner") or ""),
             installs=not (
                 self._value(name, "skip_install") is True
                 or self._value(name, "package") == "skip"

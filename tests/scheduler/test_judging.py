@@ -216,6 +216,28 @@ def test_every_environment_of_the_cell_counts() -> None:
     )
 
 
+def test_what_cannot_run_hides_no_failure() -> None:
+    """An environment that needs the network, or a tool that is not there, takes no failure of another one away."""
+    statuses = {("docs", "farm:commands"): "fail", COMMANDS: "fail"}
+    reports = {"docs": EnvironmentReport(exit_code=1), "py312": EnvironmentReport(exit_code=3)}
+    evidence = replace(
+        GOOD,
+        environments=("docs", "py312"),
+        statuses=statuses,
+        report=ToxReport(environments=reports),
+        unreachable={"docs": ("docs.python.org",)},
+        commands={"py312": (entry(3),)},
+    )
+    found = judge(evidence)
+    assert (found.verdict, found.reason) == (Verdict.FAILED, "py312: `pytest -q` ended with 3")
+    lacking = replace(entry(1), missing="npm")
+    found = judge(replace(evidence, unreachable={}, commands={"docs": (lacking,), "py312": (entry(3),)}))
+    assert found.verdict is Verdict.FAILED
+    green = replace(evidence, statuses={**statuses, COMMANDS: "success"}, commands={})
+    reports["py312"] = EnvironmentReport(exit_code=0)
+    assert judge(green).verdict is Verdict.UNSUPPORTED
+
+
 COUNTS = st.builds(
     TestCounts,
     passed=st.integers(0, 2),

@@ -117,6 +117,50 @@ CASES = {
         counts=(2, 1, 0),
         reason="test_it.A.test_b failed",
     ),
+    "the process ends while pytest collects": Case(
+        command="python -m pytest -q",
+        text=PASS,
+        more="import os\nos._exit(0)\n",
+        verdict="lost",
+        counts=(0, 0, 0),
+        reason="one: pytest (process",
+    ),
+    "pytest is started anew by a conftest": Case(
+        command="python -m pytest -q",
+        text=PASS,
+        more="import os, sys\nif not os.environ.get('AGAIN'):\n    os.environ['AGAIN'] = '1'\n"
+        "    os.execv(sys.executable, [sys.executable, '-m', 'pytest', '-q'])\n",
+        verdict="passed",
+        counts=(2, 0, 0),
+    ),
+    "pytest lists after a run": Case(
+        command="python -m pytest -q\n    python -m pytest --collect-only -q\n    python -m pytest --version",
+        text=PASS,
+        verdict="passed",
+        counts=(2, 0, 0),
+    ),
+    "one command reports no test": Case(
+        command="python -m pytest -q test_it.py\n"
+        "    python -c 'import unittest; unittest.main(\"conftest\", argv=[\"x\"], exit=False)'",
+        text=PASS,
+        more="# nothing\n",
+        verdict="no-tests",
+        counts=(2, 0, 0),
+        reason="one: unittest ran and reported no test",
+    ),
+    "the process ends while unittest imports": Case(
+        command=UNITTEST,
+        text="import os\n" + CASE + "os._exit(0)\n",
+        verdict="lost",
+        counts=(0, 0, 0),
+        reason="one: unittest (process",
+    ),
+    "the process ends itself after the run": Case(
+        command="python test_it.py",
+        text=CASE + "if __name__ == '__main__':\n    unittest.main(exit=False)\n    os._exit(0)\n",
+        verdict="passed",
+        counts=(1, 0, 0),
+    ),
     "unittest stops": Case(
         command=UNITTEST,
         text=CASE + "    def run(self, result=None):\n        super().run(result); result.stop()\n" + TWO,

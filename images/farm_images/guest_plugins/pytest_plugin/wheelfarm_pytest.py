@@ -10,9 +10,23 @@ of it.
 import os
 import traceback
 
-from wheelfarm_stream import SUBTEST_LIMIT, Stream, exists_packets, take_variables, test_packets
+from wheelfarm_stream import ENVIRONMENT, RESULTS, SUBTEST_LIMIT, Run, Stream, exists_packets, take_variables, test_packets
 
 _text = type(u"")
+_LISTING = ("collectonly", "showfixtures", "show_fixtures_per_test", "setuponly", "setupplan", "cacheshow", "markers")
+
+# As pytest.hookimpl(tryfirst=True) does it; pytest itself may not be imported yet.
+FIRST = {
+    "tryfirst": True,
+    "trylast": False,
+    "hookwrapper": False,
+    "wrapper": False,
+    "optionalhook": False,
+    "specname": None,
+}
+
+RUN = None
+"""The run of this process, once it has begun."""
 
 
 class Record(object):
@@ -102,9 +116,11 @@ class Reporter(object):
         self._running = {}
         self._collected = set()
         self._subtests = 0
+        self._reported = False
 
     def send(self, test_id, status, texts=None, runnable=True):
         """One test's status, after its attachments."""
+        self._reported = True
         self._stream.write(test_packets(test_id, status, self._environment, texts, runnable))
 
     def pytest_collection_finish(self, session):
@@ -129,6 +145,14 @@ class Reporter(object):
         record = Record()
         record.add(report)
         self.send(report.nodeid or "collection", record.status, record.texts)
+
+    def pytest_sessionfinish(self, session):
+        # What only lists or shows something need not report a test.
+        listed = any(getattr(session.config.option, name, False) for name in _LISTING)
+        if RUN is not None:
+            RUN.end(self._reported or listed)
+
+    pytest_sessionfinish.pytest_impl = FIRST
 
     def pytest_runtest_logstart(self, nodeid):
         self._running[nodeid] = Record()
@@ -194,6 +218,14 @@ class DistributedReporter(Reporter):
         self.enumerate(ids)
 
 
+def pytest_load_initial_conftests(early_config):
+    """The run begins before any code of the project; its variables stay where they are until it is configured."""
+    global RUN
+    path, environment = os.environ.get(RESULTS), os.environ.get(ENVIRONMENT)
+    if path and RUN is None:
+        RUN = Run(Stream(path), environment, "pytest")
+
+
 def _start(config):
     path, environment = take_variables(os.environ)
     is_worker = hasattr(config, "workerinput") or hasattr(config, "slaveinput")
@@ -208,12 +240,4 @@ def pytest_configure(config):
     _start(config)
 
 
-# As pytest.hookimpl(tryfirst=True) does it; pytest itself may not be imported yet.
-pytest_configure.pytest_impl = {
-    "tryfirst": True,
-    "trylast": False,
-    "hookwrapper": False,
-    "wrapper": False,
-    "optionalhook": False,
-    "specname": None,
-}
+pytest_load_initial_conftests.pytest_impl = pytest_configure.pytest_impl = FIRST

@@ -10,6 +10,7 @@ import sys
 import types
 
 _SUITE = "unittest.suite"
+_MAIN = "unittest.main"
 _PYTEST = "_pytest"
 
 
@@ -32,17 +33,18 @@ def load_pytest_plugin():
     load("wheelfarm_pytest")
 
 
-def patch_unittest(suite_module):
+def patch_unittest(module):
     """Let unittest report, as soon as it runs something."""
     load("wheelfarm_stream")
-    load("wheelfarm_unittest").patch(suite_module)
+    plugin = load("wheelfarm_unittest")
+    (plugin.patch if module.__name__ == _SUITE else plugin.patch_program)(module)
 
 
 class Finder(object):
-    """Finds nothing itself; `unittest.suite` is patched when the others have loaded it."""
+    """Finds nothing itself; two modules of unittest are patched when the others have loaded them."""
 
     def __init__(self):
-        self._waits_for = {_SUITE, _PYTEST}
+        self._waits_for = {_SUITE, _MAIN, _PYTEST}
 
     def find_spec(self, name, path=None, target=None):
         """For Python 3."""
@@ -71,7 +73,7 @@ class Finder(object):
         """For Python 2.7."""
         import imp
 
-        file, path, description = imp.find_module("suite", sys.modules["unittest"].__path__)
+        file, path, description = imp.find_module(name.rpartition(".")[2], sys.modules["unittest"].__path__)
         try:
             module = imp.load_module(name, file, path, description)
         finally:
@@ -80,7 +82,7 @@ class Finder(object):
         return module
 
     def _is_awaited(self, name):
-        """Whether this is unittest's suite, for the first time; pytest needs nothing but its plugin."""
+        """Whether this is unittest's suite or main, for the first time; pytest needs nothing but its plugin."""
         if name not in self._waits_for:
             return False
         self._waits_for.remove(name)

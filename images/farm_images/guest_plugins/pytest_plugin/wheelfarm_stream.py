@@ -6,6 +6,7 @@ dependencies, Python 2.7 to the newest. It never raises for a connection that is
 than their report.
 """
 
+import atexit
 import hashlib
 import os
 import struct
@@ -193,3 +194,28 @@ def take_variables(environ):
     path, name = environ.pop(RESULTS, None), environ.pop(ENVIRONMENT, None)
     restore_environment(environ)
     return path, name
+
+
+class Run(object):
+    """One run of a test runner in this process, as a test that has no outcome of its own: it begins and it ends.
+
+    A process that ends itself with success before its runner does (`os._exit(0)`) leaves it begun, and one that reported
+    no test ends it as skipped. Its name is the same after `exec`, so a runner that starts itself anew is one run.
+    """
+
+    def __init__(self, stream, environment, runner):
+        self._stream = stream
+        self._environment = environment
+        self._name = "%s (process %d)" % (runner, _REAL["getpid"]())
+        self._ended = False
+        self._say("inprogress")
+        atexit.register(self.end)
+
+    def end(self, reported=True):
+        """It came to its end; only the first word counts."""
+        if not self._ended:
+            self._ended = True
+            self._say("success" if reported else "skip")
+
+    def _say(self, status):
+        self._stream.write(test_packets(self._name, status, self._environment, None, False))

@@ -14,7 +14,8 @@ import os
 import threading
 import traceback
 
-from wheelfarm_stream import SUBTEST_LIMIT, Stream, exists_packets, take_variables, test_packets
+from wheelfarm_stream import ENVIRONMENT, RESULTS, SUBTEST_LIMIT, Run, Stream, exists_packets, take_variables
+from wheelfarm_stream import test_packets
 
 _MOST_ANNOUNCED = 200000
 
@@ -24,6 +25,23 @@ def patch(suite_module):
     _watch_calls(suite_module.BaseTestSuite, "__call__")
     _watch_calls(suite_module.TestSuite, "run")
     _watch_calls(suite_module.case.TestCase, "__call__")
+
+
+def patch_program(main_module):
+    """See that a run of unittest's own program comes to its end, and whether it reported a test."""
+    program = main_module.TestProgram
+    original = program.__init__
+
+    def __init__(self, *arguments, **named):
+        # A program derived from it may list tests, or have others run them.
+        run = REPORTER.begin_run() if type(self) is program else None
+        try:
+            original(self, *arguments, **named)
+        finally:
+            if run is not None:
+                run.end(REPORTER.reported)
+
+    program.__init__ = __init__
 
 
 def _watch_calls(owner, name):
@@ -66,6 +84,7 @@ class Reporter(object):
         self._off = False
         self._records = {}
         self._subtests = 0
+        self.reported = False
         # The tests that run now: another run that begins meanwhile belongs to one of them.
 
     def watch(self, result, test):
@@ -82,6 +101,11 @@ class Reporter(object):
             except Exception:
                 self._break()
 
+    def begin_run(self):
+        """Tell that a run begins; None if there is nobody to tell. The variables stay until the first test."""
+        path = os.environ.get(RESULTS)
+        return Run(Stream(path), os.environ.get(ENVIRONMENT), "unittest") if path else None
+
     def _begin(self):
         """Take the variables, the first time; whether there is anyone to report to."""
         if self._stream is None:
@@ -97,6 +121,7 @@ class Reporter(object):
             self._send("wheelfarm_unittest", "fail", texts)
 
     def _send(self, test_id, status, texts=None, runnable=True):
+        self.reported = True
         self._stream.write(
             test_packets(test_id, status, self._environment, texts, runnable)
         )

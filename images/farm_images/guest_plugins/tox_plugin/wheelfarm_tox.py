@@ -369,9 +369,21 @@ def _watch_tox4():
         import wheelfarm_uv
 
         wheelfarm_uv.take_over(ToxEnv, Pip)
+        _use_own_index()
         wheelfarm_subunit.take_over(
             LocalSubProcessExecuteInstance, ENVIRONMENT, PLUGIN.agent.send_results, tell_failure
         )
+
+
+def _use_own_index():
+    """tox-uv's lock runner, if it is there: in the tox that a project's `requires` has made."""
+    try:
+        from tox_uv._run_lock import UvVenvLockRunner
+    except ImportError:
+        return
+    import wheelfarm_lock
+
+    wheelfarm_lock.take_over(UvVenvLockRunner)
 
 
 _watch_tox4()
