@@ -146,7 +146,8 @@ class Results:
             commands={place[0]: read_commands(content) for place, content in commands.items() if place[0]},
             counts=self.counts,
             failing=tuple(self._failing),
-            unfinished=tuple([*self._unfinished, *self._open][:MAX_NAMED]),
+            # A test says more than the run of pytest that it was part of.
+            unfinished=tuple(sorted([*self._unfinished, *self._open], key=_is_run)[:MAX_NAMED]),
             report=read_report(report) if report else None,
             end=self.end,
             never_ran=self._never_ran(),
@@ -231,7 +232,7 @@ class Results:
             self._skipped_fixtures.add(f"{fixture[1]}.")
         if not event.runnable and status != "fail":
             self._files.take((*key, "message"))
-            if status == "skip" and _RUNNER.fullmatch(key[1]) and len(self._idle) < MAX_NAMED:
+            if status == "skip" and _is_run(key) and len(self._idle) < MAX_NAMED:
                 self._idle.append(key)
             return  # a subtest that went well is part of its test
         if self._positions >= MAX_TESTS:
@@ -257,3 +258,8 @@ class Results:
             )
         )
         self._positions += 1
+
+
+def _is_run(key: TestKey) -> bool:
+    """Whether this is a whole run of a test runner, which the plugins tell of as well."""
+    return _RUNNER.fullmatch(key[1]) is not None

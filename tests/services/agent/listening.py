@@ -85,7 +85,6 @@ class PytestRun:
             "HOME": str(folder),
             **environ,
             "PYTHONPATH": os.pathsep.join([str(plugin), *filter(None, [environ.get("PYTHONPATH")])]),
-            "PYTEST_ADDOPTS": f"-p wheelfarm_pytest {environ.get('PYTEST_ADDOPTS', '')}".strip(),
             "WHEELFARM_RESULTS": str(listening.path),
             "WHEELFARM_ENVIRONMENT": "one",
         }
@@ -101,7 +100,7 @@ class PytestRun:
                 check=False,
             )
         finally:
-            self.events = listening.close()
+            self.events = [each for each in listening.close() if " (process " not in str(each.test_id)]
             listening.path.unlink()
         self.exit_code = done.returncode
         self.output = done.stdout + done.stderr

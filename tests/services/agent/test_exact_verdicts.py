@@ -133,6 +133,31 @@ CASES = {
         verdict="passed",
         counts=(2, 0, 0),
     ),
+    "a script sets PYTHONPATH anew": Case(
+        command="python conftest.py",
+        text=PASS,
+        more="import os, subprocess, sys\nif __name__ == '__main__':\n"
+        "    path = os.environ['PYTHONPATH'].split(':')[-1]\n"
+        "    command = [sys.executable, '-m', 'pytest', '-q']\n"
+        "    sys.exit(subprocess.call(command, env=dict(os.environ, PYTHONPATH=path)))\n",
+        verdict="passed",
+        counts=(2, 0, 0),
+    ),
+    "Python that ignores PYTHONPATH": Case(
+        command="python -I conftest.py",
+        text=PASS,
+        more="import os, sys\nif __name__ == '__main__':\n"
+        "    sys.path[:0] = [os.getcwd(), os.environ['PYTHONPATH'].split(':')[-1]]\n"
+        "    import pytest\n    sys.exit(pytest.main(['-q']))\n",
+        verdict="passed",
+        counts=(2, 0, 0),
+    ),
+    "unittest that ignores PYTHONPATH": Case(
+        command="python -I test_it.py",
+        text=CASE + "if __name__ == '__main__':\n    unittest.main()\n",
+        verdict="passed",
+        counts=(1, 0, 0),
+    ),
     "pytest lists after a run": Case(
         command="python -m pytest -q\n    python -m pytest --collect-only -q\n    python -m pytest --version",
         text=PASS,

@@ -89,7 +89,6 @@ class UnittestRun:
             "HOME": str(folder),
             **environ,
             "PYTHONPATH": os.pathsep.join([str(plugin), *filter(None, [environ.get("PYTHONPATH")])]),
-            "PYTEST_ADDOPTS": f"-p wheelfarm_pytest {environ.get('PYTEST_ADDOPTS', '')}".strip(),
             "WHEELFARM_RESULTS": str(listening.path),
             "WHEELFARM_ENVIRONMENT": "one",
         }
@@ -105,7 +104,7 @@ class UnittestRun:
                 check=False,
             )
         finally:
-            self.events = listening.close()
+            self.events = [each for each in listening.close() if " (process " not in str(each.test_id)]
             listening.path.unlink()
         self.exit_code = done.returncode
         self.output = done.stdout + done.stderr

@@ -1,8 +1,7 @@
 # -*- coding: utf-8 -*-
 """Tells the guest agent what each test did, as subunit v2 packets on a unix socket. PYTEST_DONT_REWRITE
 
-pytest loads it in a test environment (`-p wheelfarm_pytest`, put there by the tox plugin; `wheelfarm_start`
-has it ready). No dependencies but `wheelfarm_stream` beside it, Python 2.7 to the newest, pytest 4.6 to the newest. It never changes what
+`wheelfarm_start` hands it to the pytest that a tox environment's command starts. No dependencies but `wheelfarm_stream` beside it, Python 2.7 to the newest, pytest 4.6 to the newest. It never changes what
 pytest does, and takes itself out of the environment variables at once: what the tests start knows nothing
 of it.
 """

@@ -1,8 +1,8 @@
 # -*- coding: utf-8 -*-
 """Waits in a Python process until it imports pytest or unittest, and then loads the plugin for it.
 
-`sitecustomize` beside it runs it, and gives it FOLDER. Until then nothing of the process is touched but
-`sys.meta_path`. What it loads has no file names, so that coverage does not count it. Python 2.7 to the newest.
+`sitecustomize` beside it runs it, or a .pth file in the environment (`wheelfarm_tox`), which works where a command sets
+PYTHONPATH anew or ignores it; both give it FOLDER. Until then nothing of the process is touched but `sys.meta_path`. What it loads has no file names, so that coverage does not count it. Python 2.7 to the newest.
 """
 
 import os
@@ -11,7 +11,7 @@ import types
 
 _SUITE = "unittest.suite"
 _MAIN = "unittest.main"
-_PYTEST = "_pytest"
+_PYTEST = "_pytest.config"
 
 
 def load(name):
@@ -27,21 +27,31 @@ def load(name):
     return sys.modules[name]
 
 
-def load_pytest_plugin():
-    """The plugin that pytest is about to import by its name."""
-    load("wheelfarm_stream")
-    load("wheelfarm_pytest")
+def patch_pytest(config_module):
+    """Have the session that the environment's command starts load the plugin; later ones of the process do not."""
+    original = config_module._prepareconfig
+
+    def _prepareconfig(args=None, plugins=None, **named):
+        if "WHEELFARM_RESULTS" in os.environ and not isinstance(plugins, str):
+            load("wheelfarm_stream")
+            plugins = [load("wheelfarm_pytest")] + list(plugins or ())
+        return original(args, plugins, **named)
+
+    config_module._prepareconfig = _prepareconfig
 
 
-def patch_unittest(module):
-    """Let unittest report, as soon as it runs something."""
+def patch(module):
+    """Let a module that others have loaded report, as soon as it runs something."""
+    if module.__name__ == _PYTEST:
+        patch_pytest(module)
+        return
     load("wheelfarm_stream")
     plugin = load("wheelfarm_unittest")
     (plugin.patch if module.__name__ == _SUITE else plugin.patch_program)(module)
 
 
-class Finder(object):
-    """Finds nothing itself; two modules of unittest are patched when the others have loaded them."""
+class WheelfarmFinder(object):
+    """Finds nothing itself; a module of pytest and two of unittest are patched when the others have loaded them."""
 
     def __init__(self):
         self._waits_for = {_SUITE, _MAIN, _PYTEST}
@@ -60,7 +70,7 @@ class Finder(object):
             def exec_module(module):
                 del loader.exec_module
                 execute(module)
-                patch_unittest(module)
+                patch(module)
 
             loader.exec_module = exec_module
         return spec
@@ -73,23 +83,23 @@ class Finder(object):
         """For Python 2.7."""
         import imp
 
-        file, path, description = imp.find_module(name.rpartition(".")[2], sys.modules["unittest"].__path__)
+        parent, _, last = name.rpartition(".")
+        file, path, description = imp.find_module(last, sys.modules[parent].__path__)
         try:
             module = imp.load_module(name, file, path, description)
         finally:
-            file.close()
-        patch_unittest(module)
+            if file:
+                file.close()
+        patch(module)
         return module
 
     def _is_awaited(self, name):
-        """Whether this is unittest's suite or main, for the first time; pytest needs nothing but its plugin."""
+        """Whether it is one of them, for the first time."""
         if name not in self._waits_for:
             return False
         self._waits_for.remove(name)
-        if name == _PYTEST:
-            load_pytest_plugin()
-            return False
         return True
 
 
-sys.meta_path.insert(0, Finder())
+if not any(type(each).__name__ == WheelfarmFinder.__name__ for each in sys.meta_path):
+    sys.meta_path.insert(0, WheelfarmFinder())

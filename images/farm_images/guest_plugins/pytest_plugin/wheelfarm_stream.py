@@ -15,7 +15,6 @@ import zlib
 
 RESULTS = "WHEELFARM_RESULTS"
 ENVIRONMENT = "WHEELFARM_ENVIRONMENT"
-OPTION = "-p wheelfarm_pytest"
 FOLDER = globals().get("FOLDER") or os.path.dirname(os.path.abspath(__file__))
 PLAIN = "text/plain;charset=utf-8"
 SUBTEST_LIMIT = 10000
@@ -148,14 +147,11 @@ class Stream(object):
 
 
 def restore_environment(environ):
-    """Take our folder and our option out of the variables, so that they are the project's own again."""
+    """Take our folder out of the variables, so that they are the project's own again."""
     paths = environ.get("PYTHONPATH", "").split(os.pathsep)
     if FOLDER in paths:
         paths.remove(FOLDER)
         _set_or_remove(environ, "PYTHONPATH", os.pathsep.join(paths))
-    options = environ.get("PYTEST_ADDOPTS", "")
-    if options.startswith(OPTION):
-        _set_or_remove(environ, "PYTEST_ADDOPTS", options[len(OPTION) :].lstrip(" "))
 
 
 def _set_or_remove(environ, name, value):

@@ -131,10 +131,8 @@ class Plugin(object):
         if not self.agent.results:
             return {}
         pythonpath = [PYTEST_FOLDER, current.get("PYTHONPATH", "")]
-        options = ["-p wheelfarm_pytest", current.get("PYTEST_ADDOPTS", "")]
         return {
             "PYTHONPATH": os.pathsep.join(filter(None, pythonpath)),
-            "PYTEST_ADDOPTS": " ".join(filter(None, options)),
             RESULTS: self.agent.results,
             ENVIRONMENT: name,
         }
@@ -163,6 +161,32 @@ def come_along(site_packages):
     """Make this plugin importable in the environment that tox provisions itself in."""
     with open(os.path.join(str(site_packages), "wheelfarm_tox.pth"), "w") as pth:
         pth.write(FOLDER + "\n")
+
+
+START_LINE = (
+    "import os; exec(\"if '{variable}' in os.environ:\\n with open('{file}') as f: "
+    "exec(compile(f.read(), '<wheelfarm_start>', 'exec'), "
+    "{{'__name__': 'wheelfarm_start', '__file__': '<wheelfarm_start>', 'FOLDER': '{folder}'}})\")\n"
+)
+"""A line of a .pth file (site, `import …`), the same to Python 2.7 and 3: it starts the plugins for tests."""
+
+
+def start_plugins_in(site_packages):
+    """Have the environment's Python start the plugins where a command does not take PYTHONPATH as it is given."""
+    if PLUGIN.agent.results and os.path.isdir(str(site_packages)):
+        with open(_pth(site_packages), "w") as pth:
+            file = os.path.join(PYTEST_FOLDER, "wheelfarm_start.py")
+            pth.write(START_LINE.format(variable=RESULTS, file=file, folder=PYTEST_FOLDER))
+
+
+def leave(site_packages):
+    """Take the .pth file out again: the environment holds what was asked for."""
+    if os.path.exists(_pth(site_packages)):
+        os.remove(_pth(site_packages))
+
+
+def _pth(site_packages):
+    return os.path.join(str(site_packages), "wheelfarm_start.pth")
 
 
 def safely(function, *arguments):
@@ -220,6 +244,8 @@ def _before_run_commands(tox_env):
     steps.begin("farm:commands")
     name = tox_env.conf["env_name"]
     tox_env.conf["set_env"].update(PLUGIN.variables(name, tox_env.environment_variables))
+    if "env_site_packages_dir" in tox_env.conf:
+        start_plugins_in(tox_env.conf["env_site_packages_dir"])
 
 
 @hook(optionalhook=True)
@@ -230,6 +256,8 @@ def tox_after_run_commands(tox_env, exit_code, outcomes):
 
 def _after_run_commands(tox_env, exit_code, outcomes):
     steps, _ = _steps4(tox_env)
+    if "env_site_packages_dir" in tox_env.conf:
+        leave(tox_env.conf["env_site_packages_dir"])
     steps.commands(_entries4(tox_env, outcomes))
     steps.end("fail" if exit_code else "success")
 
