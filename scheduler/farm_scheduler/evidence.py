@@ -78,6 +78,7 @@ class Evidence:
         failing: `(environment, test)`, the first ones.
         unfinished: tests that began and never ended, or not before their environment did.
         never_ran: tests that were found and never began.
+        all_skipped: environments with tests of which none passed and none failed, and how many there were.
         idle: `(environment, runner)`: runs of pytest or unittest that came to their end and reported no test.
         report: tox's result file, None when it never came.
         end: the guest's last word, None when the stream ended before it.
@@ -95,6 +96,7 @@ class Evidence:
     failing: tuple[tuple[str, str], ...] = ()
     unfinished: tuple[tuple[str, str], ...] = ()
     never_ran: tuple[tuple[str, str], ...] = ()
+    all_skipped: Mapping[str, int] = field(default_factory=dict)
     idle: tuple[tuple[str, str], ...] = ()
     report: ToxReport | None = None
     end: JobEnd | None = None

@@ -193,6 +193,20 @@ def _never_ran(evidence: Evidence) -> Judgement | None:
     return Judgement(verdict=Verdict.LOST, reason=f"{environment}: {many}, the first {test}")
 
 
+def _skipped_whole(evidence: Evidence) -> Judgement | None:
+    """An environment of which no test ran is not made green by another one."""
+    if not evidence.counts.passed:
+        return None
+    for name, count in evidence.all_skipped.items():
+        what = (
+            "its only test was skipped"
+            if count == 1
+            else f"none of its {count} tests passed: all were skipped"
+        )
+        return Judgement(verdict=Verdict.NO_TESTS, reason=f"{name}: {what}, or expected to fail")
+    return None
+
+
 def _idle(evidence: Evidence) -> Judgement | None:
     """A test command that reports no test is not made green by the tests of another."""
     if not evidence.idle or not evidence.counts.done:
@@ -224,6 +238,7 @@ RULES: tuple[Callable[[Evidence], Judgement | None], ...] = (
     _before_environments,
     _environments,
     _never_ran,
+    _skipped_whole,
     _idle,
     _no_tests,
 )

@@ -100,6 +100,8 @@ class Results:
         self._idle: list[TestKey] = []
         self._ended: list[TestResult] = []
         self._positions = 0
+        self._ran: set[str] = set()
+        self._other: dict[str, int] = {}
         self._tally = {"passed": 0, "failed": 0, "skipped": 0, "other": 0}
 
     @property
@@ -151,6 +153,7 @@ class Results:
             report=read_report(report) if report else None,
             end=self.end,
             never_ran=self._never_ran(),
+            all_skipped={name: count for name, count in self._other.items() if name not in self._ran},
             idle=tuple(self._idle),
             farm_error=self._farm_error(),
             unreachable=self._names.told(),
@@ -239,11 +242,18 @@ class Results:
             self.too_many = True
             return
         self._tally[_COUNTED[status]] += 1
+        self._count_for(key[0], _COUNTED[status])
         if status == "fail" and len(self._failing) < MAX_NAMED:
             self._failing.append(key)
         finished = event.timestamp
         seconds = (finished - started).total_seconds() if started and finished else None
         self._record(key, status, seconds)
+
+    def _count_for(self, environment: str, counted: str) -> None:
+        if counted in {"passed", "failed"}:
+            self._ran.add(environment)
+        elif environment in self.environments:
+            self._other[environment] = self._other.get(environment, 0) + 1
 
     def _record(self, key: TestKey, status: str, seconds: float | None) -> None:
         message = text_of(self._files.take((*key, "message")), MAX_MESSAGE)

@@ -44,6 +44,16 @@ NOTHING = TestCounts()
 CASES = {
     "passed": (GOOD, "passed", None),
     "a skipped test among passed ones": (replace(GOOD, counts=TestCounts(passed=1, skipped=5)), "passed", None),
+    "an environment of which every test was skipped": (
+        replace(GOOD, all_skipped={"py312": 2}),
+        "no-tests",
+        "py312: none of its 2 tests passed: all were skipped, or expected to fail",
+    ),
+    "a run of unittest that found nothing, beside one of pytest": (
+        replace(GOOD, idle=(("py312", "unittest (process 7)"),)),
+        "no-tests",
+        "py312: unittest ran and reported no test",
+    ),
     "a failing test": (
         replace(GOOD, counts=TestCounts(passed=2, failed=2), failing=(("py312", "t::a"), ("py312", "t::b"))),
         "failed",

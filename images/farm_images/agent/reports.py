@@ -98,6 +98,8 @@ class Relay:
         refused: packets that were dropped.
         garbled_bytes: bytes outside packets.
         exceeded: more than 128 MiB came.
+        sealed: tox has begun with an environment, so code of the project may run, as the same user: who only then comes
+            to the socket for steps is not tox.
     """
 
     def __init__(self, packets: Packets, environments: frozenset[str]) -> None:
@@ -110,6 +112,7 @@ class Relay:
         self.refused = 0
         self.garbled_bytes = 0
         self.exceeded = False
+        self.sealed = False
 
     def has_room(self) -> bool:
         """Whether one more connection is taken."""
@@ -138,6 +141,7 @@ class Relay:
         if judged is None:
             self.refused += 1
             return
+        self.sealed = self.sealed or (judge is judge_step and judged.route_code is not None)
         moment = self._plausible(event.timestamp)
         if judge is judge_test and self._is_told_twice(judged, moment):
             return

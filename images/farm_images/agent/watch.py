@@ -21,6 +21,7 @@ from farm_images.wire import FrameType
 
 _DRAIN_SECONDS = 10.0
 _TICK_SECONDS = 1.0
+_MAX_WAITING = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +112,10 @@ class Watch:
     def _drain(self, listeners: Listeners | None) -> None:
         """Take what the dead have written; all writers are gone, so every source ends."""
         deadline = time.monotonic() + _DRAIN_SECONDS
+        self._read_job(listeners, wanted=True)
         for listener, judge in self._pairs(listeners):
-            while connection := listener.accept():
-                self._add(connection, judge)
+            for _ in range(_MAX_WAITING):
+                self._on_listener(listener, judge)
         while (not self._log.ended or self._connections) and time.monotonic() < deadline:
             self._turn(listeners, deadline)
 
@@ -160,8 +162,19 @@ class Watch:
 
     def _on_listener(self, listener: Listener, judge: Judge) -> None:
         connection = listener.accept()
-        if connection is not None:
-            self._add(connection, judge)
+        if connection is None:
+            return
+        if judge is judge_step and self._is_late():
+            connection.close()
+            self._relay.refused += 1
+            return
+        self._add(connection, judge)
+
+    def _is_late(self) -> bool:
+        """Whether code of the project may run; what tox said before that waits in its connection, if not read."""
+        for connection in list(self._connections):
+            self._on_connection(connection)
+        return self._relay.sealed
 
     def _add(self, connection: socket.socket, judge: Judge) -> None:
         if not self._relay.has_room():
@@ -178,6 +191,8 @@ class Watch:
         )
 
     def _on_connection(self, connection: Connection) -> None:
+        if connection not in self._connections:
+            return  # read to its end meanwhile
         descriptor = connection.fileno()
         if not connection.read():
             self._selector.unregister(descriptor)

@@ -171,3 +171,27 @@ commands = {show}
     assert found == ["['1', '2', None, None]", "['1', 'mine', None, None]", "['1', '2', '3', None]"], (
         stream.log
     )
+
+
+def test_a_command_cannot_speak_of_steps(agent: AgentHost) -> None:
+    """What connects to the socket for steps once an environment has begun is not heard."""
+    script = """
+        import os, socket, sys
+        sys.path.insert(0, os.environ["PYTHONPATH"].split(os.pathsep)[0])
+        from wheelfarm_stream import packet
+        path = os.path.join(os.path.dirname(os.environ["WHEELFARM_RESULTS"]), "steps.sock")
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(path)
+            try:
+                connection.sendall(packet("farm:error", "fail", None, False))
+                connection.sendall(packet("farm:create", "skip", "one", False))
+            except OSError as error:
+                print("refused", error)
+        sys.exit(1)
+    """
+    stream = agent.run({"tox.ini": tox_ini("python script.py"), "script.py": script})
+    assert "Traceback" not in stream.log
+    assert stream.statuses("farm:error") == []
+    assert stream.statuses("farm:create", "one")[-1] == "success"
+    assert stream.statuses("farm:commands", "one")[-1] == "fail"
+    assert stream.job["refused"] >= 1, stream.job
