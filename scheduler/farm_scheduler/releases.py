@@ -6,12 +6,12 @@ home's `releases`; what is damaged, of another index, or without its archive cou
 
 import contextlib
 import json
-import os
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from farm_scheduler.part_files import part_file
 from farm_scheduler.settings import Settings
 from farm_scheduler.targets import ReleaseTarget
 
@@ -68,13 +68,9 @@ def read_release(target: ReleaseTarget, settings: Settings) -> Release | None:
 def keep_release(target: ReleaseTarget, settings: Settings, release: Release) -> None:
     """Remember it; a disk that cannot take it only means that the release is fetched again."""
     path = _path(target, settings)
-    draft = path.with_name(f".part-{os.getpid()}-{path.name}")
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError), part_file(path.parent) as draft:
         draft.write_text(json.dumps(asdict(release)), encoding="utf-8")
         draft.replace(path)
-    with contextlib.suppress(OSError):
-        draft.unlink(missing_ok=True)
 
 
 def _path(target: ReleaseTarget, settings: Settings) -> Path:

@@ -17,7 +17,16 @@ _STATEMENTS = (
     "heads = [path[0].split('.')[0] for path in paths if path[-1].endswith(('.py', '.so'))]",
     "names = sorted(set(head for head in heads if head.replace('_', 'x').isalnum() and head != '__pycache__'))",
     "print('importing ' + (' '.join(names) or 'nothing, as no module is installed'))",
-    "[importlib.import_module(name) for name in names]",
+    # In a child, which says when each module is there: one that ends Python, with success, has not been imported.
+    "sys.stdout.flush()",
+    "reader, writer = os.pipe()",
+    "child = os.fork()",
+    "child or [os.write(writer, (importlib.import_module(name), b'.')[1]) for name in names]",
+    "child or os._exit(0)",
+    "status = os.waitpid(child, 0)[1]",
+    "os.close(writer)",
+    "done = len(os.read(reader, 65536))",
+    "sys.exit(0 if done == len(names) else 1 if status else names[done] + ' ended Python when it was imported')",
 )
 
 IMPORT = f'python -c "{"; ".join(_STATEMENTS)}"'

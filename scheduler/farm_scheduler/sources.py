@@ -4,7 +4,6 @@ Called by runs. The result is always a tar.gz with one top folder; it is never u
 """
 
 import hashlib
-import tempfile
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from farm_scheduler.disk_room import FULL, check_room
 from farm_scheduler.errors import IndexUnavailableError, SourceError, TargetError
 from farm_scheduler.folder_archive import write_folder_archive
 from farm_scheduler.guest_text import clean_line
+from farm_scheduler.part_files import part_file, part_folder
 from farm_scheduler.project_files import ProjectFiles, read_archive
 from farm_scheduler.project_metadata import read_metadata
 from farm_scheduler.releases import Release, keep_release, read_release
@@ -207,11 +207,10 @@ def _from_wheel(target: WheelTarget, settings: Settings) -> Source:
 
 
 def _from_repository(target: RepositoryTarget, settings: Settings) -> Source:
-    settings.sources.mkdir(parents=True, exist_ok=True)
     bounds = Bounds(seconds=settings.git_seconds, bytes=2 * settings.source_bytes)
-    with tempfile.TemporaryDirectory(dir=settings.sources, prefix=".part-") as folder:
-        commit = clone(target, Path(folder), bounds)
-        source = _from_folder(Path(folder), target.text, target.name, settings)
+    with part_folder(settings.sources) as folder:
+        commit = clone(target, folder, bounds)
+        source = _from_folder(folder, target.text, target.name, settings)
     return replace(source, notes=(f"{target.url} was taken at commit {commit}",))
 
 
@@ -278,17 +277,13 @@ def _copy(path: Path, part: Path, text: str, limit: int) -> None:
 
 @contextmanager
 def _part(settings: Settings) -> Iterator[Path]:
-    """A file for what is not whole yet; gone afterwards, whatever happened. Raises NoRoomError on a full disk."""
-    settings.sources.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=settings.sources, prefix=".part-", delete=False) as stream:
-        path = Path(stream.name)
+    """A file for what is not whole yet. Raises NoRoomError on a full disk."""
     try:
-        yield path
+        with part_file(settings.sources) as path:
+            yield path
     except OSError as error:
         check_room(error, settings.sources)
         raise
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def _store(part: Path, settings: Settings) -> tuple[Path, str]:

@@ -236,6 +236,8 @@ def wheel(folder: Path, **modules: str) -> Path:
     [
         ({"one": "", "two_IN___init__": "", "two_IN_sub": ""}, 0, "importing one two"),
         ({"one": "import nowhere_to_be_found\n"}, 1, "importing one"),
+        ({"one": "import sys\nsys.exit(0)\n", "two": ""}, 1, "importing one two"),
+        ({"one": "import os\nos._exit(0)\n", "two": ""}, 1, "importing one two"),
         ({}, 0, "importing nothing, as no module is installed"),
     ],
 )

@@ -24,7 +24,7 @@ TOYS = (
     *("unittest-passes", "unittest-fails", "eats-memory", "fork-bomb", "fills-disk", "kills-tox"),
     *("garbles-results", "jumps-clock", "looks-around", "all-skipped", "ignores-outcome"),
     *("expected-failure", "build-fails", "install-fails", "system-package", "missing-package"),
-    *("subunit-stdout", "subunit-stdout-fails", "floods-log", "floods-results", "needs-tool"),
+    *("subunit-stdout", "subunit-stdout-fails", "floods-log", "floods-results", "needs-tool", "uv-locked"),
 )
 BIN = Path(sys.executable).parent
 
