@@ -5,8 +5,6 @@ import hashlib
 import io
 import json
 import os
-import socket
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -17,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.services.agent_process import ENVIRONMENT, LOG, fill_guest, start_agent
 
-from farm_images.agent_archive import install_guest_files
 from farm_images.subunit_stream import Decoder, Event
 from farm_images.wire import (
     AnyJob,
@@ -31,7 +29,6 @@ from farm_images.wire import (
     encode_frame,
 )
 
-ENVIRONMENT = Path(sys.prefix)
 SITE_PACKAGES = ENVIRONMENT / f"lib/python3.{sys.version_info.minor}/site-packages"
 TOX_INI = """
 [tox]
@@ -83,24 +80,8 @@ class AgentHost:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        path = root / "channel.sock"
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(path))
-        listener.listen()
-        variables = {"PATH": f"{ENVIRONMENT / 'bin'}:{os.environ['PATH']}", "HOME": str(root)}
-        archive = str(root / "opt/wheelfarm/agent.pyz")
-        options = ["--channel", str(path), "--unprivileged", "--root", str(root)]
-        self.log_path = root / "agent.log"
-        with self.log_path.open("wb") as log:
-            self.process = subprocess.Popen(
-                ["/usr/bin/python3", "-I", "-S", archive, *options],
-                env=variables,
-                stdout=log,
-                stderr=log,
-            )
-        listener.settimeout(20)
-        self.channel, _ = listener.accept()
-        listener.close()
+        self.log_path = root / LOG
+        self.process, self.channel = start_agent(root)
         self.channel.settimeout(60)
         self._decoder = Decoder()
         self._events: list[Event] = []
@@ -193,14 +174,8 @@ def guest_root(warm_cache: Path) -> Iterator[Path]:
     """A folder with what the agent needs of a guest; short, as sockets are made in it."""
     with tempfile.TemporaryDirectory(prefix="wf-", dir="/tmp") as name:
         root = Path(name)
-        install_guest_files(root)
-        (root / "home/job").mkdir(parents=True)
+        fill_guest(root)
         (root / "home/job/.cache").symlink_to(warm_cache)
-        for tool in ("tox", "tox3"):
-            (root / "opt/wheelfarm/venvs").mkdir(exist_ok=True)
-            (root / "opt/wheelfarm/venvs" / tool).symlink_to(ENVIRONMENT)
-        (root / "opt/wheelfarm/bin").mkdir()
-        (root / "opt/wheelfarm/bin/tox").symlink_to(ENVIRONMENT / "bin/tox")
         yield root
 
 

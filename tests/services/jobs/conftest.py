@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.services.agent_process import fill_guest, start_agent
 
 from farm_images import catalogue
-from farm_images.agent_archive import install_guest_files
 from farm_images.guest import greet
 from farm_scheduler.database import Database
 from farm_scheduler.schema import upgrade
@@ -30,20 +30,7 @@ from farm_workers.leases import Lease
 from farm_workers.machines import Machines, holder_machines
 from farm_workers.run import Hands
 
-ENVIRONMENT = Path(sys.prefix)
 REAL_HOME = "WHEELFARM_TEST_HOME"
-
-
-def fill_guest(root: Path) -> None:
-    """Put what the agent needs of a guest below a folder."""
-    install_guest_files(root)
-    (root / "home/job").mkdir(parents=True)
-    (root / "opt/wheelfarm/venvs").mkdir(exist_ok=True)
-    for tool in ("tox", "tox3"):
-        (root / "opt/wheelfarm/venvs" / tool).symlink_to(ENVIRONMENT)
-    (root / "opt/wheelfarm/bin").mkdir()
-    for tool in ("tox", "uv"):
-        (root / "opt/wheelfarm/bin" / tool).symlink_to(ENVIRONMENT / "bin" / tool)
 
 
 def end_processes_below(root: Path) -> None:
@@ -74,20 +61,12 @@ class AgentMachines:
         """A machine of any image."""
         del image
         progress("starting an agent")
-        with (
-            tempfile.TemporaryDirectory(prefix="wf-", dir="/tmp") as name,
-            socket.socket(socket.AF_UNIX) as listener,
-        ):
+        with tempfile.TemporaryDirectory(prefix="wf-", dir="/tmp") as name:
             root = Path(name)
-            fill_guest(root)
-            path = root / "channel.sock"
-            listener.bind(str(path))
-            listener.listen()
-            listener.settimeout(30)
-            with (root / "agent.log").open("wb") as log:
-                process = self._start(root, path, log.fileno())
+            fill_guest(root, "uv")
+            process, channel = start_agent(root)
+            self.processes.append(process)
             try:
-                channel, _ = listener.accept()
                 self.holder, connection = socket.socketpair()
                 with channel, connection, self.holder:
                     began = time.monotonic()
@@ -101,17 +80,6 @@ class AgentMachines:
                 finally:
                     process.kill()
                     end_processes_below(root)
-
-    def _start(self, root: Path, path: Path, log: int) -> "subprocess.Popen[bytes]":
-        options = ["--channel", str(path), "--unprivileged", "--root", str(root)]
-        process = subprocess.Popen(
-            ["/usr/bin/python3", "-I", "-S", str(root / "opt/wheelfarm/agent.pyz"), *options],
-            env={"PATH": f"{ENVIRONMENT / 'bin'}:{os.environ['PATH']}", "HOME": str(root)},
-            stdout=log,
-            stderr=log,
-        )
-        self.processes.append(process)
-        return process
 
     @staticmethod
     def _lease(channel: socket.socket, connection: socket.socket, seconds: float) -> Lease:
