@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
 from farm_cli import leftovers
 from farm_cli.service import Service
 from farm_images.catalogue import Image
+from farm_scheduler.database import Database
+from farm_scheduler.tables import Cell
 
 from .farm import RUN_SECONDS, Farm, Said, said
 from .holding import qemu_processes, until
@@ -156,6 +159,36 @@ def test_a_machine_that_is_killed_is_not_the_projects_fault(farm: Farm) -> None:
     assert process.returncode == 130
     assert (cell["history"], cell["verdict"]) == (["farm-error"], None)
     assert cell["machine"] != killed
+
+
+def test_luck_is_flaky(farm: Farm) -> None:
+    """A test that fails in one machine and passes in the next is flaky, and says in which try it failed."""
+    expected = json.loads((MINIFARM / "flaky/expected.json").read_text(encoding="utf-8"))
+    lines, lucky = [], False
+    with farm.start("run", str(MINIFARM / "flaky"), "--json") as process:
+        for line in process.stdout or ():
+            lines.append(json.loads(line))
+            # The first try has its variables once it has its machine; the next one reads them anew.
+            if not lucky and lines[-1].get("machine"):
+                bring_luck(farm, lines[0]["run"])
+                lucky = True
+        process.communicate(timeout=RUN_SECONDS)
+    run = Said(exit_code=process.returncode, lines=tuple(lines), errors="")
+    (cell,) = run.cells().values()
+    assert (cell["verdict"], cell["history"]) == (expected["verdict"], ["failed"]), cell
+    assert {word: cell["tests"][word] for word in expected["tests"]} == expected["tests"]
+    assert cell["reason"].endswith(".test_luck failed in try 1, and try 2 passed"), cell
+    assert run.exit_code == expected["exit_code"]
+
+
+def bring_luck(farm: Farm, run: str) -> None:
+    """Change the variables of a run's only cell in the record."""
+    database = Database(farm.settings.record_url)
+    with database.write() as session:
+        cell = session.exec(select(Cell).where(Cell.run_id == run)).one()
+        assert cell.variables["LUCK"] == "bad"
+        cell.variables = cell.variables | {"LUCK": "good"}
+    database.close()
 
 
 def test_hanging_project_times_out(farm: Farm, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -20,6 +20,16 @@ NEWEST = {"forky": "3.15", "debian-13": "3.13"}
 SPECIAL = ("2.7", "pypy3.11")
 """Run where the system has them, beside its newest Python."""
 
+DECLARED = '[tool.wheelfarm.environment]\nTOY_COLOUR = "deep blue"\n'
+TEST_DECLARED = """
+import os
+
+def test_declared():
+    assert os.environ["TOY_COLOUR"] == "deep blue"
+    assert "WHEELFARM_PASS" not in os.environ
+    assert "TOX_TESTENV_PASSENV" not in os.environ
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Baked:
@@ -42,6 +52,8 @@ def baked(request: pytest.FixtureRequest, test_home: Path, tmp_path_factory: pyt
     # What tells tox 4 to build no package is unknown to tox 3, which drives 2.7.
     listed = f"env_list = {wanted}\nskipsdist = true"
     (toy / "tox.ini").write_text(text.replace("env_list = py311", listed), encoding="utf-8")
+    (toy / "pyproject.toml").write_text(DECLARED, encoding="utf-8")
+    (toy / "test_declared.py").write_text(TEST_DECLARED, encoding="utf-8")
     farm = Farm(home=test_home)
     run = said(farm.start("run", str(toy), "--os", name, "--json"))
     systems = [json.loads(line) for line in farm.call("images", "--json").stdout.splitlines()]
@@ -60,12 +72,12 @@ def test_every_python_of_the_system_was_started(baked: Baked) -> None:
 
 
 def test_a_project_passes_on_its_special_pythons(baked: Baked) -> None:
-    """The newest Python, PyPy and 2.7 drive tox, install pytest and report each test."""
+    """The newest Python, PyPy and 2.7 drive tox, install pytest, see declared variables and report each test."""
     there = {each["name"] for each in baked.facts["interpreters"]}
     wanted = [each for each in (NEWEST[baked.name], *SPECIAL) if each in there]
     cells = {cell["python"]: cell for cell in baked.run.cells().values()}
     assert cells.keys() == set(wanted), baked.run.errors
     for cell in cells.values():
         assert (cell["verdict"], cell["system"]) == ("passed", baked.name), cell
-        assert cell["tests"]["passed"] == 2, cell
+        assert cell["tests"]["passed"] == 3, cell
     assert baked.run.exit_code == 0
