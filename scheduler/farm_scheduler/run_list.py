@@ -21,20 +21,13 @@ class Tally:
     """How many cells of a run have the same word: the verdict, or the state while there is none.
 
     Attributes:
-        unexpected: whether they passed although the project expects them to fail.
+        verdict: of what passed although the project expects it to fail, the pass.
     """
 
     state: JobState
     verdict: Verdict | None
+    word: str
     cells: int
-    unexpected: bool = False
-
-    @property
-    def word(self) -> str:
-        """The word."""
-        if self.unexpected:
-            return UNEXPECTED_PASS
-        return self.verdict.value if self.verdict is not None else self.state.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +90,8 @@ def _tallies(session: Session, runs: Sequence[str]) -> dict[str, list[Tally]]:
     ).all()
     found: dict[str, list[Tally]] = {}
     for run_id, state, word, cells in rows:
-        unexpected = word == UNEXPECTED_PASS
-        verdict = Verdict.PASSED if unexpected else Verdict(word) if word else None
-        tally = Tally(state=JobState(state), verdict=verdict, cells=cells, unexpected=unexpected)
+        verdict = Verdict.PASSED if word == UNEXPECTED_PASS else Verdict(word) if word else None
+        tally = Tally(state=JobState(state), verdict=verdict, word=word or state, cells=cells)
         found.setdefault(run_id, []).append(tally)
     return found
 

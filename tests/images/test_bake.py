@@ -7,11 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.stored_image import store_image
 
-from farm_images import catalogue
 from farm_images.bake import bake, check_space
 from farm_images.bake_key import bake_key
-from farm_images.catalogue import Image
 from farm_images.errors import ImageError
 from farm_images.interpreters import find_interpreters
 from farm_images.providers import Providers
@@ -21,30 +20,10 @@ RECIPE = load_recipe("debian-12")
 SECONDS = 20
 
 
-def _ready(images: Path, *, key: str) -> Image:
-    folder = images / RECIPE.name / "d1"
-    folder.mkdir(parents=True)
-    for name in ("disk.qcow2", "vmlinuz", "initrd.img"):
-        (folder / name).touch()
-    image = Image(
-        name=RECIPE.name,
-        digest="d1",
-        folder=folder,
-        key=key,
-        command_line=RECIPE.command_line,
-        interpreters=(),
-        probed=True,
-        packages=(),
-        baked=1.0,
-    )
-    catalogue.write_description(image)
-    return image
-
-
 def test_unchanged_recipe_is_not_baked_again(tmp_path: Path) -> None:
     """An image with the same key is given at once, without a step of progress."""
     said: list[str] = []
-    image = _ready(tmp_path, key=bake_key(RECIPE, []))
+    image = store_image(tmp_path, key=bake_key(RECIPE, []))
     again = bake(RECIPE, images=tmp_path, providers=Providers(), progress=lambda _, text: said.append(text))
     assert (again, said) == (image, [])
 
@@ -63,7 +42,7 @@ def test_second_caller_waits_for_the_first(tmp_path: Path) -> None:
             progress=lambda _percent, _text: waiting.set(),
         )
         assert waiting.wait(SECONDS)
-        image = _ready(tmp_path, key=bake_key(RECIPE, []))
+        image = store_image(tmp_path, key=bake_key(RECIPE, []))
         fcntl.flock(lock, fcntl.LOCK_UN)
         assert second.result(SECONDS) == image
 

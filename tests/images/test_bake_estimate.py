@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tests.stored_image import store_image
 
 from farm_images import bake_estimate, catalogue
 from farm_images.bake_estimate import BakeEstimate, expected_seconds
@@ -14,23 +15,7 @@ RECIPE = load_recipe("forky")
 def test_the_recipe_says_it_first_and_then_the_last_bake(tmp_path: Path) -> None:
     """A host that never baked the image goes by the recipe, another by its own last bake."""
     assert expected_seconds(RECIPE, tmp_path) == RECIPE.bake_seconds
-    folder = tmp_path / "forky/d1"
-    folder.mkdir(parents=True)
-    for name in (catalogue.DISK, catalogue.KERNEL, catalogue.INITRD):
-        (folder / name).touch()
-    image = catalogue.Image(
-        name="forky",
-        digest="d1",
-        folder=folder,
-        key="k",
-        command_line="",
-        interpreters=(),
-        probed=False,
-        packages=(),
-        baked=1.0,
-        seconds=100.0,
-    )
-    catalogue.write_description(image)
+    image = store_image(tmp_path, name="forky", probed=False, seconds=100.0)
     catalogue.with_interpreters(image, [], seconds=20.5)
     assert expected_seconds(RECIPE, tmp_path) == 120.5
 

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.stored_image import store_image
 
 from farm_images import catalogue
 from farm_images.catalogue import Image, Interpreter
@@ -18,23 +19,16 @@ def _interpreter(path: str, python: str, implementation: str = "cpython") -> Int
 
 
 def _image(root: Path, *, name: str = "debian-12", digest: str = "d1", baked: float = 1.0) -> Image:
-    folder = root / name / digest
-    folder.mkdir(parents=True)
-    for file in ("disk.qcow2", "vmlinuz", "initrd.img"):
-        (folder / file).write_bytes(b"x")
-    image = Image(
+    return store_image(
+        root,
         name=name,
         digest=digest,
-        folder=folder,
-        key="k",
         command_line="root=/dev/vda",
         interpreters=(_interpreter("/a", "3.12"), _interpreter("/b", "3.12"), _interpreter("/c", "2.7")),
         probed=False,
         packages=(("git", "1:2.39"), ("tox/tox", "4.67.13")),
         baked=baked,
     )
-    catalogue.write_description(image)
-    return image
 
 
 def test_image_survives_its_file(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.stored_image import store_image
 
-from farm_images.catalogue import Image, digest_of, read_image, write_description
+from farm_images.catalogue import Image, digest_of, read_image
 from farm_images.errors import ImageError
 from farm_images.package_disk import CACHE, add_package_disk
 
@@ -13,23 +14,7 @@ from farm_images.package_disk import CACHE, add_package_disk
 @pytest.fixture
 def image(tmp_path: Path) -> Image:
     """An image without a package disk."""
-    folder = tmp_path / "images" / "demo" / ("0" * 64)
-    folder.mkdir(parents=True)
-    for name in ("disk.qcow2", "vmlinuz", "initrd.img"):
-        (folder / name).write_bytes(b"x")
-    made = Image(
-        name="demo",
-        digest="0" * 64,
-        folder=folder,
-        key="k",
-        command_line="",
-        interpreters=(),
-        probed=False,
-        packages=(),
-        baked=1.0,
-    )
-    write_description(made)
-    return made
+    return store_image(tmp_path / "images", probed=False)
 
 
 @pytest.fixture

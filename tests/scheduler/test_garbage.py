@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from sqlmodel import select
+from tests.stored_image import store_image
 
 from farm_images import catalogue
 from farm_images.errors import ImageError
@@ -22,26 +23,10 @@ DAY = 86400
 
 def bake(settings, digit, days, name="debian-12"):
     """An image in the catalogue, so many days old."""
-    folder = settings.images / name / (digit * 64)
-    folder.mkdir(parents=True)
-    for file in (catalogue.KERNEL, catalogue.INITRD):
-        (folder / file).write_bytes(b"")
-    subprocess.run(
-        ["qemu-img", "create", "-q", "-f", "qcow2", folder / catalogue.DISK, "1M"], check=True, timeout=30
-    )
-    image = catalogue.Image(
-        name=name,
-        digest=digit * 64,
-        folder=folder,
-        key="k",
-        command_line="",
-        interpreters=(),
-        probed=True,
-        packages=(),
-        baked=time.time() - days * DAY,
-    )
-    catalogue.write_description(image)
-    return folder
+    image = store_image(settings.images, name=name, digest=digit * 64, baked=time.time() - days * DAY)
+    command = ["qemu-img", "create", "-q", "-f", "qcow2", image.disk, "1M"]
+    subprocess.run(command, check=True, timeout=30)
+    return image.folder
 
 
 def template(settings, name, image):

@@ -1,8 +1,8 @@
 """Runs that wait for images: what is asked for, once, and where cells go when a bake gives less than its recipe."""
 
 import pytest
+from tests.stored_image import store_image
 
-from farm_images import catalogue
 from farm_images.recipes import RecipeError
 from farm_scheduler import runs
 from farm_scheduler.plan import Narrowing
@@ -120,21 +120,5 @@ def test_what_uv_could_not_fetch_is_not_expected_elsewhere(settings):
         update={"python_mirror": "http://127.0.0.1:9/", "systems": ("debian-12", "forky")}
     )
     assert "3.16" in {each.name for each in expected_system("forky", away).interpreters}
-    folder = settings.images / "debian-12" / "d1"
-    folder.mkdir(parents=True)
-    for name in (catalogue.DISK, catalogue.KERNEL, catalogue.INITRD):
-        (folder / name).touch()
-    image = catalogue.Image(
-        name="debian-12",
-        digest="d1",
-        folder=folder,
-        key="k",
-        command_line="",
-        interpreters=(),
-        probed=True,
-        packages=(),
-        baked=1.0,
-        notes=("uv could not fetch 3.16: no network",),
-    )
-    catalogue.write_description(image)
+    store_image(settings.images, notes=("uv could not fetch 3.16: no network",))
     assert "3.16" not in {each.name for each in expected_system("forky", away).interpreters}

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from tests.services.agent_process import fill_guest, start_agent
+from tests.stored_image import store_image
 
 from farm_images import catalogue
 from farm_images.guest import greet
@@ -96,26 +97,6 @@ class AgentMachines:
         )
 
 
-def fake_image(settings: Settings) -> None:
-    """An image in the catalogue and the record that only an agent process can start from."""
-    folder = settings.images / "debian-12" / ("0" * 64)
-    folder.mkdir(parents=True)
-    for name in (catalogue.DISK, catalogue.KERNEL, catalogue.INITRD):
-        (folder / name).write_bytes(b"")
-    image = catalogue.Image(
-        name="debian-12",
-        digest="0" * 64,
-        folder=folder,
-        key="k",
-        command_line="",
-        interpreters=(),
-        probed=True,
-        packages=(),
-        baked=time.time(),
-    )
-    catalogue.write_description(image)
-
-
 def interpreter_rows() -> list[dict[str, object]]:
     """This Python as the only interpreter."""
     version = ".".join(map(str, sys.version_info[:3]))
@@ -162,7 +143,8 @@ def hands(request: pytest.FixtureRequest, settings: Settings, database: Database
     if request.param == "machine":
         machines, digest, rows = _real_machines(settings)
     else:
-        fake_image(settings)
+        # Only an agent process can start from it.
+        store_image(settings.images, digest="0" * 64, baked=time.time())
         machines, digest, rows = AgentMachines(), "0" * 64, interpreter_rows()
     with database.write() as session:
         session.add(Image(name="debian-12", state=ImageState.READY, digest=digest, interpreters=rows))

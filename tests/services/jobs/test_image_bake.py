@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.services.jobs.conftest import AgentMachines
+from tests.stored_image import store_image
 
 from farm_images import catalogue
 from farm_images.bake import bake_key
@@ -30,27 +31,16 @@ def settings(settings: Settings) -> Settings:
 
 def add_image(settings: Settings) -> None:
     """An image that the bake finds ready, with one Python that works and one that does not."""
-    folder = settings.images / "debian-12" / ("1" * 64)
-    folder.mkdir(parents=True)
-    for name in (catalogue.DISK, catalogue.KERNEL, catalogue.INITRD):
-        (folder / name).write_bytes(b"")
-    image = catalogue.Image(
-        name="debian-12",
-        digest="1" * 64,
-        folder=folder,
-        key=bake_key(load_recipe("debian-12"), []),
-        command_line="",
-        interpreters=tuple(
-            catalogue.Interpreter(
-                path=path, version=f"{python}.0", python=python, implementation="cpython", provider="x"
-            )
-            for path, python in ((sys.executable, "3.11"), (NOTHING, "3.99"))
-        ),
-        probed=False,
-        packages=(),
-        baked=time.time(),
+    pythons = tuple(
+        catalogue.Interpreter(
+            path=path, version=f"{python}.0", python=python, implementation="cpython", provider="x"
+        )
+        for path, python in ((sys.executable, "3.11"), (NOTHING, "3.99"))
     )
-    catalogue.write_description(image)
+    key = bake_key(load_recipe("debian-12"), [])
+    store_image(
+        settings.images, digest="1" * 64, key=key, interpreters=pythons, probed=False, baked=time.time()
+    )
 
 
 def bake(settings: Settings, database: Database, machines: Any) -> tuple[bool, Image]:
