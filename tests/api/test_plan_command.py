@@ -4,14 +4,15 @@ import json
 import zipfile
 
 import pytest
+from tests.stored_image import image_row
 
 from farm_cli import main
 from farm_cli.plan_view import python_range
 from farm_scheduler.database import Database
 from farm_scheduler.schema import upgrade
 from farm_scheduler.sources import get_source
-from farm_scheduler.states import ImageState, QuestionState
-from farm_scheduler.tables import Image, Question
+from farm_scheduler.states import QuestionState
+from farm_scheduler.tables import Question
 from farm_scheduler.targets import read_target
 
 VERSIONS = ("2.7.18", "3.7.16", "3.9.18", "3.10.13", "3.11.2", "3.12.1")
@@ -25,8 +26,7 @@ def farm(settings, capsys, monkeypatch):
     database = Database(settings.record_url)
     upgrade(database)
     with database.write() as session:
-        interpreters = [{"version": version, "works": True} for version in VERSIONS]
-        session.merge(Image(name="debian-12", state=ImageState.READY, digest="d", interpreters=interpreters))
+        session.merge(image_row(*VERSIONS))
     database.close()
 
     def run(*arguments):

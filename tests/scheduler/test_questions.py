@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import select
+from tests.stored_image import image_row
 
 from farm_scheduler import runs
 from farm_scheduler.built_metadata import facts_document, read_built_metadata, read_facts
@@ -29,8 +30,8 @@ from farm_scheduler.questions import (
 )
 from farm_scheduler.run_report import read_report
 from farm_scheduler.settings import Settings
-from farm_scheduler.states import ImageState, QuestionState, RunState
-from farm_scheduler.tables import Cell, Image, Question, Run, now
+from farm_scheduler.states import QuestionState, RunState
+from farm_scheduler.tables import Cell, Question, Run, now
 
 SYSTEM = "debian-12"
 FACTS = ("requires-python", "classifiers")
@@ -53,12 +54,8 @@ class Sent:
 @pytest.fixture
 def run(database: Database, settings: Settings, tmp_path: Path) -> Run:
     """A run of a project whose setup.py computes what a plan needs, with its image ready."""
-    pythons = [
-        {"version": version, "implementation": "cpython", "works": True, "path": ""}
-        for version in ("3.11.2", "3.12.1")
-    ]
     with database.write() as session:
-        session.add(Image(name=SYSTEM, state=ImageState.READY, digest="d", interpreters=pythons))
+        session.add(image_row("3.11.2", "3.12.1", name=SYSTEM))
     folder = tmp_path / "project"
     folder.mkdir()
     (folder / "setup.py").write_text("from setuptools import setup\nsetup(python_requires=compute())\n")

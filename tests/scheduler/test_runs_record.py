@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlmodel import col, select, update
+from tests.stored_image import image_row
 
 from farm_scheduler import runs
 from farm_scheduler.claims import (
@@ -27,7 +28,7 @@ from farm_scheduler.schema import upgrade
 from farm_scheduler.settings import Settings
 from farm_scheduler.settlement import exit_code
 from farm_scheduler.states import AttemptState, ImageState, JobState, RunState
-from farm_scheduler.tables import Attempt, Cell, Image, Job, Run, now
+from farm_scheduler.tables import Attempt, Cell, Job, Run, now
 from farm_scheduler.verdicts import Verdict
 
 TOX_INI = "[tox]\nenv_list = py311, py312, docs, py399\n"
@@ -74,14 +75,8 @@ def project(tmp_path: Path) -> Path:
 
 def add_image(database: Database, state: ImageState = ImageState.READY) -> None:
     """An image with two Pythons."""
-    interpreters = [
-        {"version": version, "implementation": "cpython", "works": True, "path": ""}
-        for version in ("3.11.2", "3.12.1")
-    ]
     with database.write() as session:
-        session.merge(
-            Image(name="debian-12", state=state, digest="d", interpreters=interpreters, updated=now())
-        )
+        session.merge(image_row("3.11.2", "3.12.1", state=state))
 
 
 def submit(

@@ -1,14 +1,14 @@
 """Runs that wait for images: what is asked for, once, and where cells go when a bake gives less than its recipe."""
 
 import pytest
-from tests.stored_image import store_image
+from tests.stored_image import image_row, store_image
 
 from farm_images.recipes import RecipeError
 from farm_scheduler import runs
 from farm_scheduler.plan import Narrowing
 from farm_scheduler.states import ImageState, RunState
 from farm_scheduler.systems import expected_system, read_systems
-from farm_scheduler.tables import Image, Run, now
+from farm_scheduler.tables import Run
 
 
 class Sent:
@@ -46,9 +46,8 @@ def baked(database):
     """Records an image with two Pythons, in any state."""
 
     def add(name, state=ImageState.READY):
-        found = [{"version": each, "works": True} for each in ("3.11.2", "3.12.1")]
         with database.write() as session:
-            session.merge(Image(name=name, state=state, digest="d", interpreters=found, updated=now()))
+            session.merge(image_row("3.11.2", "3.12.1", name=name, state=state))
 
     return add
 

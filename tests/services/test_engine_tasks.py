@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from celery import Celery
 from sqlmodel import select
+from tests.stored_image import image_row
 
 from farm_scheduler import runs
 from farm_scheduler.database import Database
@@ -74,10 +75,6 @@ def __getattr__(name):
     return getattr(farm_workers.tasks, name)
 '''
 
-INTERPRETERS = [
-    {"version": f"3.{minor}.1", "implementation": "cpython", "works": True} for minor in (10, 11, 12)
-]
-
 
 @pytest.fixture
 def settings() -> Iterator[Settings]:
@@ -126,7 +123,7 @@ def database(settings: Settings) -> Iterator[Database]:
     database = Database(settings.record_url)
     upgrade(database)
     with database.write() as session:
-        session.add(Image(name="debian-12", state=ImageState.READY, digest="d", interpreters=INTERPRETERS))
+        session.add(image_row("3.10.1", "3.11.1", "3.12.1"))
     yield database
     database.close()
 
