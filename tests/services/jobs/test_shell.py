@@ -99,7 +99,7 @@ def test_a_forgotten_shell_ends(hands: Hands, job: str) -> None:
 
 def test_the_time_of_a_shell_is_bounded(hands: Hands, job: str) -> None:
     """A shell ends when its time is over, whatever it is doing."""
-    with person(hands, job, shell_seconds=6.0) as someone:
+    with person(hands, job, shell_seconds=15.0) as someone:
         someone.type("while :; do date; done\r")
         assert someone.leaves() == 124
         assert "the time for the shell is over" in someone.shown
