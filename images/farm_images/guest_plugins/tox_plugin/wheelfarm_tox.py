@@ -18,6 +18,7 @@ import threading
 import traceback
 from fnmatch import fnmatch
 
+import wheelfarm_pth
 from pluggy import HookimplMarker
 
 STEPS = "WHEELFARM_STEPS"
@@ -163,32 +164,6 @@ def come_along(site_packages):
         pth.write(FOLDER + "\n")
 
 
-START_LINE = (
-    "import os; exec(\"if '{variable}' in os.environ:\\n with open('{file}') as f: "
-    "exec(compile(f.read(), '<wheelfarm_start>', 'exec'), "
-    "{{'__name__': 'wheelfarm_start', '__file__': '<wheelfarm_start>', 'FOLDER': '{folder}'}})\")\n"
-)
-"""A line of a .pth file (site, `import …`), the same to Python 2.7 and 3: it starts the plugins for tests."""
-
-
-def start_plugins_in(site_packages):
-    """Have the environment's Python start the plugins where a command does not take PYTHONPATH as it is given."""
-    if PLUGIN.agent.results and os.path.isdir(str(site_packages)):
-        with open(_pth(site_packages), "w") as pth:
-            file = os.path.join(PYTEST_FOLDER, "wheelfarm_start.py")
-            pth.write(START_LINE.format(variable=RESULTS, file=file, folder=PYTEST_FOLDER))
-
-
-def leave(site_packages):
-    """Take the .pth file out again: the environment holds what was asked for."""
-    if os.path.exists(_pth(site_packages)):
-        os.remove(_pth(site_packages))
-
-
-def _pth(site_packages):
-    return os.path.join(str(site_packages), "wheelfarm_start.pth")
-
-
 def safely(function, *arguments):
     """Do the work of a hook; its own failure is told as the farm's, and never ends the project's run.
 
@@ -244,8 +219,8 @@ def _before_run_commands(tox_env):
     steps.begin("farm:commands")
     name = tox_env.conf["env_name"]
     tox_env.conf["set_env"].update(PLUGIN.variables(name, tox_env.environment_variables))
-    if "env_site_packages_dir" in tox_env.conf:
-        start_plugins_in(tox_env.conf["env_site_packages_dir"])
+    if PLUGIN.agent.results and "env_site_packages_dir" in tox_env.conf:
+        wheelfarm_pth.start_plugins_in(tox_env.conf["env_site_packages_dir"], RESULTS, PYTEST_FOLDER)
 
 
 @hook(optionalhook=True)
@@ -257,7 +232,7 @@ def tox_after_run_commands(tox_env, exit_code, outcomes):
 def _after_run_commands(tox_env, exit_code, outcomes):
     steps, _ = _steps4(tox_env)
     if "env_site_packages_dir" in tox_env.conf:
-        leave(tox_env.conf["env_site_packages_dir"])
+        wheelfarm_pth.leave(tox_env.conf["env_site_packages_dir"])
     steps.commands(_entries4(tox_env, outcomes))
     steps.end("fail" if exit_code else "success")
 

@@ -5,7 +5,8 @@ tox loads it by its entry point beside `wheelfarm_tox`, whose steps and variable
 what is installed or run.
 """
 
-from wheelfarm_tox import PLUGIN, come_along, entry, hook, leave, safely, start_plugins_in
+import wheelfarm_pth
+from wheelfarm_tox import PLUGIN, PYTEST_FOLDER, RESULTS, come_along, entry, hook, safely
 
 
 def _steps3(venv):
@@ -60,7 +61,8 @@ def _runtest_pre(venv):
     current = venv._get_os_environ(is_test_command=True)
     for name, value in PLUGIN.variables(venv.envconfig.envname, current).items():
         venv.envconfig.setenv[name] = value
-    start_plugins_in(venv.envconfig.envsitepackagesdir)
+    if PLUGIN.agent.results:
+        wheelfarm_pth.start_plugins_in(venv.envconfig.envsitepackagesdir, RESULTS, PYTEST_FOLDER)
 
 
 @hook(optionalhook=True, trylast=True)
@@ -71,7 +73,7 @@ def tox_runtest_post(venv):
 
 def _runtest_post(venv):
     steps = _steps3(venv)
-    leave(venv.envconfig.envsitepackagesdir)
+    wheelfarm_pth.leave(venv.envconfig.envsitepackagesdir)
     steps.commands(_entries3(venv))
     steps.end("fail" if venv.status else "success", str(venv.status or ""))
 
