@@ -70,6 +70,8 @@ def main() -> int:
     except FarmError as error:
         print(error.sentence, file=sys.stderr)
         return exit_code_of(error)
+    except KeyboardInterrupt:
+        return 130
 
 
 class Comparison:
@@ -88,19 +90,27 @@ class Comparison:
     def run(self, targets: Sequence[str]) -> int:
         """Compare them and show it; the exit code of the command."""
         with ThreadPoolExecutor(max_workers=self._record.settings.slots) as pool:
-            waiting: list[_Waiting] = []
-            for target in targets:
-                with self._telling(target):
-                    waiting.append(self._begin(target, pool))
-                while waiting and waiting[0].done():
-                    self._finish(waiting.pop(0))
-            for each in waiting:
-                self._finish(each)
+            try:
+                self._compare_all(targets, pool)
+            except KeyboardInterrupt:
+                print("ending; what is done by hand just now is waited for", file=sys.stderr)
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
         if not self._as_json:
             _show_end(self._compared)
         if self._broken:
             return 3
         return 0 if all(each.agrees for each in self._compared) else 1
+
+    def _compare_all(self, targets: Sequence[str], pool: ThreadPoolExecutor) -> None:
+        waiting: list[_Waiting] = []
+        for target in targets:
+            with self._telling(target):
+                waiting.append(self._begin(target, pool))
+            while waiting and waiting[0].done():
+                self._finish(waiting.pop(0))
+        for each in waiting:
+            self._finish(each)
 
     def _begin(self, target: str, pool: ThreadPoolExecutor) -> "_Waiting":
         report = run_target(self._record, target, self._narrowing)
@@ -153,11 +163,15 @@ def run_target(record: Record, target: str, narrowing: Narrowing) -> RunReport:
 
     Raises:
         FarmError: the run could not be submitted.
+        KeyboardInterrupt: the person wants out; the run is cancelled.
     """
     interruption = Interruption()
     screen = PlainLines(lambda line: print(line, file=sys.stderr))
     with interruption.listening():
-        return RunFollower(record, screen, interruption).run(NewRun(target=target, narrowing=narrowing))
+        report = RunFollower(record, screen, interruption).run(NewRun(target=target, narrowing=narrowing))
+    if interruption.wishes:
+        raise KeyboardInterrupt
+    return report
 
 
 def _cells(record: Record, report: RunReport) -> list[_Done]:
