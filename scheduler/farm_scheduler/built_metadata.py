@@ -11,7 +11,7 @@ from typing import Any
 from packaging.metadata import parse_email
 
 from farm_scheduler.guest_text import clean_line
-from farm_scheduler.project_metadata import ProjectMetadata
+from farm_scheduler.project_metadata import ProjectMetadata, without_strange_python
 
 MAX_BYTES = 1 << 20
 """Bytes of METADATA that are taken at all; it holds the whole README."""
@@ -43,17 +43,18 @@ def facts_document(metadata: ProjectMetadata) -> dict[str, Any]:
 
 def read_facts(document: Mapping[str, Any]) -> ProjectMetadata:
     """The facts as the record has them."""
-    return ProjectMetadata(
+    found = ProjectMetadata(
         **{
             **document,
             "classifiers": tuple(document.get("classifiers", ())),
             "extras": tuple(document.get("extras", ())),
         }
     )
+    return without_strange_python(found)
 
 
 def _metadata(raw: Mapping[str, Any]) -> ProjectMetadata:
-    return ProjectMetadata(
+    found = ProjectMetadata(
         name=_line(raw.get("name")),
         version=_line(raw.get("version")),
         requires_python=_line(raw.get("requires_python")),
@@ -61,6 +62,7 @@ def _metadata(raw: Mapping[str, Any]) -> ProjectMetadata:
         classifiers=tuple(_lines(raw.get("classifiers") or ())),
         extras=tuple(_lines(raw.get("provides_extra") or ())),
     )
+    return without_strange_python(found)
 
 
 def _lines(values: Iterable[object]) -> list[str]:

@@ -71,7 +71,7 @@ def make_plan(
     if whole:
         cells += unknown_systems(declaration, systems)
     _sort(cells, systems, spread=spread)
-    all_notes = [*notes, *declared_notes, *other_notes(files)]
+    all_notes = [*notes, *_strange_python(metadata), *declared_notes, *other_notes(files)]
     if not cells:
         raise PlanError(
             _nothing(all_notes, chosen, declaration, narrowing), notes=[each.reason for each in all_notes]
@@ -121,6 +121,14 @@ def _sort(cells: list[PlannedCell], systems: Sequence[SystemImage], *, spread: b
     cells.sort(key=lambda cell: (name_order(cell.python), places.get(cell.system, len(places))))
     if spread:
         cells.sort(key=lambda cell: places.get(cell.system, len(places)))
+
+
+def _strange_python(metadata: ProjectMetadata) -> list[Note]:
+    said, file = metadata.ignored_requires_python, metadata.requires_python_file
+    if said is None:
+        return []
+    reason = f"requires-python {said!r} of {file} is no version specifier and is ignored, as pip ignores it"
+    return [Note(environment=None, reason=reason)]
 
 
 def _unclaimed(python: str) -> Note:

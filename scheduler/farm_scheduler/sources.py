@@ -190,8 +190,8 @@ def _from_sdist(target: SdistTarget, settings: Settings) -> Source:
             zip_to_tar(part)
         files = read_archive(part)
         _refuse_no_project(files.names, target.text, {"PKG-INFO"})
+        metadata = read_metadata(files)
         path, sha256 = _store(part, settings)
-    metadata = read_metadata(files)
     named, version = _sdist_name(target.path.name)
     return _source(path, sha256, files, metadata.name or named, metadata.version or version)
 
@@ -220,8 +220,8 @@ def _from_folder(folder: Path, text: str, name: str, settings: Settings) -> Sour
         with part.open("wb") as stream:
             write_folder_archive(folder, stream, settings.source_bytes)
         files = read_archive(part)
+        metadata = read_metadata(files)
         path, sha256 = _store(part, settings)
-    metadata = read_metadata(files)
     return _source(path, sha256, files, metadata.name or name, metadata.version)
 
 

@@ -126,6 +126,16 @@ def test_the_object_is_documented(farm, project, root):
     [
         ({"readme_DOT_md": ""}, (), "no Python project"),
         ({"pyproject_DOT_toml": "= 1"}, (), "pyproject.toml is not TOML"),
+        (
+            {"pyproject_DOT_toml": "[project]\nname = 'x'\nrequires-python = 'banana'"},
+            (),
+            "pyproject.toml: requires-python 'banana' is no version specifier; write it like >=3.9",
+        ),
+        (
+            {"setup_DOT_cfg": "[metadata]\nname = x\n[options]\npython_requires = 3.9 or so"},
+            (),
+            "setup.cfg: python_requires '3.9 or so' is no version specifier; write it like >=3.9",
+        ),
         ({"tox_DOT_ini": "env_list = x"}, (), "tox.ini cannot be read"),
         ({"setup_DOT_cfg": "[tox:tox]\nx = 1\nx = 2\n"}, (), "setup.cfg cannot be read"),
         ({"pyproject_DOT_toml": "[tool.wheelfarm]\nnope = 1"}, (), "line 2: [tool.wheelfarm] nope"),

@@ -313,6 +313,18 @@ def test_classifiers_and_requires_python_decide_together(
     assert [cell.python for cell in found.cells if cell.unsupported] == unsupported
 
 
+def test_an_sdists_strange_requires_python_is_ignored_with_a_note() -> None:
+    """What was built with a requires-python that is no specifier runs where the classifiers say, as pip installs it."""
+    found = plan(claims("3.12", required="banana"), "2.7.18", "3.11.2", "3.12.1")
+    assert [cell.python for cell in found.runnable] == ["3.12"]
+    said = [note.reason for note in found.notes]
+    sentence = (
+        "requires-python 'banana' of PKG-INFO is no version specifier and is ignored, as pip ignores it"
+    )
+    assert sentence in said
+    assert not any("allow" in each for each in said)
+
+
 def test_pypy_is_a_cell_where_an_image_has_it() -> None:
     """An image with PyPy runs it for projects that claim it, and tox environments that name it."""
     texts = claims("3.12", "Implementation :: PyPy")

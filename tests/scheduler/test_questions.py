@@ -198,3 +198,12 @@ def test_built_metadata_is_read_leniently() -> None:
     assert (found.name, found.requires_python, found.extras) == ("Demo", ">=3.9", ("a", "b"))
     many = b"Name: x\n" + b"Classifier: a\n" * 5000
     assert len((read_built_metadata(many) or TELLS).classifiers) == 500
+
+
+def test_a_strange_requires_python_of_a_build_is_put_aside() -> None:
+    """What a guest told, or the record kept, and is no specifier is no bound, and is remembered for a note."""
+    found = read_built_metadata(b"Name: Demo\nRequires-Python: banana\n\n")
+    assert found is not None
+    assert (found.requires_python, found.ignored_requires_python) == (None, "banana")
+    assert found.allows("3.12.1")
+    assert read_facts({"name": "Demo", "requires_python": ">=3,<"}).requires_python is None
