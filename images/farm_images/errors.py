@@ -6,6 +6,9 @@ terminal or for HTTP: the doors do that from `code`, the data attributes and the
 
 from typing import ClassVar
 
+LONGEST_SENTENCE = 500
+"""Characters of an error's sentence: what it quotes may be as long as a stranger likes."""
+
 
 class FarmError(Exception):
     """An error with a stable code, data attributes, and one sentence that says what to do.
@@ -18,9 +21,18 @@ class FarmError(Exception):
     code: ClassVar[str] = "farm-error"
 
     def __init__(self, sentence: str, **data: object) -> None:
+        sentence = _bounded(sentence)
         super().__init__(sentence)
         self.sentence = sentence
         self.data = data
+
+
+def _bounded(sentence: str) -> str:
+    """What is too long to be read, without its middle: the start says what is wrong, the end what to do."""
+    if len(sentence) <= LONGEST_SENTENCE:
+        return sentence
+    half = LONGEST_SENTENCE // 2
+    return f"{sentence[:half]} […] {sentence[5 + half - LONGEST_SENTENCE :]}"
 
 
 class MachineError(FarmError):

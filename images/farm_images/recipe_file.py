@@ -76,6 +76,9 @@ def _parse(text: Text) -> dict[str, Any]:
         return tomllib.loads(text.text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{text.source}: {error}. Correct the file.", source=text.source) from error
+    except RecursionError as error:
+        sentence = f"{text.source} is nested deeper than any recipe needs. Correct the file."
+        raise RecipeError(sentence, source=text.source) from error
 
 
 class Reader:

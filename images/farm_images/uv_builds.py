@@ -94,7 +94,7 @@ class UvBuilds:
         done = _uv(["list", *options], LIST_SECONDS, threading.Event()) if names else None
         try:
             entries = json.loads(done.stdout) if done is not None and done.returncode == 0 else []
-        except ValueError:
+        except (ValueError, RecursionError):
             entries = []
         found: dict[str, Build] = {}
         for build in _read(entries):

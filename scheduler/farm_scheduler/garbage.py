@@ -116,7 +116,7 @@ def _templates(settings: Settings, going: Iterable[str]) -> Iterator[Garbage]:
 def _image_of(key: Path) -> str | None:
     try:
         return str(json.loads(key.read_text(encoding="utf-8"))["image"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -60,7 +60,7 @@ def read_release(target: ReleaseTarget, settings: Settings) -> Release | None:
         usable = (
             settings.sources / f"{found.archive}.tar.gz"
         ).is_file() and found.index == settings.index_url
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
     return found if usable else None
 

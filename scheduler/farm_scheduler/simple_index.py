@@ -4,11 +4,11 @@ Called by sources. JSON where the index offers it (PEP 691), HTML where not (PEP
 size has a bound; nothing that an index says is trusted further than a checksum.
 """
 
+import asyncio
 import hashlib
 import json
 import ssl
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any, BinaryIO
@@ -24,6 +24,15 @@ from farm_scheduler.freshness import allowed_seconds
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 MAX_PAGE = 64 << 20
 """Bytes of a project's page."""
+
+PATIENCE = 3
+"""A whole answer may take this many times the silence that is allowed; an index that drips bytes is no use."""
+
+PACE = 100_000
+"""Each so many bytes that came allow a second more."""
+
+LONGEST = 10
+"""The end of patience with an answer at whatever pace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,23 +69,19 @@ class Listing:
 
 
 class SimpleIndex:
-    """One package index; close it after use.
+    """One package index.
 
     Args:
         url: the root of the simple API, `https://pypi.org/simple/`.
-        seconds: how long the index may stay silent, and a tenth of how long a whole answer may take.
+        seconds: how long the index may stay silent. A whole answer may take `PATIENCE` times that, and longer only
+            while it comes at a fair pace.
     """
 
     def __init__(self, url: str, seconds: float) -> None:
         self._url = url.rstrip("/") + "/"
         self._seconds = seconds
         # The system's store, not certifi's: a company's or a mirror's own authority is known there.
-        context = ssl.create_default_context()
-        self._client = httpx.Client(verify=context, timeout=seconds, follow_redirects=True)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
+        self._context = ssl.create_default_context()
 
     def sdists(self, name: str, etag: str | None = None) -> Listing | None:
         """Every sdist of a project; None when its page is still the one with this `etag`.
@@ -97,8 +102,9 @@ class SimpleIndex:
                 etag=head.headers.get("etag"),
                 fresh_seconds=allowed_seconds(head.headers.get("cache-control")),
             )
-        except (ValueError, TypeError, AttributeError) as error:
-            sentence = f"{url} is no page of a package index ({error}); check WHEELFARM_INDEX_URL"
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            why = "it is nested too deeply" if isinstance(error, RecursionError) else error
+            sentence = f"{url} is no page of a package index ({why}); check WHEELFARM_INDEX_URL"
             raise IndexUnavailableError(sentence, url=url) from error
 
     def fetch(self, file: SourceFile, into: BinaryIO, limit: int) -> str:
@@ -110,7 +116,9 @@ class SimpleIndex:
         """
         digest = hashlib.sha256()
         size = 0
-        for chunk in self._stream(file.url, {}):
+
+        def take(chunk: bytes) -> None:
+            nonlocal size
             size += len(chunk)
             if size > limit:
                 sentence = (
@@ -119,6 +127,8 @@ class SimpleIndex:
                 raise SourceError(sentence, file=file.name, limit=limit)
             digest.update(chunk)
             into.write(chunk)
+
+        self._ask(file.url, {}, take)
         if file.sha256 is not None and digest.hexdigest() != file.sha256:
             sentence = (
                 f"{file.name} is not the file that the index announces (sha256 differs); try again later"
@@ -127,43 +137,63 @@ class SimpleIndex:
         return digest.hexdigest()
 
     def _page(self, url: str, name: str, etag: str | None) -> tuple[bytes, httpx.Response]:
-        heads: list[httpx.Response] = []
         body = bytearray()
-        headers = {"Accept": ACCEPT, **({"If-None-Match": etag} if etag else {})}
-        for chunk in self._stream(url, headers, heads, name):
-            body += chunk
+
+        def take(chunk: bytes) -> None:
+            body.extend(chunk)
             if len(body) > MAX_PAGE:
                 raise IndexUnavailableError(f"the page {url} does not end; check the index", url=url)
-        return bytes(body), heads[0]
 
-    def _stream(
-        self, url: str, headers: dict[str, str], heads: list[httpx.Response] | None = None, name: str = ""
-    ) -> Iterator[bytes]:
-        end = time.monotonic() + 10 * self._seconds
+        headers = {"Accept": ACCEPT, **({"If-None-Match": etag} if etag else {})}
+        head = self._ask(url, headers, take, name)
+        return bytes(body), head
+
+    def _ask(
+        self, url: str, headers: dict[str, str], take: Callable[[bytes], None], name: str = ""
+    ) -> httpx.Response:
+        """Give `take` the body of an answer, chunk by chunk; the head of it. With `name`, 404 is no such project."""
         host = urlsplit(url).netloc
         try:
-            with self._client.stream("GET", url, headers=headers) as response:
-                if response.status_code == httpx.codes.NOT_FOUND and name:
-                    sentence = f"the index {self._url} has no project {name}; check the spelling"
-                    raise TargetError(sentence, project=name, index=self._url)
-                unchanged = response.status_code == httpx.codes.NOT_MODIFIED and "If-None-Match" in headers
-                if response.status_code != httpx.codes.OK and not unchanged:
-                    sentence = f"the package index {host} answered {response.status_code}; try again later"
-                    raise IndexUnavailableError(sentence, url=url, status=response.status_code)
-                if heads is not None:
-                    heads.append(response)
-                for chunk in response.iter_bytes():
-                    if time.monotonic() > end:
-                        raise IndexUnavailableError(
-                            f"the package index {host} is too slow; try again", url=url
-                        )
-                    yield chunk
+            return asyncio.run(self._stream(url, headers, take, name))
         except httpx.TimeoutException as error:
             sentence = f"the package index {host} did not answer within {self._seconds:g} s; try again later"
             raise IndexUnavailableError(sentence, url=url) from error
+        except TimeoutError as error:
+            raise IndexUnavailableError(
+                f"the package index {host} is too slow; try again later", url=url
+            ) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             sentence = f"the package index {host} cannot be reached ({error}); check WHEELFARM_INDEX_URL"
             raise IndexUnavailableError(sentence, url=url) from error
+
+    async def _stream(
+        self, url: str, headers: dict[str, str], take: Callable[[bytes], None], name: str
+    ) -> httpx.Response:
+        """Async for its clock alone: it holds whatever comes byte by byte, the head of the answer too."""
+        clock = asyncio.get_running_loop()
+        start, received = clock.time(), 0
+        async with (
+            asyncio.timeout(PATIENCE * self._seconds) as limit,
+            httpx.AsyncClient(verify=self._context, timeout=self._seconds, follow_redirects=True) as client,
+            client.stream("GET", url, headers=headers) as response,
+        ):
+            self._check(response, url, headers, name)
+            async for chunk in response.aiter_bytes():
+                take(chunk)
+                received += len(chunk)
+                allowed = min(PATIENCE * self._seconds + received / PACE, LONGEST * self._seconds)
+                limit.reschedule(start + allowed)
+        return response
+
+    def _check(self, response: httpx.Response, url: str, headers: dict[str, str], name: str) -> None:
+        if response.status_code == httpx.codes.NOT_FOUND and name:
+            sentence = f"the index {self._url} has no project {name}; check the spelling"
+            raise TargetError(sentence, project=name, index=self._url)
+        unchanged = response.status_code == httpx.codes.NOT_MODIFIED and "If-None-Match" in headers
+        if response.status_code != httpx.codes.OK and not unchanged:
+            host = urlsplit(url).netloc
+            sentence = f"the package index {host} answered {response.status_code}; try again later"
+            raise IndexUnavailableError(sentence, url=url, status=response.status_code)
 
 
 def _sdists(files: Iterator[Mapping[str, Any]], name: str, page: str) -> Iterator[SourceFile]:

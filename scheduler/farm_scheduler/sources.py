@@ -125,10 +125,7 @@ def _from_index(target: ReleaseTarget, settings: Settings) -> Source:
     # The newest release is asked for each time: one that came a moment ago is what a person means.
     if kept is None or target.version is None or not kept.is_fresh(settings.index_fresh_seconds):
         index = SimpleIndex(settings.index_url, settings.index_seconds)
-        try:
-            kept = _ask_index(index, target, settings, kept)
-        finally:
-            index.close()
+        kept = _ask_index(index, target, settings, kept)
         keep_release(target, settings, kept)
     path = source_path(settings, kept.archive)
     return Source(

@@ -58,7 +58,7 @@ def _parse(statement: str) -> Path:
     """The keys of one header or one assignment; none when it is neither by itself."""
     try:
         here: object = tomllib.loads(statement)
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return ()
     path: Path = ()
     while isinstance(here, dict | list) and here:

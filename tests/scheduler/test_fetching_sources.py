@@ -1,5 +1,6 @@
 """Sources: an index of our own that can be behind, slow or broken, folders, and unsafe archives."""
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -7,6 +8,7 @@ import json
 import os
 import tarfile
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -51,6 +53,7 @@ class Index:
         self.hangs = False
         self.status = 200
         self.page: bytes | None = None
+        self.drips: tuple[bytes, float] | None = None
         index = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -69,6 +72,9 @@ class Index:
         if self.hangs:
             self.release.wait(30)
             return
+        if self.drips is not None:
+            self.drip(request, *self.drips)
+            return
         kind, body = "text/html", b""
         status = self.status
         if request.path == "/simple/demo/":
@@ -83,10 +89,18 @@ class Index:
         request.end_headers()
         request.wfile.write(body)
 
+    def drip(self, request: BaseHTTPRequestHandler, start: bytes, pause: float) -> None:
+        """Send the start of an answer, then a byte now and then, until nobody listens."""
+        with contextlib.suppress(OSError):
+            request.wfile.write(start)
+            while not self.release.wait(pause):
+                request.wfile.write(b"x")
+
     def listing(self) -> tuple[str, bytes]:
         """The project's page."""
         if self.page is not None:
-            return "text/html", self.page
+            kind = "application/vnd.pypi.simple.v1+json" if self.json else "text/html"
+            return kind, self.page
         if self.json:
             return "application/vnd.pypi.simple.v1+json", json.dumps(
                 {"files": [*map(self._file, self.files)]}
@@ -296,6 +310,31 @@ def test_an_index_that_is_none_is_told(index: Index, settings: Settings) -> None
     index.page = b"hello"
     with pytest.raises(IndexUnavailableError, match="no page of a package index"):
         fetch(settings, "demo")
+
+
+@pytest.mark.parametrize("body", [b"[" * 500_000, b'{"files":' * 200_000, b"null", b'{"files": [[]]}'])
+def test_a_hostile_page_is_told(index: Index, settings: Settings, body: bytes) -> None:
+    """JSON that is nested without end, or is no page, is one sentence like any other answer that is no page."""
+    index.json, index.page = True, body
+    with pytest.raises(IndexUnavailableError, match="no page of a package index") as found:
+        fetch(settings, "demo")
+    assert len(found.value.sentence) < 300
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"HTTP/1.1 200 OK\r\nX-Slow: ",
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 9999\r\n\r\n<html>",
+    ],
+)
+def test_an_index_that_drips_is_told(index: Index, settings: Settings, start: bytes) -> None:
+    """Bytes that come one by one, in the head or in the body, end after three times the allowed silence."""
+    index.drips = (start, 0.2)
+    began = time.monotonic()
+    with pytest.raises(IndexUnavailableError, match="is too slow"):
+        fetch(settings.model_copy(update={"index_seconds": 1.0}), "demo")
+    assert 2.5 < time.monotonic() - began < 15
 
 
 def test_no_index_at_all_is_told(tmp_path: Path) -> None:

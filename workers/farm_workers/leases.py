@@ -87,7 +87,7 @@ class LeaseRequest:
                 **paths,
             )
             return cls(image=boot, **document)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise LeaseError(
                 f"the holder was asked for a machine in words it does not know: {error}"
             ) from error

@@ -60,7 +60,7 @@ async def _readable(control: socket.socket) -> None:
 def _machine(data: bytes) -> str:
     try:
         name = json.loads(data)["machine"]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise HandoverError('Send one line of JSON such as {"machine": "m-1"} with the socket.') from error
     if not isinstance(name, str) or not _MACHINE.fullmatch(name):
         raise HandoverError(f"The machine id {name!r} is not letters, digits, - and _, at most 64.")
