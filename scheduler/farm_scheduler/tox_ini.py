@@ -20,10 +20,17 @@ MAX_VALUE = 1 << 20
 """Characters that a value may have after substitution."""
 
 _COMMENT = re.compile(r"(\s)*(?<!\\)#.*")
-_INNERMOST = re.compile(r"(?<!\\)\{([^{}]*)\}")
+_INNERMOST = re.compile(r"\{([^{}]*)\}")
 _REFERENCE = re.compile(
     r"(?:\[(?P<section>[^\]]+)\])?(?P<key>[-a-zA-Z0-9_]+)(?::(?P<default>.*))?", re.DOTALL
 )
+
+
+_ESCAPE = re.compile(r"\\([\\:{}\[\]])")
+_PLAIN = {mark: chr(2 + number) for number, mark in enumerate(":{}[]")}
+"""What stands for a mark that is text and no syntax, until all is substituted: it was escaped, or came in."""
+
+_MARKS = str.maketrans({plain: mark for mark, plain in _PLAIN.items()})
 
 
 def read_ini(text: str, file: str, *, core: str = "tox", also: Iterable[str] = ()) -> ToxConfiguration | None:
@@ -125,7 +132,7 @@ class _IniReader:
             if key in self._parser[section]:
                 value = self._process(self._parser[section][key], name)
                 if value is not None:
-                    return self._substitute(value, section, name, 0)
+                    return self._substitute(value, section, name, 0).translate(_MARKS)
         return None
 
     @staticmethod
@@ -143,11 +150,12 @@ class _IniReader:
             sentence = f"the substitutions in [{section}] go round in circles; correct them"
             raise PlanError(sentence, section=section)
         kept: list[str] = []
+        value = _ESCAPE.sub(lambda match: _PLAIN.get(match[1], match[0]), value)
 
         def replace(match: re.Match[str]) -> str:
             found = self._refer(match[1], section, name, depth)
             if found is not None:
-                return found
+                return found.replace(":", _PLAIN[":"])
             kept.append(match[0])
             return f"\x00{len(kept) - 1}\x01"
 
@@ -163,10 +171,10 @@ class _IniReader:
         kind, _, rest = text.partition(":")
         if text in {"/", ":"}:
             return text
-        if kind == "env":
-            return rest.partition(":")[2]
-        if kind == "posargs":
-            return rest
+        if kind in {"env", "posargs", "tty"}:
+            # In the guest there is no variable of the host, no word of a person, and no terminal.
+            default = {"env": rest.partition(":")[2], "posargs": rest, "tty": [*rest.split(":"), ""][1]}
+            return default[kind]
         if text in {"envname", "env_name"} and name is not None:
             return name
         match = _REFERENCE.fullmatch(text)

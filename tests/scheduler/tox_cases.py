@@ -49,6 +49,19 @@ deps =
     sphinx
 """
     },
+    "terminals and escapes": {
+        "tox.ini": """
+[base]
+names = {tty:py39:py3\\{10,11\\}}
+[tox]
+envlist = {tty:py312:py313}, {tty:x:{env:OTHER:py310}}-\\{a,b\\}, {[base]names}, {tty:py39:docs:no}
+[testenv]
+deps =
+    attrs\\[tests\\]
+    https\\://example.com/{tty:x.zip:{env:OTHER:y\\:z:1}.zip}
+    a: {env:OTHER:http://example.com/a.zip}
+"""
+    },
     "generative sections and factors": {
         "tox.ini": """
 [tox]
