@@ -15,6 +15,9 @@ from farm_scheduler.errors import TargetError
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]*")
+_USER = re.compile(r"://[^/]*@")
+"""Who asks, in a URL; it may hold a password, which no message repeats."""
+
 _PRINTABLE = re.compile(r"[!-~]+")
 
 SDIST_ENDINGS = (".tar.gz", ".tgz", ".zip")
@@ -116,20 +119,31 @@ def _path(text: str, path: Path) -> FolderTarget | SdistTarget | WheelTarget:
         )
         raise TargetError(sentence, target=text)
     if "://" in text:
-        sentence = f"{text} is a URL; write git+{text} for a repository, else download it and give the file"
-        raise TargetError(sentence, target=text)
+        shown = _USER.sub("://…@", text)
+        raise TargetError(f"{shown} is a URL; {_instead_of_url(shown)}", target=shown)
     if not path.is_dir():
         kind = "file" if lower.endswith((*SDIST_ENDINGS, *OTHER_ENDINGS, ".whl")) else "folder"
         raise TargetError(f"there is no {kind} {text}; check the path", target=text)
     return FolderTarget(text=text, path=path.resolve())
 
 
+def _instead_of_url(text: str) -> str:
+    """What to do with a URL: only one that git may be asked over is worth trying as a repository."""
+    scheme, _, rest = text.partition("://")
+    if rest.lower().endswith((*SDIST_ENDINGS, *OTHER_ENDINGS, ".whl")):
+        return "download it and give the file"
+    if scheme in GIT_SCHEMES:
+        return f"write git+{text} for a repository, else download it and give the file"
+    return "git is asked over https only: write git+https://HOST/PATH@REF, or download it and give the file"
+
+
 def _repository(text: str) -> RepositoryTarget:
     rest = text.removeprefix("git+").partition("#")[0]
     scheme, separator, behind = rest.partition("://")
     if not separator or scheme not in GIT_SCHEMES:
-        sentence = f"{text} is not fetched: git is asked over https only; write git+https://HOST/PATH@REF"
-        raise TargetError(sentence, target=text)
+        shown = _USER.sub("://…@", text)
+        sentence = f"{shown} is not fetched: git is asked over https only; write git+https://HOST/PATH@REF"
+        raise TargetError(sentence, target=shown)
     host, slash, path = behind.partition("/")
     path, at, ref = path.partition("@") if "@" in path else (path, "", "")
     url = f"{scheme}://{host}{slash}{path}"

@@ -262,7 +262,13 @@ def test_a_repository_is_taken_at_its_ref(
         ("git+https://example.org/x y", "names no repository"),
         ("git+https://example.org/x@--upload-pack=x", "no branch, tag or commit"),
         ("git+https://example.org/x@a..b", "no branch, tag or commit"),
-        ("https://example.org/x", "is a URL; write git"),
+        ("https://example.org/x", r"is a URL; write git\+https://example.org/x for a repository"),
+        ("https://example.org/x.tar.gz", "is a URL; download it and give the file"),
+        ("http://example.org/x.zip", "is a URL; download it and give the file"),
+        ("http://example.org/x", r"https only: write git\+https://HOST/PATH@REF, or download it"),
+        ("ftp://example.org/x", "https only"),
+        ("https://me:secret@example.org/x", "://…@example.org/x is a URL"),
+        ("git+http://me:secret@example.org/x", "://…@example.org/x is not fetched"),
     ],
 )
 def test_a_url_that_git_may_not_be_asked_for_is_refused(target: str, message: str) -> None:
