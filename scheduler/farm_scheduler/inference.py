@@ -10,7 +10,7 @@ from packaging.tags import Tag, compatible_tags, cpython_tags
 
 from farm_scheduler.interpreters import Interpreter, SystemImage, read_request, version_order
 from farm_scheduler.network_needs import network_requirement
-from farm_scheduler.plan import Note, PlannedCell
+from farm_scheduler.plan import NARROWED_AWAY, Note, PlannedCell
 from farm_scheduler.project_files import ProjectFiles
 from farm_scheduler.project_metadata import ProjectMetadata
 from farm_scheduler.requirement_sources import find_needs
@@ -157,7 +157,7 @@ def _reason(
         required = metadata.requires_python
         return f"requires-python {required} does not allow it" if required else "no classifier names it"
     if pythons is not None and interpreter.name not in pythons:
-        return f"narrowed away: --python asks for {', '.join(sorted(pythons))}"
+        return f"{NARROWED_AWAY}: --python asks for {', '.join(sorted(pythons))}"
     if wheel is not None and wheel.tags.isdisjoint(_tags(interpreter)):
         return f"{wheel.file} is not for Python {interpreter.name} on Linux x86_64"
     return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from farm_scheduler.errors import PlanError
 from farm_scheduler.interpreters import Interpreter, PythonRequest, SystemImage, read_request
 from farm_scheduler.network_needs import network_requirement
-from farm_scheduler.plan import Note, PlannedCell
+from farm_scheduler.plan import NARROWED_AWAY, Note, PlannedCell
 from farm_scheduler.project_files import ProjectFiles
 from farm_scheduler.project_metadata import ProjectMetadata
 from farm_scheduler.tox_choice import Tool, choose_tool, requiring, uv_environments
@@ -246,4 +246,4 @@ def _why_missing(requests: Sequence[PythonRequest], systems: Sequence[SystemImag
 
 
 def _narrowed(what: str, pythons: frozenset[str]) -> str:
-    return f"narrowed away: {what}, and --python asks for {', '.join(sorted(pythons))}"
+    return f"{NARROWED_AWAY}: {what}, and --python asks for {', '.join(sorted(pythons))}"

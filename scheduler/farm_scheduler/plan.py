@@ -10,6 +10,9 @@ from farm_scheduler.verdicts import Verdict
 MOST_RETRIES = 5
 """Second tries of a cell at most."""
 
+NARROWED_AWAY = "narrowed away"
+"""How the reason of a note begins where the person's own choice left something out."""
+
 ALL_SYSTEMS = "all"
 """Stands for every system of the farm in a narrowing."""
 

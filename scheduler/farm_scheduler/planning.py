@@ -7,8 +7,9 @@ the project's code, never tox, and starts nothing.
 from collections.abc import Sequence
 
 from farm_scheduler.bare_environments import EACH_PYTHON, for_each_python
-from farm_scheduler.declaration import Declaration, read_declaration
+from farm_scheduler.declaration import read_declaration
 from farm_scheduler.declared_matrix import declare
+from farm_scheduler.empty_plan import why_empty
 from farm_scheduler.errors import PlanError
 from farm_scheduler.first_systems import on_first_systems
 from farm_scheduler.inference import environment_name, infer_cells
@@ -73,9 +74,8 @@ def make_plan(
     _sort(cells, systems, spread=spread)
     all_notes = [*notes, *_strange_python(metadata), *declared_notes, *other_notes(files)]
     if not cells:
-        raise PlanError(
-            _nothing(all_notes, chosen, declaration, narrowing), notes=[each.reason for each in all_notes]
-        )
+        sentence = why_empty(notes, declared_notes, chosen, narrowing, pythons)
+        raise PlanError(sentence, notes=[each.reason for each in all_notes])
     return Plan(cells=tuple(cells), notes=tuple(all_notes), inferred=tox is None, spread=spread)
 
 
@@ -134,17 +134,3 @@ def _strange_python(metadata: ProjectMetadata) -> list[Note]:
 def _unclaimed(python: str) -> Note:
     reason = f"a classifier names Python {python}, and the tox configuration has no environment for it"
     return Note(environment=environment_name(python), reason=reason)
-
-
-def _nothing(
-    notes: Sequence[Note], systems: Sequence[SystemImage], declaration: Declaration, narrowing: Narrowing
-) -> str:
-    where = ", ".join(system.name for system in systems) or "no system"
-    left_out = [f"{note.environment}: {note.reason}" for note in notes if note.environment is not None]
-    why = "; ".join(left_out[:5]) or "the project lists no environment"
-    advice = "choose another image"
-    if declaration != Declaration():
-        advice = "correct [tool.wheelfarm]"
-    if narrowing.pythons or narrowing.systems:
-        advice = "drop --python or --os"
-    return f"nothing is left to run on {where} ({why}); {advice}"
