@@ -62,6 +62,8 @@ def _shown(names: Sequence[str]) -> str:
 def _advice(reasons: Collection[str], narrowing: Narrowing, *, declared: bool) -> str:
     """What to do: about what the project says in a table of its own, then about what the person asked for."""
     said = [f"correct {DECLARED}"] if declared else []
+    if any(reason.startswith("[tool.cibuildwheel]") for reason in reasons):
+        said.append("correct [tool.cibuildwheel] or name Pythons by --python")
     options = [
         *(["--python"] if narrowing.pythons else []),
         *(["--os"] if narrowing.systems else []),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from packaging.tags import Tag, compatible_tags, cpython_tags
 
+from farm_scheduler.cibuildwheel import ROOT, WheelSettings, wheel_settings
 from farm_scheduler.interpreters import Interpreter, SystemImage, read_request, version_order
 from farm_scheduler.network_needs import network_requirement
 from farm_scheduler.plan import NARROWED_AWAY, Note, PlannedCell
@@ -20,7 +21,6 @@ from farm_scheduler.tox_choice import NEEDS_OLD_VIRTUALENV, NEEDS_TOX_3, OLD_VIR
 from farm_scheduler.verdicts import Verdict
 from farm_scheduler.wheel_archive import Wheel, wheel_of
 
-ROOT = "{tox_root}"
 OLD_ROOT = "{[tox]setupdir}"
 """What tox 3 calls the project's folder, when the configuration lies elsewhere."""
 
@@ -35,6 +35,7 @@ class Inferred:
     Attributes:
         deps: lines of `deps`; `{tox_root}` is the project's folder.
         package: whether the project is built and installed; a wheel stands in `deps`.
+        alone: whether the commands run outside the project's folder.
         reasons: what was inferred, and from what.
     """
 
@@ -42,6 +43,7 @@ class Inferred:
     deps: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
     package: bool = True
+    alone: bool = False
     reasons: tuple[str, ...] = ()
 
 
@@ -59,7 +61,7 @@ def infer(files: ProjectFiles, metadata: ProjectMetadata) -> Inferred:
             "it is built and installed, its top-level modules are imported, and pip checks its dependencies"
         )
         return Inferred(commands=COMMANDS, reasons=(f"no tests, as {runner.reason}: {does}",))
-    needs = find_needs(files, metadata)
+    needs = find_needs(files, metadata, of_wheels=runner.of_wheels)
     # Named twice, the last pip for Python 2.7 would refuse it.
     own = [each for each in runner.deps if each not in needs.named]
     with_needs = f", with {', '.join(needs.said)}" if needs.said else ""
@@ -67,6 +69,7 @@ def infer(files: ProjectFiles, metadata: ProjectMetadata) -> Inferred:
         commands=runner.commands,
         deps=(*own, *needs.requirements, *(f"-r{ROOT}/{path}" for path in needs.files)),
         extras=needs.extras,
+        alone=runner.alone,
         reasons=(f"{runner.name}, as {runner.reason}{with_needs}",),
     )
 
@@ -84,18 +87,22 @@ def infer_cells(
     """
     inferred = infer(files, metadata)
     wheel = wheel_of(files)
+    wheels = wheel_settings(files)
     url = network_requirement(inferred.deps, files)
     unsupported = f"needs network ({url})" if url else None
-    named = (read_request(text) for text in {*(pythons or ()), *declared})
-    requests = [request for request in named if request is not None]
+    read = (read_request(text) for text in {*(pythons or ()), *declared})
+    requests = [request for request in read if request is not None]
     cells: list[PlannedCell] = []
     left_out: dict[str, str] = {}
     for system in systems:
         for interpreter in system.working():
             asked = any(request.fits(interpreter) for request in requests)
-            if not asked and not runs_unasked(interpreter, metadata, wheel):
+            named = asked or runs_unasked(interpreter, metadata, wheel) or wheels.enables(interpreter)
+            if not named:
                 continue
             reason = _reason(interpreter, metadata, pythons, wheel)
+            if reason is None and not asked:
+                reason = wheels.leaves_out(interpreter)
             name = environment_name(interpreter.name)
             if reason is None:
                 cell = _cell(interpreter.name, system, inferred, unsupported)
@@ -105,7 +112,7 @@ def infer_cells(
                 left_out[name] = reason
     placed = {name for cell in cells for name in cell.environments}
     notes = [Note(environment=None, reason=f"inferred: {reason}") for reason in inferred.reasons]
-    notes.append(Note(environment=None, reason=_matrix(metadata)))
+    notes.append(Note(environment=None, reason=_matrix(metadata, wheels)))
     notes += [
         Note(environment=name, reason=reason) for name, reason in left_out.items() if name not in placed
     ]
@@ -125,12 +132,19 @@ def inferred_ini(python: str, inferred: Inferred) -> str:
         lines.append("skipsdist = true" if old else "no_package = true")
     lines += ["", "[testenv]"]
     if inferred.deps:
-        lines += _setting("deps", [each.replace(ROOT, OLD_ROOT) if old else each for each in inferred.deps])
+        lines += _setting("deps", _of_age(inferred.deps, old=old))
     if inferred.extras:
         lines += _setting("extras", inferred.extras)
     if python in NEEDS_OLD_VIRTUALENV:
         lines.append(f"virtualenv_spec = {OLD_VIRTUALENV}")
-    return "\n".join([*lines, *_setting("commands", inferred.commands), ""])
+    if inferred.alone:
+        lines.append("changedir = {envtmpdir}" if old else "change_dir = {env_tmp_dir}")
+    return "\n".join([*lines, *_setting("commands", _of_age(inferred.commands, old=old)), ""])
+
+
+def _of_age(lines: Sequence[str], *, old: bool) -> list[str]:
+    """The lines as the tox of this Python calls the project's folder."""
+    return [each.replace(ROOT, OLD_ROOT) if old else each for each in lines]
 
 
 def _setting(key: str, values: Sequence[str]) -> list[str]:
@@ -183,7 +197,12 @@ def _tags(interpreter: Interpreter) -> frozenset[Tag]:
     return frozenset([*own, *compatible_tags((major, minor), name, platforms)])
 
 
-def _matrix(metadata: ProjectMetadata) -> str:
+def _matrix(metadata: ProjectMetadata, wheels: WheelSettings) -> str:
+    built = f", of those that [tool.cibuildwheel] builds for ({wheels.said})" if wheels.narrows else ""
+    return _bounds(metadata) + built
+
+
+def _bounds(metadata: ProjectMetadata) -> str:
     if metadata.requires_python:
         says = f"requires-python {metadata.requires_python} of {metadata.requires_python_file}"
         return f"inferred: every Python that {says} allows"

@@ -1,4 +1,4 @@
-"""What a project says to nox, hatch and cibuildwheel, recognised and named: the farm runs none of it.
+"""What a project says to nox, hatch and cibuildwheel, recognised and named: the farm runs none of these tools.
 
 Called by planning for the notes of a plan. A noxfile is parsed, never imported.
 """
@@ -14,12 +14,15 @@ from farm_scheduler.tool_needs import hatch_environments
 from farm_scheduler.tox_configuration import read_pyproject
 
 MOST_SHOWN = 20
+SHOWN = ("build", "skip", "enable", "archs", "test-command")
+"""The settings of cibuildwheel that a note repeats."""
+
 MAX_SOURCE = 256 << 10
 """Characters of a noxfile that is parsed."""
 
 
-def other_notes(files: ProjectFiles) -> list[Note]:
-    """One note for each tool that the project is set up for."""
+def other_notes(files: ProjectFiles, *, inferred: bool = False) -> list[Note]:
+    """One note for each tool that the project is set up for; `inferred`: without tox configuration."""
     pyproject = read_pyproject(files)
     tool = _table(pyproject.get("tool"))
     notes = []
@@ -30,7 +33,7 @@ def other_notes(files: ProjectFiles) -> list[Note]:
     if environments:
         notes.append(f"hatch environments, which are not run: {_shown(environments)}")
     if "cibuildwheel" in tool:
-        notes.append(_cibuildwheel(_table(tool["cibuildwheel"])))
+        notes.append(_cibuildwheel(_table(tool["cibuildwheel"]), inferred=inferred))
     return [Note(environment=None, reason=note) for note in notes]
 
 
@@ -85,11 +88,14 @@ def _hatch_environments(files: ProjectFiles) -> Iterator[str]:
         yield f"{name} ({', '.join(pythons)})" if pythons else str(name)
 
 
-def _cibuildwheel(table: Mapping[str, Any]) -> str:
-    said = [
-        f"{key} {_words(table[key])}" for key in ("build", "skip", "archs", "test-command") if key in table
-    ]
-    return f"cibuildwheel's settings: {'; '.join(said) or 'its defaults'}; they are for building wheels"
+def _cibuildwheel(table: Mapping[str, Any], *, inferred: bool) -> str:
+    said = [f"{key} {_words(table[key])}" for key in SHOWN if key in table]
+    purpose = (
+        "without tox configuration they count where they speak of Linux x86_64; overrides are not read"
+        if inferred
+        else "they are for building wheels"
+    )
+    return f"cibuildwheel's settings: {'; '.join(said) or 'its defaults'}; {purpose}"
 
 
 def _words(value: object) -> str:

@@ -72,7 +72,12 @@ def make_plan(
     if whole:
         cells += unknown_systems(declaration, systems)
     _sort(cells, systems, spread=spread)
-    all_notes = [*notes, *_strange_python(metadata), *declared_notes, *other_notes(files)]
+    all_notes = [
+        *notes,
+        *_strange_python(metadata),
+        *declared_notes,
+        *other_notes(files, inferred=tox is None),
+    ]
     if not cells:
         sentence = why_empty(notes, declared_notes, chosen, narrowing, pythons)
         raise PlanError(sentence, notes=[each.reason for each in all_notes])

@@ -14,6 +14,7 @@ from packaging.dependency_groups import resolve_dependency_groups
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from farm_scheduler.cibuildwheel import wheel_settings
 from farm_scheduler.project_files import ProjectFiles
 from farm_scheduler.project_metadata import ProjectMetadata
 from farm_scheduler.tool_needs import hatch_features, tool_groups
@@ -53,14 +54,46 @@ class TestNeeds:
     named: frozenset[str] = frozenset()
 
 
-def find_needs(files: ProjectFiles, metadata: ProjectMetadata) -> TestNeeds:
-    """What the project declares for its tests; nothing when it declares nothing."""
-    for kind in (_of_kind, _of_tools):
-        for names in (FIRST, SECOND):
-            found = kind(names, files, metadata)
-            if found.said:
-                return found
+def find_needs(files: ProjectFiles, metadata: ProjectMetadata, *, of_wheels: bool = False) -> TestNeeds:
+    """What the project declares for its tests; nothing when it declares nothing.
+
+    With `of_wheels` what cibuildwheel is told comes first, as its own command runs the tests.
+    """
+    kinds = [(_of_kind, FIRST), (_of_wheels, ()), (_of_kind, SECOND), (_of_tools, FIRST), (_of_tools, SECOND)]
+    if of_wheels:
+        kinds.insert(0, (_of_wheels, ()))
+    for kind, names in kinds:
+        found = kind(names, files, metadata)
+        if found.said:
+            return found
     return TestNeeds()
+
+
+def _of_wheels(_: tuple[str, ...], files: ProjectFiles, metadata: ProjectMetadata) -> TestNeeds:
+    """What cibuildwheel installs before it tests a wheel."""
+    settings = wheel_settings(files)
+    requirements = dict.fromkeys(each for each in settings.requires if _is_requirement(each))
+    said = ["test-requires"] if requirements else []
+    for name in settings.groups:
+        found = _resolved(_groups(files), name)
+        requirements.update(dict.fromkeys(found))
+        said += [f"test-groups ({name})"] if found else []
+    extras = tuple(sorted(set(settings.extras).intersection(_extras(files, metadata))))
+    said += [f"test-extras ({extra})" for extra in extras]
+    return TestNeeds(
+        extras=extras,
+        requirements=tuple(requirements),
+        said=tuple(f"cibuildwheel's {each}" for each in said),
+        named=frozenset(_named(requirements)),
+    )
+
+
+def _is_requirement(text: str) -> bool:
+    try:
+        Requirement(text)
+    except InvalidRequirement:
+        return False
+    return True
 
 
 def _of_tools(names: tuple[str, ...], files: ProjectFiles, metadata: ProjectMetadata) -> TestNeeds:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from farm_scheduler.cibuildwheel import ROOT, wheel_settings
 from farm_scheduler.project_files import ProjectFiles
 from farm_scheduler.tool_needs import hatch_test_scripts
 from farm_scheduler.tox_configuration import read_pyproject
@@ -33,12 +34,16 @@ class Runner:
         reason: what in the files says so.
         commands: for tox, in order; none for `none`.
         deps: what the commands need besides the project.
+        of_wheels: whether it is cibuildwheel's test command, which brings its own needs.
+        alone: whether the commands run outside the project's folder.
     """
 
     name: str
     reason: str
     commands: tuple[str, ...] = ()
     deps: tuple[str, ...] = ()
+    of_wheels: bool = False
+    alone: bool = False
 
 
 def find_runner(files: ProjectFiles) -> Runner:
@@ -48,7 +53,7 @@ def find_runner(files: ProjectFiles) -> Runner:
         name.endswith(".py") and _FOLDERS.intersection(name.split("/")[:-1]) for name in files.names
     )
     if not tests and not folders:
-        return Runner(name="none", reason="it has no file of tests")
+        return _of_wheels(files, named=True) or Runner(name="none", reason="it has no file of tests")
     reason = _wants_pytest(files, tests)
     if reason is None:
         if "manage.py" in files.names:
@@ -61,10 +66,28 @@ def find_runner(files: ProjectFiles) -> Runner:
         if cases:
             reason = f"{cases[0]} has classes of unittest, and nothing speaks of pytest"
             return Runner(name="unittest", reason=reason, commands=tuple(_discover(cases, files)))
+        of_wheels = _of_wheels(files, named=False)
+        if of_wheels is not None:
+            return of_wheels
         if not any(_PYTEST_FILE.fullmatch(name) for name in tests):
             return Runner(name="none", reason="none of its files looks like a test")
         reason = "it has files of tests, and nothing names their runner"
     return Runner(name="pytest", reason=reason, commands=("pytest {posargs}",), deps=("pytest",))
+
+
+def _of_wheels(files: ProjectFiles, *, named: bool) -> Runner | None:
+    """The test command of cibuildwheel, if it can be run; with `named` only one that names a part of the project."""
+    settings = wheel_settings(files)
+    if not settings.commands or (named and not any(f"{ROOT}/" in each for each in settings.commands)):
+        return None
+    return Runner(
+        name=settings.runner,
+        reason=f"[tool.cibuildwheel] has test-command {settings.shown}",
+        commands=settings.commands,
+        deps=("pytest",) if settings.runner == "pytest" else (),
+        of_wheels=True,
+        alone=settings.alone,
+    )
 
 
 def _wants_pytest(files: ProjectFiles, tests: Iterable[str]) -> str | None:
