@@ -122,14 +122,27 @@ def _wrong_use(error: click.ClickException) -> int:
 
 
 def _explain(error: Exception) -> int:
+    from farm_scheduler.disk_room import FULL
     from farm_scheduler.errors import FarmError, exit_code_of
     from farm_scheduler.guest_text import clean
 
     if isinstance(error, FarmError):
         return _say(clean(error.sentence), exit_code_of(error))
+    if isinstance(error, OSError) and error.errno in FULL:
+        _forget_output()
+        sentence = "there is no room left where this is written; make room, or write it to another disk"
+        return _say(sentence, FARMS_FAULT)
     return _say(
         f"the farm failed unexpectedly ({type(error).__name__}); see {_write_traceback()}", FARMS_FAULT
     )
+
+
+def _forget_output() -> None:
+    """Let what stdout still holds go, if it cannot be written: the end of the program would complain once more."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _write_traceback() -> Path:

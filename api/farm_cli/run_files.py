@@ -59,15 +59,15 @@ def _output(file: str) -> Iterator[BinaryIO]:
         sys.stdout.buffer.flush()
         return
     path = Path(file)
-    if path.exists() and not path.is_file():  # /dev/null, a pipe: written to, not replaced
-        with path.open("wb") as stream:
-            yield stream
-        return
+    device = path.exists() and not path.is_file()  # /dev/null, a pipe: written to, not replaced
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with draft.open("wb") as stream:
+        with (path if device else draft).open("wb") as stream:
             yield stream
-        draft.replace(path)
+        if not device:
+            draft.replace(path)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise InputError(
             f"{file} cannot be written ({error.strerror}); give another FILE", file=file
