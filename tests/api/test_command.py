@@ -4,11 +4,13 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from farm_cli import main
+from farm_cli.completion_script import NAMES
 from farm_scheduler.tables import Image
 
 
@@ -287,10 +289,30 @@ def test_garbage_is_told_before_it_goes(wheelfarm, runs, settings, monkeypatch):
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_gets_its_script(wheelfarm, shell):
-    """The script names the command and the variable that asks it."""
+    """The script names the program that it calls, both its names, and the variable that asks it."""
     code, out, _ = wheelfarm("completion", shell)
     assert code == 0
     assert "_WHEELFARM_COMPLETE" in out
+    program = str(Path(sys.executable).with_name("wheelfarm"))
+    assert all(ours.format(program=program) in out for _, ours in NAMES[shell])
+
+
+def test_bash_completes_the_program_of_a_clone(wheelfarm, tmp_path):
+    """`./farm resu` becomes `./farm results`, wherever the shell stands."""
+    script = tmp_path / "script"
+    script.write_text(wheelfarm("completion", "bash")[1])
+    command = (
+        f"source {script}; complete -p farm wheelfarm; COMP_WORDS=(./farm resu); COMP_CWORD=1; "
+        '_wheelfarm_completion ./farm; echo "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, timeout=60, check=True, cwd=tmp_path
+    )
+    assert done.stdout.splitlines() == [
+        "complete -o nosort -F _wheelfarm_completion farm",
+        "complete -o nosort -F _wheelfarm_completion wheelfarm",
+        "results",
+    ]
 
 
 @pytest.mark.parametrize(
