@@ -18,7 +18,7 @@ from farm_scheduler.interpreters import Interpreter
 from farm_scheduler.project_files import ProjectFiles
 from farm_scheduler.tox_configuration import read_pyproject
 
-MAX_TEXT = 10_000
+MAX_TEXT = 5000
 """Characters of one setting."""
 
 MOST = 1000
