@@ -164,11 +164,23 @@ def postgres_server() -> Iterator[Cluster]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def empty_record(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite record without a row, made once: the migrations take their time."""
+    path = tmp_path_factory.mktemp("record") / "record.sqlite"
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    database.close()
+    return path
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def record_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a record of this test's own, on SQLite and on PostgreSQL in turn (there at the newest schema)."""
+def record_url(request: pytest.FixtureRequest, tmp_path: Path, empty_record: Path) -> Iterator[str]:
+    """The URL of an empty record of this test's own, on SQLite and on PostgreSQL in turn."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'record.sqlite'}"
+        path = tmp_path / "record.sqlite"
+        shutil.copyfile(empty_record, path)
+        yield f"sqlite:///{path}"
         return
     server = request.getfixturevalue("postgres_server")
     url = server.new_record()
@@ -180,6 +192,5 @@ def record_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 def record(record_url: str) -> Iterator[Database]:
     """A fresh record, on SQLite and on PostgreSQL in turn."""
     database = Database(record_url)
-    upgrade(database)
     yield database
     database.close()

@@ -10,27 +10,30 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from sqlalchemy import func, or_
+from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
 from farm_scheduler.database import Database
+from farm_scheduler.dependents import end_dependents
 from farm_scheduler.errors import StateError
 from farm_scheduler.expectation import against_expectation
 from farm_scheduler.judgement import Judgement
+from farm_scheduler.lanes import enqueue, refresh_lane
 from farm_scheduler.retries import taken_together, tries, wait_before_next
 from farm_scheduler.settlement import settle_run
+from farm_scheduler.shares import charge, set_tag, settle_work
 from farm_scheduler.states import (
     ATTEMPT_MOVES,
     JOB_AT_WORK,
     JOB_MOVES,
     RUN_MOVES,
     AttemptState,
-    ImageState,
     JobState,
     RunState,
     guard,
 )
-from farm_scheduler.tables import Attempt, Cell, Image, Job, Run, now
+from farm_scheduler.tables import Attempt, Cell, Job, Run, now
+from farm_scheduler.turns import Turn, next_turn
 from farm_scheduler.verdicts import Verdict
 
 
@@ -70,42 +73,39 @@ class Claim:
 
 
 def claim_job(database: Database, *, worker: str, lease_seconds: float) -> Claim | None:
-    """Take the best job that waits: of a system whose image is ready, longest expected first, then oldest.
+    """Take the job whose turn it is: of the project that had least for its weight, the longest of its oldest run.
 
     Returns None when nothing can be done now. The lease must be renewed within `lease_seconds`.
     """
-    with database.write() as session:
-        moment = now()
-        found = session.exec(
-            select(Job, Cell, Run)
-            .join(Cell, col(Cell.id) == col(Job.cell_id))
-            .join(Run, col(Run.id) == col(Job.run_id))
-            .join(Image, col(Image.name) == col(Cell.system))
-            .where(Job.state == JobState.QUEUED, Image.state == ImageState.READY)
-            .where(col(Run.state).in_([RunState.QUEUED, RunState.RUNNING]))
-            .where(or_(col(Job.not_before).is_(None), col(Job.not_before) <= moment))
-            .order_by(col(Job.expected_seconds).desc(), col(Job.created), col(Job.id))
-            .limit(1)
-            .with_for_update(of=Job, skip_locked=True)
-        ).first()
-        if found is None:
-            return None
-        job, cell, run = found
-        attempt = _attempt(session, job, worker, moment + timedelta(seconds=lease_seconds))
-        if run.state == RunState.QUEUED:
-            guard(RUN_MOVES, run.state, RunState.RUNNING, f"run {run.id}")
-            run.state = RunState.RUNNING
-        return _claim(job, cell, run, attempt)
+    for patient in (False, False, True, True, True):
+        with database.write_together() as session:
+            moment = now()
+            turn = next_turn(session, moment, patient=patient)
+            if turn is not None:
+                attempt = _begin(session, turn, worker, moment, lease_seconds)
+                return _claim(turn.job, turn.cell, turn.run, attempt)
+            if session.connection().dialect.name == "sqlite":
+                return None  # it had the record for itself
+    return None
 
 
-def _attempt(session: Session, job: Job, worker: str, expires: datetime) -> Attempt:
+def _begin(session: Session, turn: Turn, worker: str, moment: datetime, lease_seconds: float) -> Attempt:
+    job, run = turn.job, turn.run
     guard(JOB_MOVES, job.state, JobState.LEASED, f"job {job.id}")
     job.state = JobState.LEASED
-    job.started = job.started or now()
-    before = session.exec(select(func.count()).select_from(Attempt).where(Attempt.job_id == job.id)).one()
-    attempt = Attempt(job_id=job.id, number=before + 1, worker=worker, lease_expires=expires)
+    job.started = job.started or moment
+    expires = moment + timedelta(seconds=lease_seconds)
+    attempt = Attempt(
+        job_id=job.id, number=turn.attempts + 1, worker=worker, leased=moment, lease_expires=expires
+    )
     session.add(attempt)
+    if run.state == RunState.QUEUED:
+        guard(RUN_MOVES, run.state, RunState.RUNNING, f"run {run.id}")
+        run.state = RunState.RUNNING
     session.flush()
+    start, tag = charge(turn.tag, turn.farm, job.expected_seconds, turn.weight)
+    set_tag(session, turn.share, tag, served=start)
+    refresh_lane(session, turn.share, job.system)
     return attempt
 
 
@@ -133,7 +133,7 @@ def move(database: Database, claim: Claim, state: JobState, **facts: object) -> 
     Raises:
         StateError: the move is not allowed, or the attempt has lost its job.
     """
-    with database.write() as session:
+    with database.write_together() as session:
         job, attempt = _owned(session, claim)
         guard(JOB_MOVES, job.state, state, f"job {job.id}")
         there = AttemptState(state.value)
@@ -145,7 +145,7 @@ def move(database: Database, claim: Claim, state: JobState, **facts: object) -> 
 
 def renew(database: Database, claim: Claim, *, lease_seconds: float) -> Standing:
     """Say that the attempt lives, and ask whether it is still wanted."""
-    with database.write() as session:
+    with database.write_together() as session:
         try:
             job, attempt = _owned(session, claim)
         except StateError:
@@ -179,7 +179,9 @@ def give_up(database: Database, claim: Claim) -> None:
             return
         attempt.state, attempt.finished = AttemptState.CANCELLED, now()
         attempt.lease_expires = None
+        settle_work(session, job, attempt)
         job.state, job.finished, job.now = JobState.CANCELLED, now(), None
+        end_dependents(session, job)
         settle_run(session, job.run_id)
 
 
@@ -204,6 +206,7 @@ def end_attempt(session: Session, job: Job, attempt: Attempt, judgement: Judgeme
     attempt.verdict, attempt.reason = judgement.verdict, judgement.reason
     job.now, job.left_seconds = None, None
     session.flush()
+    settle_work(session, job, attempt)
     cell, done = session.get_one(Cell, job.cell_id), tries(session, job)
     wait = wait_before_next(session, cell, done)
     if wait is not None and not job.cancel_requested:
@@ -211,6 +214,7 @@ def end_attempt(session: Session, job: Job, attempt: Attempt, judgement: Judgeme
         job.state = JobState.QUEUED
         job.not_before = now() + timedelta(seconds=wait)
         job.tests_passed = job.tests_failed = job.tests_skipped = job.tests_other = job.tests_total = 0
+        enqueue(session, [job])
         return True
     end = JobState.CANCELLED if wait is not None else JobState.FINISHED
     guard(JOB_MOVES, job.state, end, f"job {job.id}")
@@ -218,6 +222,7 @@ def end_attempt(session: Session, job: Job, attempt: Attempt, judgement: Judgeme
     if end is JobState.FINISHED:
         against = against_expectation(taken_together(session, done), cell.expected, cell.expected_reason)
         job.verdict, job.reason = against.verdict, against.reason
+    end_dependents(session, job)
     settle_run(session, job.run_id)
     return False
 

@@ -21,6 +21,9 @@ QUEUE = "wheelfarm"
 
 SWEEP_SECONDS = 5.0
 
+MOST_TICKETS = 1000
+"""Tickets that are worth having in the queue at a time: the sweep sends more when they are used up."""
+
 
 def celery_app(settings: Settings) -> Celery:
     """The Celery application of a farm; connects on first use."""

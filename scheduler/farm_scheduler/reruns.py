@@ -11,6 +11,7 @@ from farm_scheduler.database import Database
 from farm_scheduler.engine import publish_tickets
 from farm_scheduler.errors import RerunError
 from farm_scheduler.job_lookup import find_job
+from farm_scheduler.lanes import enqueue, place
 from farm_scheduler.runs import ask_for_images
 from farm_scheduler.settings import Settings
 from farm_scheduler.sources import source_path
@@ -42,8 +43,10 @@ def rerun(database: Database, app: Celery, settings: Settings, job_id: str) -> R
     """
     with database.write() as session:
         job, run, cell = _check(session, settings, job_id)
-        _queue_again(session, job)
         run.state, run.reopened, run.finished, run.exit_code = RunState.QUEUED, now(), None, None
+        _queue_again(session, job)
+        place(run, job, cell.system)
+        enqueue(session, [job])
         image = session.get(Image, cell.system)
         ready = image is not None and image.state == ImageState.READY
     if ready:

@@ -12,12 +12,13 @@ from celery import Celery
 from sqlmodel import Session, col, select
 
 from farm_scheduler.database import Database
-from farm_scheduler.durations import expected_seconds
+from farm_scheduler.durations import Durations
 from farm_scheduler.dynamic_facts import dynamic_facts
-from farm_scheduler.engine import publish_bake, publish_tickets
+from farm_scheduler.engine import MOST_TICKETS, publish_bake, publish_tickets
 from farm_scheduler.errors import FarmError, NotFoundError, exit_code_of
 from farm_scheduler.guest_text import clean_line
 from farm_scheduler.identifiers import new_id
+from farm_scheduler.lanes import enqueue, place, refresh_lanes
 from farm_scheduler.plan import Narrowing, Plan, PlannedCell
 from farm_scheduler.project_files import ProjectFiles, read_archive
 from farm_scheduler.prospect import look_ahead, system_to_ask
@@ -25,7 +26,16 @@ from farm_scheduler.questions import FAILED_FOR, Told, ask, read_told
 from farm_scheduler.settings import Settings
 from farm_scheduler.settlement import settle_run
 from farm_scheduler.sources import LONGEST_NAME, Source, get_source, source_path
-from farm_scheduler.states import JOB_ENDED, RUN_ENDED, RUN_MOVES, ImageState, JobState, RunState, guard
+from farm_scheduler.states import (
+    JOB_ENDED,
+    JOB_WAITS,
+    RUN_ENDED,
+    RUN_MOVES,
+    ImageState,
+    JobState,
+    RunState,
+    guard,
+)
 from farm_scheduler.systems import read_systems
 from farm_scheduler.tables import Cell, Image, Job, Run, now
 from farm_scheduler.targets import read_target
@@ -162,7 +172,7 @@ def _go_on(database: Database, app: Celery, run: Run, found: _Outlook) -> None:
     elif found.told is None:
         ask(database, app, run.source_sha256, found.asked, anew=True)
     else:
-        publish_tickets(app, len(found.plan.runnable))
+        publish_tickets(app, min(MOST_TICKETS, len(found.plan.runnable)))
 
 
 def waiting_runs(database: Database) -> list[str]:
@@ -189,11 +199,12 @@ def cancel(database: Database, run_id: str) -> Cancellation:
         run.state = RunState.CANCELLING
         jobs = session.exec(select(Job).where(Job.run_id == run_id)).all()
         ended = [job for job in jobs if job.state in JOB_ENDED]
-        queued = [job for job in jobs if job.state == JobState.QUEUED]
+        queued = [job for job in jobs if job.state in JOB_WAITS]
         for job in jobs:
             job.cancel_requested = job.cancel_requested or job not in ended
         for job in queued:
             job.state, job.finished = JobState.CANCELLED, now()
+        refresh_lanes(session, {job.share for job in queued})
         settle_run(session, run_id)
         return Cancellation(
             run_id=run_id,
@@ -226,19 +237,22 @@ def _store_plan(session: Session, run: Run, plan: Plan, told: Told) -> None:
         run.version = clean_line(told.metadata.version or "")[:LONGEST_NAME] or run.version
     notes = [{"environment": note.environment, "reason": note.reason} for note in (*told.notes, *plan.notes)]
     run.notes = [*run.notes, *notes]
-    for position, planned in enumerate(plan.cells):
-        cell = _cell(run, position, planned)
-        session.add(cell)
-        session.flush()
-        session.add(_job(session, run, cell, planned))
+    cells = [_cell(run, position, planned) for position, planned in enumerate(plan.cells)]
+    session.add_all(cells)
+    session.flush()
+    durations = Durations(session, run.project)
+    jobs = [_job(durations, run, *pair) for pair in zip(cells, plan.cells, strict=True)]
+    session.add_all(jobs)
+    enqueue(session, [job for job in jobs if job.state == JobState.QUEUED])
     settle_run(session, run.id)
 
 
-def _job(session: Session, run: Run, cell: Cell, planned: PlannedCell) -> Job:
+def _job(durations: Durations, run: Run, cell: Cell, planned: PlannedCell) -> Job:
     """The job of a cell; that of an unsupported one has ended before it begins, and no ticket is for it."""
     if planned.unsupported is None:
-        expected = expected_seconds(session, run.project, planned)
-        return Job(run_id=run.id, cell_id=cell.id, expected_seconds=expected)
+        job = Job(run_id=run.id, cell_id=cell.id, expected_seconds=durations.expected(planned))
+        place(run, job, cell.system)
+        return job
     return Job(
         run_id=run.id,
         cell_id=cell.id,

@@ -25,8 +25,9 @@ class RunState(StrEnum):
 
 
 class JobState(StrEnum):
-    """Where a job stands; between `leased` and `finishing` an attempt works on it."""
+    """Where a job stands; between `leased` and `finishing` an attempt works on it. `held` waits for its parent."""
 
+    HELD = "held"
     QUEUED = "queued"
     LEASED = "leased"
     BOOTING = "booting"
@@ -82,6 +83,7 @@ _ENDS = frozenset({JobState.FINISHED, JobState.CANCELLED})
 _RETRY = frozenset({JobState.QUEUED})
 
 JOB_MOVES: Mapping[JobState, frozenset[JobState]] = {
+    JobState.HELD: _RETRY | _ENDS,
     JobState.QUEUED: frozenset({JobState.LEASED}) | _ENDS,
     JobState.LEASED: frozenset({JobState.BOOTING}) | _ENDS | _RETRY,
     JobState.BOOTING: frozenset({JobState.RUNNING}) | _ENDS | _RETRY,
@@ -109,6 +111,7 @@ QUESTION_MOVES: Mapping[QuestionState, frozenset[QuestionState]] = {
 
 RUN_ENDED = frozenset({RunState.FINISHED, RunState.CANCELLED})
 JOB_ENDED = _ENDS
+JOB_WAITS = frozenset({JobState.HELD, JobState.QUEUED})
 JOB_AT_WORK = frozenset({JobState.LEASED, JobState.BOOTING, JobState.RUNNING, JobState.FINISHING})
 QUESTION_OPEN = frozenset({QuestionState.WAITING, QuestionState.ASKING})
 ATTEMPT_ENDED = frozenset({AttemptState.FINISHED, AttemptState.CANCELLED})

@@ -1,4 +1,4 @@
-"""The record: the tables of projects, runs, cells, jobs, attempts, steps, tests, images and questions.
+"""The record: the tables of projects, runs, cells, jobs, attempts, steps, tests, images, questions and the queue.
 
 Called by everything that reads or writes the record; the migrations follow these classes (a test compares
 them). Tables hold what happened, never how to decide: that is planning, jobs and results.
@@ -12,6 +12,7 @@ from sqlalchemy import JSON, Column, DateTime, Dialect, Index, String
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
+from farm_scheduler import clock
 from farm_scheduler.identifiers import new_id
 from farm_scheduler.states import AttemptState, ImageState, JobState, QuestionState, RunState
 from farm_scheduler.triggers import Trigger
@@ -19,10 +20,8 @@ from farm_scheduler.verdicts import Verdict
 
 WORD_LENGTH = 32
 
-
-def now() -> datetime:
-    """The time now, in UTC and aware of it."""
-    return datetime.now(tz=UTC)
+now = clock.now
+"""The time now, in UTC and aware of it."""
 
 
 class Moment(TypeDecorator[datetime]):
@@ -89,7 +88,7 @@ class Project(SQLModel, table=True):
 
     `name` is the normalized name that its runs carry. `repository` is the clone URL at its `forge` (`github`,
     `gitlab`, …), both None for a project that only releases. `weight` is its share beside the others' (1 by
-    default); a `paused` project's jobs wait.
+    default), `quota` how many of its jobs may be at work at a time (None: any number); a `paused` project's jobs wait.
     """
 
     __tablename__ = "project"
@@ -99,6 +98,7 @@ class Project(SQLModel, table=True):
     forge: str | None = None
     repository: str | None = None
     weight: float = 1.0
+    quota: int | None = None
     paused: bool = False
     created: datetime = Field(default_factory=now, sa_column=_born())
 
@@ -167,10 +167,12 @@ class Job(SQLModel, table=True):
     """The work of one cell: waits, is worked on by attempts, and ends with one verdict.
 
     `attempts_before` is how many attempts it had when it was last run again: those after it are the tries.
+    `parent_id` is the job whose end it waits for. Its place in the queue (shares): the `share` that it counts for, the
+    `system` that it needs, its `head_start`, and its `rank` among the jobs of that share (the higher goes first).
     """
 
     __tablename__ = "job"
-    __table_args__ = (Index("ix_job_claim", "state", "expected_seconds"),)
+    __table_args__ = (Index("ix_job_claim", "state", "share", "system", "rank", "expected_seconds", "id"),)
 
     id: str = Field(default_factory=lambda: new_id("j"), primary_key=True)
     run_id: str = Field(foreign_key="run.id", index=True)
@@ -186,6 +188,11 @@ class Job(SQLModel, table=True):
     not_before: datetime | None = Field(default=None, sa_column=_moment())
     expected_seconds: float = 0.0
     attempts_before: int = 0
+    parent_id: str | None = Field(default=None, foreign_key="job.id", index=True)
+    share: str = ""
+    system: str = ""
+    head_start: float = 0.0
+    rank: float = 0.0
     tests_passed: int = 0
     tests_failed: int = 0
     tests_skipped: int = 0
@@ -193,6 +200,38 @@ class Job(SQLModel, table=True):
     tests_total: int = 0
     now: str | None = None
     left_seconds: float | None = None
+
+
+class Share(SQLModel, table=True):
+    """What one project had of the farm so far, by which its next turn is found (shares).
+
+    `key` is the id of the project, or `name:NAME` for runs of no project. `tag` is the seconds of work that it was
+    given, divided by its weight, on a scale that all shares have in common; `served` is its tag when a job of it was
+    last begun.
+    """
+
+    __tablename__ = "share"
+
+    key: str = Field(primary_key=True)
+    project_id: str | None = Field(default=None, foreign_key="project.id")
+    tag: float = 0.0
+    served: float = Field(default=0.0, index=True)
+
+
+class Lane(SQLModel, table=True):
+    """That a share has queued jobs for a system, and when it is their turn: the highest `turn` goes first.
+
+    `head_start` and `rank` are those of its first job. A lane without jobs is harmless and goes with the next sweep.
+    """
+
+    __tablename__ = "lane"
+    __table_args__ = (Index("ix_lane_turn", "turn", "rank"),)
+
+    share: str = Field(primary_key=True, foreign_key="share.key")
+    system: str = Field(primary_key=True)
+    head_start: float = 0.0
+    rank: float = 0.0
+    turn: float = 0.0
 
 
 class Attempt(SQLModel, table=True):

@@ -5,6 +5,7 @@ from sqlmodel import select
 
 from farm_scheduler.claims import claim_job, finish
 from farm_scheduler.judgement import Judgement
+from farm_scheduler.lanes import enqueue, place
 from farm_scheduler.retries import MAX_ATTEMPTS
 from farm_scheduler.run_list import recent_runs
 from farm_scheduler.run_report import read_report
@@ -31,7 +32,9 @@ def job(database):
         session.add(cell)
         session.flush()
         found = Job(run_id=run.id, cell_id=cell.id)
+        place(run, found, cell.system)
         session.add(found)
+        enqueue(session, [found])
     return found.id
 
 

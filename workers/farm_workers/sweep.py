@@ -8,17 +8,18 @@ import os
 import socket
 
 from celery import Celery
-from sqlalchemy import func
+from sqlalchemy import or_
 from sqlmodel import col, select
 
 from farm_scheduler import runs
 from farm_scheduler.claims import expire_attempts
 from farm_scheduler.database import Database
-from farm_scheduler.engine import publish_bake, publish_tickets, waiting_tickets
+from farm_scheduler.engine import MOST_TICKETS, publish_bake, publish_tickets, waiting_tickets
+from farm_scheduler.lanes import sweep_lanes
 from farm_scheduler.questions import asking_workers, expire_questions
 from farm_scheduler.settings import Settings
 from farm_scheduler.states import JOB_AT_WORK, ImageState, JobState
-from farm_scheduler.tables import Attempt, Cell, Image, Job, now
+from farm_scheduler.tables import Attempt, Image, Job, Lane, Project, Share, now
 from farm_workers.image_bake import STALE
 
 
@@ -36,6 +37,8 @@ def sweep(database: Database, app: Celery, settings: Settings) -> None:
     expire_attempts(database)
     expire_questions(database)
     _forget_dead_bakes(database)
+    with database.write() as session:
+        sweep_lanes(session)
     for run_id in runs.waiting_runs(database):
         runs.advance(database, app, settings, run_id)
     for system in _wanted_images(database):
@@ -59,6 +62,7 @@ def first_sweep(database: Database, app: Celery, settings: Settings) -> None:
             if image.state in {ImageState.BAKING, ImageState.READY}:
                 # The farm may have changed since: the bake finds in a moment whether its image is still right.
                 image.state, image.updated = ImageState.MISSING, None
+        sweep_lanes(session, missing=True)
         known = set(session.exec(select(Image.name)))
     for system in settings.systems:
         if system in known:
@@ -103,24 +107,20 @@ def _forget_dead_bakes(database: Database) -> None:
 def _wanted_images(database: Database) -> list[str]:
     """Systems that queued jobs wait for and nobody bakes."""
     with database.read() as session:
-        chosen = (
-            select(Image.name)
-            .join(Cell, col(Cell.system) == col(Image.name))
-            .join(Job, col(Job.cell_id) == col(Cell.id))
-            .where(Job.state == JobState.QUEUED, Image.state == ImageState.MISSING)
-            .distinct()
-        )
+        waited = select(Lane.system).distinct()
+        chosen = select(Image.name).where(Image.state == ImageState.MISSING, col(Image.name).in_(waited))
         return list(session.exec(chosen))
 
 
 def _waiting_jobs(database: Database) -> int:
+    """How many jobs could begin now, as far as that is worth a ticket."""
     with database.read() as session:
+        ready = select(Image.name).where(Image.state == ImageState.READY)
+        paused = select(Share.key).join(Project).where(col(Project.paused))
         chosen = (
-            select(func.count())
-            .select_from(Job)
-            .join(Cell, col(Cell.id) == col(Job.cell_id))
-            .join(Image, col(Image.name) == col(Cell.system))
-            .where(Job.state == JobState.QUEUED, Image.state == ImageState.READY)
-            .where(func.coalesce(Job.not_before, Job.created) <= now())
+            select(Job.id)
+            .where(Job.state == JobState.QUEUED, col(Job.system).in_(ready), ~col(Job.share).in_(paused))
+            .where(or_(col(Job.not_before).is_(None), col(Job.not_before) <= now()))
+            .limit(MOST_TICKETS)
         )
-        return int(session.exec(chosen).one())
+        return len(session.exec(chosen).all())

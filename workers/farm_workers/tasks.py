@@ -18,7 +18,8 @@ from celery.signals import beat_embedded_init, worker_ready, worker_shutting_dow
 from farm_scheduler import runs
 from farm_scheduler.claims import claim_job
 from farm_scheduler.database import Database
-from farm_scheduler.engine import BAKE, METADATA, SWEEP, TICKET, celery_app
+from farm_scheduler.dependents import released
+from farm_scheduler.engine import BAKE, METADATA, SWEEP, TICKET, celery_app, publish_tickets
 from farm_scheduler.errors import EngineError
 from farm_scheduler.schema import upgrade
 from farm_scheduler.settings import Settings
@@ -91,6 +92,13 @@ class _Tasks:
             return
         LOG.info("%s: attempt %d of %s", claim.attempt_id, claim.number, claim.job_id)
         run_claim(self._hands, claim)
+        self._tickets(released(self._hands.database, claim.job_id))
+
+    def _tickets(self, count: int) -> None:
+        try:
+            publish_tickets(self._app, count)
+        except EngineError as error:
+            LOG.warning("%s", error)  # the sweep sends them
 
     def bake(self, system: str) -> None:
         """Bring the image of a system to ready, then plan the runs that wait for it."""

@@ -1,0 +1,78 @@
+"""Lanes: the waiting jobs of one share for one system, and whose turn it is among them.
+
+Called inside the write transactions of runs, reruns, claims and dependents whenever jobs begin or cease to wait. A lane
+only says where to look: correctness never depends on it. It never picks a job.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import delete, exists, select, update
+from sqlmodel import Session, col
+
+from farm_scheduler.insertion import insert_new
+from farm_scheduler.shares import UNSYNCHRONIZED, open_share, share_key
+from farm_scheduler.states import JobState
+from farm_scheduler.tables import Job, Lane, Run, Share
+from farm_scheduler.urgency import urgency
+
+
+def place(run: Run, job: Job, system: str) -> None:
+    """Give a job its place in the queue; it enters with `enqueue`."""
+    ahead = urgency(run.trigger, run.priority)
+    job.share, job.system, job.head_start = share_key(run), system, ahead.share
+    job.rank = ahead.age - (run.reopened or run.created).timestamp()
+
+
+def enqueue(session: Session, jobs: Sequence[Job]) -> None:
+    """Have jobs found that are `queued` from now on; they were placed before."""
+    session.flush()
+    for key, system in sorted({(job.share, job.system) for job in jobs}):
+        _open_lane(session, key, system)
+
+
+def refresh_lanes(session: Session, keys: Iterable[str]) -> None:
+    """Look again at the lanes of these shares, after jobs have left the queue."""
+    session.flush()
+    chosen = select(col(Lane.share), col(Lane.system)).where(col(Lane.share).in_(sorted(set(keys))))
+    for key, system in session.execute(chosen).all():
+        refresh_lane(session, key, system)
+
+
+def refresh_lane(session: Session, key: str, system: str) -> None:
+    """Set the turn of a lane by its first job, whether or not that may begin now; a lane without jobs goes."""
+    first = session.execute(
+        select(col(Job.head_start), col(Job.rank))
+        .where(col(Job.state) == JobState.QUEUED, col(Job.share) == key, col(Job.system) == system)
+        .order_by(col(Job.rank).desc(), col(Job.expected_seconds).desc(), col(Job.id).desc())
+        .limit(1)
+    ).first()
+    here = (col(Lane.share) == key, col(Lane.system) == system)
+    if first is None:
+        session.execute(delete(Lane).where(*here), execution_options=UNSYNCHRONIZED)
+        return
+    tag = select(col(Share.tag)).where(col(Share.key) == key).scalar_subquery()
+    session.execute(
+        update(Lane).where(*here).values(head_start=first[0], rank=first[1], turn=first[0] - tag),
+        execution_options=UNSYNCHRONIZED,
+    )
+
+
+def sweep_lanes(session: Session, *, missing: bool = False) -> None:
+    """Remove the lanes whose jobs have gone; with `missing` also make those that jobs lack, which takes longer."""
+    queued = exists().where(
+        col(Job.state) == JobState.QUEUED, col(Job.share) == Lane.share, col(Job.system) == Lane.system
+    )
+    session.execute(delete(Lane).where(~queued), execution_options=UNSYNCHRONIZED)
+    if missing:
+        chosen = select(col(Job.share), col(Job.system)).where(
+            col(Job.state) == JobState.QUEUED, col(Job.share) != ""
+        )
+        there = {tuple(row) for row in session.execute(select(col(Lane.share), col(Lane.system)))}
+        for key, system in {tuple(row) for row in session.execute(chosen.distinct())} - there:
+            _open_lane(session, key, system)
+
+
+def _open_lane(session: Session, key: str, system: str) -> None:
+    open_share(session, key)
+    insert_new(session, Lane, share=key, system=system, head_start=0.0, rank=0.0, turn=0.0)
+    refresh_lane(session, key, system)
