@@ -61,7 +61,7 @@ class Cluster:
         self._process: subprocess.Popen[bytes] | None = None
         root = os.geteuid() == 0
         self._user = USER if root else pwd.getpwuid(os.geteuid()).pw_name
-        self._become = ["setpriv", "--pdeathsig=INT"]
+        self._become: list[str] = ["setpriv", "--pdeathsig=INT"]
         if root:
             account = pwd.getpwnam(USER)
             os.chown(folder, account.pw_uid, account.pw_gid)
@@ -70,8 +70,8 @@ class Cluster:
     def start(self) -> None:
         """Start the server, anew after `stop` or `kill`; returns when it answers."""
         if not self._data.exists():
-            command = [self._programs / "initdb", "-D", self._data, "-A", "trust", "-N", "-U", self._user]
-            made = [*self._become, *map(str, command), "--locale=C.UTF-8"]
+            initdb = [str(self._programs / "initdb"), "-D", str(self._data), "-A", "trust", "-N"]
+            made = [*self._become, *initdb, "-U", self._user, "--locale=C.UTF-8"]
             subprocess.run(made, check=True, capture_output=True, timeout=START_SECONDS, cwd="/")
         settings = [word for name, value in self._options.items() for word in ("-c", f"{name}={value}")]
         command = [*self._become, str(self._programs / "postgres"), "-D", str(self._data), *settings]

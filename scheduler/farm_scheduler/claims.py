@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from sqlalchemy import or_
+from sqlalchemy import Connection, bindparam, insert, or_, update
 from sqlmodel import Session, col, select
 
 from farm_scheduler.database import Database
@@ -35,6 +35,10 @@ from farm_scheduler.states import (
 from farm_scheduler.tables import Attempt, Cell, Job, Run, now
 from farm_scheduler.turns import Turn, next_turn
 from farm_scheduler.verdicts import Verdict
+
+LEASE = update(Job).where(col(Job.id) == bindparam("leased_job"))
+ATTEMPT = insert(Attempt)
+BEGIN_RUN = update(Run).where(col(Run.id) == bindparam("begun_run"))
 
 
 class Standing(Enum):
@@ -78,52 +82,57 @@ def claim_job(database: Database, *, worker: str, lease_seconds: float) -> Claim
     Returns None when nothing can be done now. The lease must be renewed within `lease_seconds`.
     """
     for patient in (False, False, True, True, True):
-        with database.write_together() as session:
+        with database.claim_connection() as connection:
             moment = now()
-            turn = next_turn(session, moment, patient=patient)
+            turn = next_turn(connection, moment, patient=patient)
             if turn is not None:
-                attempt = _begin(session, turn, worker, moment, lease_seconds)
-                return _claim(turn.job, turn.cell, turn.run, attempt)
-            if session.connection().dialect.name == "sqlite":
+                attempt_id = _begin(connection, turn, worker, moment, lease_seconds)
+                return _claim(turn, attempt_id)
+            if connection.dialect.name == "sqlite":
                 return None  # it had the record for itself
     return None
 
 
-def _begin(session: Session, turn: Turn, worker: str, moment: datetime, lease_seconds: float) -> Attempt:
-    job, run = turn.job, turn.run
-    guard(JOB_MOVES, job.state, JobState.LEASED, f"job {job.id}")
-    job.state = JobState.LEASED
-    job.started = job.started or moment
-    expires = moment + timedelta(seconds=lease_seconds)
-    attempt = Attempt(
-        job_id=job.id, number=turn.attempts + 1, worker=worker, leased=moment, lease_expires=expires
+def _begin(connection: Connection, turn: Turn, worker: str, moment: datetime, lease_seconds: float) -> str:
+    """Write the attempt, and charge its share; the id of the attempt."""
+    row = turn.row
+    guard(JOB_MOVES, JobState.QUEUED, JobState.LEASED, f"job {row.job_id}")
+    connection.execute(
+        LEASE, {"leased_job": row.job_id, "state": JobState.LEASED, "started": row.started or moment}
     )
-    session.add(attempt)
-    if run.state == RunState.QUEUED:
-        guard(RUN_MOVES, run.state, RunState.RUNNING, f"run {run.id}")
-        run.state = RunState.RUNNING
-    session.flush()
-    start, tag = charge(turn.tag, turn.farm, job.expected_seconds, turn.weight)
-    set_tag(session, turn.share, tag, served=start)
-    refresh_lane(session, turn.share, job.system)
-    return attempt
+    attempt = Attempt(
+        job_id=row.job_id,
+        number=turn.attempts + 1,
+        worker=worker,
+        leased=moment,
+        lease_expires=moment + timedelta(seconds=lease_seconds),
+    )
+    connection.execute(ATTEMPT, attempt.model_dump())
+    if row.run_state == RunState.QUEUED:
+        guard(RUN_MOVES, row.run_state, RunState.RUNNING, f"run {row.run_id}")
+        connection.execute(BEGIN_RUN, {"begun_run": row.run_id, "state": RunState.RUNNING})
+    start, tag = charge(turn.tag, turn.farm, row.expected_seconds, turn.weight)
+    set_tag(connection, turn.share, tag, served=start)
+    refresh_lane(connection, turn.share, row.system)
+    return attempt.id
 
 
-def _claim(job: Job, cell: Cell, run: Run, attempt: Attempt) -> Claim:
+def _claim(turn: Turn, attempt_id: str) -> Claim:
+    row = turn.row
     return Claim(
-        job_id=job.id,
-        attempt_id=attempt.id,
-        run_id=run.id,
-        number=attempt.number,
-        system=cell.system,
-        environments=tuple(cell.environments),
-        tool=cell.tool,
-        variables=dict(cell.variables),
-        inferred=cell.inferred_config,
-        source_sha256=run.source_sha256,
-        expected_seconds=job.expected_seconds,
-        limit_seconds=cell.seconds,
-        packages=tuple(cell.packages),
+        job_id=row.job_id,
+        attempt_id=attempt_id,
+        run_id=row.run_id,
+        number=turn.attempts + 1,
+        system=row.system,
+        environments=tuple(row.environments),
+        tool=row.tool,
+        variables=dict(row.variables),
+        inferred=row.inferred_config,
+        source_sha256=row.source_sha256,
+        expected_seconds=row.expected_seconds,
+        limit_seconds=row.seconds,
+        packages=tuple(row.packages),
     )
 
 

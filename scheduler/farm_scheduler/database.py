@@ -82,6 +82,12 @@ class Database:
             yield session
 
     @contextmanager
+    def claim_connection(self) -> Iterator[Connection]:
+        """The same as `write_together` for Core statements."""
+        with self._together.begin() as connection:
+            yield connection
+
+    @contextmanager
     def write_connection(self) -> Iterator[Connection]:
         """The same as `write` for Core statements and migrations."""
         with self._writer.begin() as connection:

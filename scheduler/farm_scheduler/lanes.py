@@ -6,7 +6,7 @@ only says where to look: correctness never depends on it. It never picks a job.
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import Connection, Float, bindparam, delete, exists, select, update
 from sqlmodel import Session, col
 
 from farm_scheduler.insertion import insert_new
@@ -14,6 +14,18 @@ from farm_scheduler.shares import UNSYNCHRONIZED, open_share, share_key
 from farm_scheduler.states import JobState
 from farm_scheduler.tables import Job, Lane, Run, Share
 from farm_scheduler.urgency import urgency
+
+FIRST_JOB = (
+    select(col(Job.head_start), col(Job.rank))
+    .where(col(Job.state) == JobState.QUEUED)
+    .where(col(Job.share) == bindparam("of_share"), col(Job.system) == bindparam("of_system"))
+    .order_by(col(Job.rank).desc(), col(Job.expected_seconds).desc(), col(Job.id).desc())
+    .limit(1)
+)
+HERE = (col(Lane.share) == bindparam("of_share"), col(Lane.system) == bindparam("of_system"))
+REMOVE_LANE = delete(Lane).where(*HERE)
+TAG = select(col(Share.tag)).where(col(Share.key) == bindparam("of_share")).scalar_subquery()
+SET_LANE = update(Lane).where(*HERE).values(turn=bindparam("head", type_=Float()) - TAG)
 
 
 def place(run: Run, job: Job, system: str) -> None:
@@ -35,26 +47,18 @@ def refresh_lanes(session: Session, keys: Iterable[str]) -> None:
     session.flush()
     chosen = select(col(Lane.share), col(Lane.system)).where(col(Lane.share).in_(sorted(set(keys))))
     for key, system in session.execute(chosen).all():
-        refresh_lane(session, key, system)
+        refresh_lane(session.connection(), key, system)
 
 
-def refresh_lane(session: Session, key: str, system: str) -> None:
+def refresh_lane(connection: Connection, key: str, system: str) -> None:
     """Set the turn of a lane by its first job, whether or not that may begin now; a lane without jobs goes."""
-    first = session.execute(
-        select(col(Job.head_start), col(Job.rank))
-        .where(col(Job.state) == JobState.QUEUED, col(Job.share) == key, col(Job.system) == system)
-        .order_by(col(Job.rank).desc(), col(Job.expected_seconds).desc(), col(Job.id).desc())
-        .limit(1)
-    ).first()
-    here = (col(Lane.share) == key, col(Lane.system) == system)
+    here = {"of_share": key, "of_system": system}
+    first = connection.execute(FIRST_JOB, here).first()
     if first is None:
-        session.execute(delete(Lane).where(*here), execution_options=UNSYNCHRONIZED)
-        return
-    tag = select(col(Share.tag)).where(col(Share.key) == key).scalar_subquery()
-    session.execute(
-        update(Lane).where(*here).values(head_start=first[0], rank=first[1], turn=first[0] - tag),
-        execution_options=UNSYNCHRONIZED,
-    )
+        connection.execute(REMOVE_LANE, here)
+    else:
+        facts = {"head": first.head_start, "head_start": first.head_start, "rank": first.rank}
+        connection.execute(SET_LANE, {**here, **facts})
 
 
 def sweep_lanes(session: Session, *, missing: bool = False) -> None:
@@ -75,4 +79,4 @@ def sweep_lanes(session: Session, *, missing: bool = False) -> None:
 def _open_lane(session: Session, key: str, system: str) -> None:
     open_share(session, key)
     insert_new(session, Lane, share=key, system=system, head_start=0.0, rank=0.0, turn=0.0)
-    refresh_lane(session, key, system)
+    refresh_lane(session.connection(), key, system)

@@ -5,7 +5,7 @@ by its weight; the lowest goes first, and who was away comes back at the place o
 what it missed (start-time fair queueing). It never picks a job.
 """
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, Float, bindparam, func, select, update
 from sqlmodel import Session, col
 
 from farm_scheduler.insertion import insert_new
@@ -18,6 +18,13 @@ LONGEST_WORK_SECONDS = 86400.0
 """More than a day of work is no work but a clock that was set."""
 
 NAME = "name:"
+
+MOVE_SHARE = update(Share).where(col(Share.key) == bindparam("moved"))
+MOVE_LANES = (
+    update(Lane)
+    .where(col(Lane.share) == bindparam("moved"))
+    .values(turn=col(Lane.head_start) - bindparam("to", type_=Float()))
+)
 
 UNSYNCHRONIZED = {"synchronize_session": False}
 """Nobody holds shares or lanes as objects: there is nothing to keep in step."""
@@ -51,16 +58,11 @@ def open_share(session: Session, key: str) -> None:
     )
 
 
-def set_tag(session: Session, key: str, tag: float, served: float | None = None) -> None:
+def set_tag(connection: Connection, key: str, tag: float, served: float | None = None) -> None:
     """Move a share, and with it the turns of its lanes."""
     values = {"tag": tag} if served is None else {"tag": tag, "served": served}
-    session.execute(
-        update(Share).where(col(Share.key) == key).values(**values), execution_options=UNSYNCHRONIZED
-    )
-    session.execute(
-        update(Lane).where(col(Lane.share) == key).values(turn=col(Lane.head_start) - tag),
-        execution_options=UNSYNCHRONIZED,
-    )
+    connection.execute(MOVE_SHARE, {"moved": key, **values})
+    connection.execute(MOVE_LANES, {"moved": key, "to": tag})
 
 
 def settle_work(session: Session, job: Job, attempt: Attempt) -> None:
@@ -75,4 +77,4 @@ def settle_work(session: Session, job: Job, attempt: Attempt) -> None:
         .where(col(Share.key) == job.share)
     ).first()
     if row is not None:
-        set_tag(session, job.share, row[0] + (worked - job.expected_seconds) / row[1])
+        set_tag(session.connection(), job.share, row[0] + (worked - job.expected_seconds) / row[1])

@@ -1,36 +1,38 @@
 """Turns: which job is next.
 
 Called by claims inside its write transaction. The lanes tell whose turn it is; the first that has a job that may begin
-now gives it. On PostgreSQL the job and its share are locked, and what others have locked is passed
-over. It changes nothing.
+now gives it. On PostgreSQL the job and its share are locked, and what others have locked is passed over. Each
+statement is built once: that took longer than running it. It changes nothing.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Integer, Row, Select, and_, bindparam, func, or_, select
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col
+from sqlmodel import col
 
 from farm_scheduler.states import JOB_AT_WORK, ImageState, JobState, RunState
-from farm_scheduler.tables import Attempt, Cell, Image, Job, Lane, Project, Run, Share
+from farm_scheduler.tables import Attempt, Cell, Image, Job, Lane, Moment, Project, Run, Share
 
 LANES_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """The job that is next, with its rows (locked).
+    """The job that is next (its row and its share's are locked).
 
     Attributes:
-        attempts: how many it had so far.
+        row: `job_id`, `started`, `expected_seconds`, `run_id`, `run_state`, `source_sha256`, and of the cell `system`,
+            `environments`, `tool`, `variables`, `inferred_config`, `seconds` and `packages`.
+        share: the key of its share, which has this `tag` and `weight`.
+        attempts: how many the job had so far.
         farm: where the farm is, as a tag.
     """
 
-    job: Job
-    cell: Cell
-    run: Run
+    row: Row[Any]
     share: str
     tag: float
     weight: float
@@ -38,16 +40,16 @@ class Turn:
     farm: float
 
 
-def next_turn(session: Session, moment: datetime, *, patient: bool) -> Turn | None:
+def next_turn(connection: Connection, moment: datetime, *, patient: bool) -> Turn | None:
     """The job whose turn it is at this moment; None when none may begin now.
 
     With `patient` it waits for rows that other claims have locked; else it takes the next best one.
     """
     place = 0
     while True:
-        rows = session.execute(_candidates(moment).limit(LANES_AT_ONCE).offset(place)).all()
-        for job_id in _in_order(session, rows):
-            turn = _take(session, job_id, patient=patient)
+        rows = connection.execute(candidates(), {"moment": moment, "place": place}).all()
+        for row in rows:
+            turn = _take(connection, row.id, patient=patient) if row.id is not None else None
             if turn is not None:
                 return turn
         if len(rows) < LANES_AT_ONCE:
@@ -55,24 +57,29 @@ def next_turn(session: Session, moment: datetime, *, patient: bool) -> Turn | No
         place += LANES_AT_ONCE
 
 
-def at_work(key: str) -> ColumnElement[int]:
-    """How many jobs of a share (a column, or a key) are at work, as an expression."""
+@cache
+def candidates() -> Select[Any]:
+    """The best job that may begin now of each lane, a few lanes at a time, in the order of their turns.
+
+    At the same turn the oldest run goes first, and in a run the longest job. `id` is None for a lane without one.
+    """
+    lanes = _lanes().subquery()
     job = aliased(Job)
+    order = (lanes.c.turn, col(job.rank), col(job.expected_seconds), col(job.id))
     return (
-        select(func.count())
-        .where(col(job.state).in_(sorted(JOB_AT_WORK)), col(job.share) == key)
-        .scalar_subquery()
+        select(lanes.c.turn, col(job.id))
+        .outerjoin_from(lanes, job, col(job.id) == lanes.c.best)
+        .order_by(*(each.desc() for each in order))
     )
 
 
-def _candidates(moment: datetime) -> Select[tuple[float, str | None]]:
-    """(turn, id of the best job that may begin now) of the lanes, in the order of their turns."""
+def _lanes() -> Select[Any]:
     best = (
         select(col(Job.id))
         .where(
             col(Job.state) == JobState.QUEUED, col(Job.share) == Lane.share, col(Job.system) == Lane.system
         )
-        .where(or_(col(Job.not_before).is_(None), col(Job.not_before) <= moment))
+        .where(or_(col(Job.not_before).is_(None), col(Job.not_before) <= bindparam("moment", type_=Moment())))
         .order_by(col(Job.rank).desc(), col(Job.expected_seconds).desc(), col(Job.id).desc())
         .limit(1)
         .correlate(Lane)
@@ -85,63 +92,72 @@ def _candidates(moment: datetime) -> Select[tuple[float, str | None]]:
         .outerjoin(Project, col(Project.id) == col(Share.project_id))
         .where(col(Lane.system).in_(ready), _open(Lane.share))
         .order_by(col(Lane.turn).desc(), col(Lane.rank).desc())
+        .limit(LANES_AT_ONCE)
+        .offset(bindparam("place", type_=Integer()))
     )
 
 
 def _open(share: str) -> ColumnElement[bool]:
-    """Whether a share may have one more job at work."""
-    below = or_(col(Project.quota).is_(None), at_work(share) < col(Project.quota))
+    """Whether a share (a column) may have one more job at work."""
+    job = aliased(Job)
+    at_work = (
+        select(func.count())
+        .where(col(job.state).in_(sorted(JOB_AT_WORK)), col(job.share) == share)
+        .scalar_subquery()
+    )
+    below = or_(col(Project.quota).is_(None), at_work < col(Project.quota))
     return or_(col(Project.id).is_(None), and_(~col(Project.paused), below))
 
 
-def _in_order(session: Session, rows: Sequence[Row[tuple[float, str | None]]]) -> list[str]:
-    """The candidates in the order of their turns; at the same turn the oldest run, in it the longest job first."""
-    turns = {row.best: row.turn for row in rows if row.best is not None}
-    if len(turns) < 2:
-        return list(turns)
-    chosen = select(col(Job.id), col(Job.rank), col(Job.expected_seconds)).where(col(Job.id).in_(turns))
-    found = session.execute(chosen).all()
-    ordered = sorted(found, key=lambda row: (turns[row[0]], row[1], row[2], row[0]), reverse=True)
-    return [row[0] for row in ordered]
+def _take(connection: Connection, job_id: str, *, patient: bool) -> Turn | None:
+    row = connection.execute(_locked(patient), {"job": job_id}).first()
+    if row is None or (row.quota is not None and not _still_open(connection, row.share)):
+        return None
+    return Turn(
+        row=row,
+        share=row.share,
+        tag=row.tag,
+        weight=row.weight,
+        attempts=row.attempts,
+        farm=row.farm or 0.0,
+    )
 
 
-def _take(session: Session, job_id: str, *, patient: bool) -> Turn | None:
-    attempts = select(func.count()).where(col(Attempt.job_id) == job_id).scalar_subquery()
+@cache
+def _locked(patient: bool) -> Select[Any]:
+    """One job that still waits, with all that a claim of it needs."""
+    attempts = (
+        select(func.count()).where(col(Attempt.job_id) == bindparam("job")).correlate(None).scalar_subquery()
+    )
     farm = select(func.max(col(Share.served))).correlate(None).scalar_subquery()
-    row = session.execute(
-        select(Job, Cell, Run, Share, func.coalesce(col(Project.weight), 1.0), attempts, farm)
+    cell = (Cell.environments, Cell.tool, Cell.variables, Cell.inferred_config, Cell.seconds, Cell.packages)
+    return (
+        select(col(Job.id).label("job_id"), col(Job.started), col(Job.expected_seconds), col(Job.system))
+        .add_columns(col(Run.id).label("run_id"), col(Run.state).label("run_state"), col(Run.source_sha256))
+        .add_columns(*(col(each) for each in cell))
+        .add_columns(col(Share.key).label("share"), col(Share.tag), col(Project.quota))
+        .add_columns(func.coalesce(col(Project.weight), 1.0).label("weight"))
+        .add_columns(attempts.label("attempts"), farm.label("farm"))
+        .select_from(Job)
         .join(Cell, col(Cell.id) == col(Job.cell_id))
         .join(Run, col(Run.id) == col(Job.run_id))
         .join(Share, col(Share.key) == col(Job.share))
         .outerjoin(Project, col(Project.id) == col(Share.project_id))
-        .where(col(Job.id) == job_id, col(Job.state) == JobState.QUEUED)
+        .where(col(Job.id) == bindparam("job"), col(Job.state) == JobState.QUEUED)
         .where(col(Run.state).in_([RunState.QUEUED, RunState.RUNNING]))
         .with_for_update(of=[Job, Share], skip_locked=not patient)
-    ).first()
-    if row is None:
-        return None
-    job, cell, run, share, weight, tried, farm_tag = row
-    if not _still_open(session, share.key):
-        return None
-    return Turn(
-        job=job,
-        cell=cell,
-        run=run,
-        share=share.key,
-        tag=share.tag,
-        weight=weight,
-        attempts=tried,
-        farm=farm_tag or 0.0,
     )
 
 
-def _still_open(session: Session, key: str) -> bool:
-    """The quota once more, now that the share is locked: on SQLite nothing can have changed."""
-    if session.connection().dialect.name == "sqlite":
-        return True
-    chosen = (
+def _still_open(connection: Connection, key: str) -> bool:
+    """The quota once more, now that the share is locked."""
+    return connection.execute(_quota(), {"key": key}).first() is not None
+
+
+@cache
+def _quota() -> Select[Any]:
+    return (
         select(col(Share.key))
         .outerjoin(Project, col(Project.id) == col(Share.project_id))
-        .where(col(Share.key) == key, _open(Share.key))
+        .where(col(Share.key) == bindparam("key"), _open(Share.key))
     )
-    return session.execute(chosen).first() is not None
