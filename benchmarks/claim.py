@@ -132,7 +132,7 @@ def _run(session: Session, project: str, count: int, trigger: Trigger, age: int)
 def _plans(database: Database) -> None:
     server = database.engine.dialect.name == "postgresql"
     word = "EXPLAIN (ANALYZE, BUFFERS) " if server else "EXPLAIN QUERY PLAN "
-    statement = candidates().params(moment=now(), place=0)
+    statement = candidates(0).params(moment=now())
     compiled = str(statement.compile(database.engine, compile_kwargs={"literal_binds": True}))
     with database.engine.connect() as connection:
         for row in connection.exec_driver_sql(word + compiled.replace("%", "%%")):

@@ -10,7 +10,7 @@ import click
 from farm_cli.completion import complete_run
 
 if TYPE_CHECKING:
-    from farm_scheduler.runs import Cancellation
+    from farm_scheduler.cancellation import Cancellation
 
 HELP = """Cancel RUN: what is queued never starts, what is at work is stopped, what has ended keeps its verdict.
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from celery import Celery
 from sqlmodel import Session, col, select
 
+from farm_scheduler.cancellation import Cancellation, cancel_run
 from farm_scheduler.database import Database
 from farm_scheduler.durations import Durations
 from farm_scheduler.dynamic_facts import dynamic_facts
@@ -18,7 +19,7 @@ from farm_scheduler.engine import MOST_TICKETS, publish_bake, publish_tickets
 from farm_scheduler.errors import FarmError, NotFoundError, exit_code_of
 from farm_scheduler.guest_text import clean_line
 from farm_scheduler.identifiers import new_id
-from farm_scheduler.lanes import enqueue, place, refresh_lanes
+from farm_scheduler.lanes import enqueue, place
 from farm_scheduler.plan import Narrowing, Plan, PlannedCell
 from farm_scheduler.project_files import ProjectFiles, read_archive
 from farm_scheduler.prospect import look_ahead, system_to_ask
@@ -27,39 +28,17 @@ from farm_scheduler.settings import Settings
 from farm_scheduler.settlement import settle_run
 from farm_scheduler.sources import LONGEST_NAME, Source, get_source, source_path
 from farm_scheduler.states import (
-    JOB_ENDED,
-    JOB_WAITS,
-    RUN_ENDED,
     RUN_MOVES,
     ImageState,
     JobState,
     RunState,
     guard,
 )
+from farm_scheduler.superseded import supersede
 from farm_scheduler.systems import read_systems
 from farm_scheduler.tables import Cell, Image, Job, Run, now
 from farm_scheduler.targets import read_target
 from farm_scheduler.verdicts import Verdict
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancellation:
-    """What a cancellation did.
-
-    Attributes:
-        before: the state of the run when it was asked.
-        state: the state since then; `cancelling` until the jobs at work have stopped.
-        never_start: jobs that waited, and ended with this.
-        stopping: jobs at work, which were told to stop, now or before.
-        ended: jobs that had ended by themselves, and keep their verdicts.
-    """
-
-    run_id: str
-    before: RunState
-    state: RunState
-    never_start: int = 0
-    stopping: int = 0
-    ended: int = 0
 
 
 def submit(
@@ -93,6 +72,7 @@ def submit(
     with database.write() as session:
         session.add(run)
         session.flush()
+        supersede(session, run)
         if found.told is not None and not found.missing:
             _store_plan(session, run, found.plan, found.told)
     _go_on(database, app, run, found)
@@ -191,29 +171,7 @@ def cancel(database: Database, run_id: str) -> Cancellation:
         NotFoundError: there is no such run.
     """
     with database.write() as session:
-        run = _run(session, run_id)
-        before = run.state
-        if before in RUN_ENDED:
-            return Cancellation(run_id=run_id, before=before, state=before)
-        guard(RUN_MOVES, before, RunState.CANCELLING, f"run {run.id}")
-        run.state = RunState.CANCELLING
-        jobs = session.exec(select(Job).where(Job.run_id == run_id)).all()
-        ended = [job for job in jobs if job.state in JOB_ENDED]
-        queued = [job for job in jobs if job.state in JOB_WAITS]
-        for job in jobs:
-            job.cancel_requested = job.cancel_requested or job not in ended
-        for job in queued:
-            job.state, job.finished = JobState.CANCELLED, now()
-        refresh_lanes(session, {job.share for job in queued})
-        settle_run(session, run_id)
-        return Cancellation(
-            run_id=run_id,
-            before=before,
-            state=run.state,
-            never_start=len(queued),
-            stopping=len(jobs) - len(ended) - len(queued),
-            ended=len(ended),
-        )
+        return cancel_run(session, _run(session, run_id))
 
 
 def _new_run(source: Source, target: str, narrowing: Narrowing, run_id: str) -> Run:

@@ -7,10 +7,22 @@ statement is built once: that took longer than running it. It changes nothing.
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, Row, Select, and_, bindparam, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -47,7 +59,7 @@ def next_turn(connection: Connection, moment: datetime, *, patient: bool) -> Tur
     """
     place = 0
     while True:
-        rows = connection.execute(candidates(), {"moment": moment, "place": place}).all()
+        rows = connection.execute(candidates(place), {"moment": moment}).all()
         for row in rows:
             turn = _take(connection, row.id, patient=patient) if row.id is not None else None
             if turn is not None:
@@ -57,13 +69,13 @@ def next_turn(connection: Connection, moment: datetime, *, patient: bool) -> Tur
         place += LANES_AT_ONCE
 
 
-@cache
-def candidates() -> Select[Any]:
-    """The best job that may begin now of each lane, a few lanes at a time, in the order of their turns.
+@lru_cache(maxsize=128)
+def candidates(place: int) -> Select[Any]:
+    """The best job that may begin now of each lane, a few lanes from `place` on, in the order of their turns.
 
     At the same turn the oldest run goes first, and in a run the longest job. `id` is None for a lane without one.
     """
-    lanes = _lanes().subquery()
+    lanes = _lanes(place).subquery()
     job = aliased(Job)
     order = (lanes.c.turn, col(job.rank), col(job.expected_seconds), col(job.id))
     return (
@@ -73,7 +85,7 @@ def candidates() -> Select[Any]:
     )
 
 
-def _lanes() -> Select[Any]:
+def _lanes(place: int) -> Select[Any]:
     best = (
         select(col(Job.id))
         .where(
@@ -85,28 +97,34 @@ def _lanes() -> Select[Any]:
         .correlate(Lane)
         .scalar_subquery()
     )
-    ready = select(col(Image.name)).where(col(Image.state) == ImageState.READY)
     return (
         select(col(Lane.turn), best.label("best"))
-        .join(Share, col(Share.key) == col(Lane.share))
-        .outerjoin(Project, col(Project.id) == col(Share.project_id))
-        .where(col(Lane.system).in_(ready), _open(Lane.share))
+        .where(_has_image(), _open(Lane.share))
         .order_by(col(Lane.turn).desc(), col(Lane.rank).desc())
-        .limit(LANES_AT_ONCE)
-        .offset(bindparam("place", type_=Integer()))
+        # Numbers in the text, not values beside it: PostgreSQL plans for the first few rows only if it knows.
+        .limit(literal_column(str(LANES_AT_ONCE)))
+        .offset(literal_column(str(place)))
     )
+
+
+def _has_image() -> ColumnElement[bool]:
+    """Whether the image of a lane is ready. A scalar, like all here: joins would be made for all lanes first."""
+    state = select(col(Image.state)).where(col(Image.name) == Lane.system).scalar_subquery()
+    return state == ImageState.READY
 
 
 def _open(share: str) -> ColumnElement[bool]:
-    """Whether a share (a column) may have one more job at work."""
+    """Whether a share (a column of its keys) may have one more job at work; that of no project always may."""
     job = aliased(Job)
     at_work = (
         select(func.count())
-        .where(col(job.state).in_(sorted(JOB_AT_WORK)), col(job.share) == share)
+        .where(col(job.state).in_(sorted(JOB_AT_WORK)), col(job.share) == col(Project.id))
+        .correlate(Project)
         .scalar_subquery()
     )
     below = or_(col(Project.quota).is_(None), at_work < col(Project.quota))
-    return or_(col(Project.id).is_(None), and_(~col(Project.paused), below))
+    project = select(and_(~col(Project.paused), below)).where(col(Project.id) == share).scalar_subquery()
+    return func.coalesce(project, true())
 
 
 def _take(connection: Connection, job_id: str, *, patient: bool) -> Turn | None:
@@ -156,8 +174,4 @@ def _still_open(connection: Connection, key: str) -> bool:
 
 @cache
 def _quota() -> Select[Any]:
-    return (
-        select(col(Share.key))
-        .outerjoin(Project, col(Project.id) == col(Share.project_id))
-        .where(col(Share.key) == bindparam("key"), _open(Share.key))
-    )
+    return select(col(Share.key)).where(col(Share.key) == bindparam("key"), _open(Share.key))
