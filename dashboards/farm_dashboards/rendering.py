@@ -17,7 +17,7 @@ from farm_scheduler.run_report import CALM, CellReport, RunReport, notes_by_reas
 from farm_scheduler.tables import now
 from farm_scheduler.verdicts import UNEXPECTED_PASS, Verdict
 
-RESTING = frozenset({"planned", "queued", "finished", "cancelled"})
+RESTING = frozenset({"planned", "held", "queued", "finished", "cancelled"})
 """States in which nothing is done."""
 
 OTHER = "other"

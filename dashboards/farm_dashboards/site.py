@@ -5,8 +5,9 @@ guest wrote, and nothing of a guest is shown that did not pass guest_text.
 """
 
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
@@ -20,9 +21,14 @@ from farm_scheduler.errors import NotFoundError
 from farm_scheduler.run_list import recent_runs
 from farm_scheduler.run_report import read_report
 from farm_scheduler.settings import Settings
+from farm_scheduler.waiting import read_queue
 
 FOLDER = Path(__file__).parent
 RUNS_SHOWN = 50
+JOBS_SHOWN = 100
+LONGEST_NAME = 200
+
+Name = Annotated[str | None, Query(max_length=LONGEST_NAME)]
 FAILING_SHOWN = 5
 """Failing tests of a cell on the page of its run; the page of its job has all."""
 
@@ -52,6 +58,12 @@ def create_site(database: Database, settings: Settings) -> FastAPI:
         with database.read() as session:
             report = read_report(session, run_id, failing=FAILING_SHOWN)
         return pages.render("run.html", run=report, live=not report.ended)
+
+    @site.get("/queue", response_class=HTMLResponse)
+    def queue(project: Name = None) -> str:
+        with database.read() as session:
+            found = read_queue(session, machines=settings.slots, most=JOBS_SHOWN, project=project)
+        return pages.render("queue.html", queue=found, project=project, live=True)
 
     site.include_router(job_pages(database, settings, pages))
 

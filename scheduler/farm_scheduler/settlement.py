@@ -26,12 +26,13 @@ def settle_run(session: Session, run_id: str) -> None:
     run = session.get(Run, run_id)
     if run is None or run.state in {RunState.FINISHED, RunState.CANCELLED}:
         return
+    unended = select(Job.id).where(Job.run_id == run_id, col(Job.state).not_in(sorted(JOB_ENDED))).limit(1)
+    if session.exec(unended).first() is not None:
+        return
     jobs = session.exec(
         select(Job, Cell).join(Cell, col(Cell.id) == col(Job.cell_id)).where(Job.run_id == run_id)
     )
     pairs = list(jobs)
-    if any(job.state not in JOB_ENDED for job, _ in pairs):
-        return
     cancelled = run.state == RunState.CANCELLING or any(job.state == JobState.CANCELLED for job, _ in pairs)
     if cancelled and run.state != RunState.CANCELLING:
         guard(RUN_MOVES, run.state, RunState.CANCELLING, f"run {run.id}")

@@ -1,0 +1,59 @@
+"""`wheelfarm queue`: the jobs that wait, why each of them does, and when it is likely to begin.
+
+Found by main. It reads the record and changes nothing; it never starts the service.
+"""
+
+import click
+
+HELP = """Show the jobs that wait, in the order in which they are likely to begin, and why each of them waits.
+
+\b
+A job waits for one of these:
+  machine   its turn, and a free machine: `starts in` is when that is likely to be
+  image     the image of its system is not baked yet
+  parent    it needs what another job of its run makes
+  quota     its project has as many jobs at work as it may
+  paused    its project is paused
+  retry     a moment after the farm's own fault, before it is tried again
+
+Projects take turns by what they were given so far and by their weight; a person who waits goes before a push, and a
+push before a sweep. Times are estimates from earlier runs, and assume that nothing else comes.
+
+\b
+Examples:
+  wheelfarm queue                    the next 20
+  wheelfarm queue -n 200             more of them
+  wheelfarm queue --project six      those of one project
+  wheelfarm queue --json             one documented JSON object a line
+"""
+
+MOST = 10_000
+
+
+@click.command("queue", help=HELP)
+@click.option(
+    "-n", "--most", type=click.IntRange(1, MOST), default=20, show_default=True, help="So many jobs."
+)
+@click.option("--project", metavar="NAME", help="Only the jobs of this project.")
+@click.option("--json", "as_json", is_flag=True, help="One documented JSON object a line.")
+def command(most: int, project: str | None, as_json: bool) -> int:
+    """The subcommand; 0 also when nothing waits."""
+    from packaging.utils import canonicalize_name
+
+    from farm_cli.json_lines import JsonLines
+    from farm_cli.queue_view import queue_document, queue_lines, waiting_document
+    from farm_cli.record import open_record
+    from farm_scheduler.waiting import read_queue
+
+    with open_record() as record, record.database.read() as session:
+        name = canonicalize_name(project) if project is not None else None
+        queue = read_queue(session, machines=record.settings.slots, most=most, project=name)
+    if as_json:
+        lines = JsonLines(click.echo)
+        lines.tell("queue", **queue_document(queue))
+        for job in queue.jobs:
+            lines.tell("waiting", **waiting_document(job))
+        return 0
+    for line in queue_lines(queue, name):
+        click.echo(line)
+    return 0
