@@ -64,7 +64,7 @@ def write_svg(found: Simulation, path: str) -> None:
     scale = (WIDTH - LEFT - 20) / (found.makespan or 1.0)
     colours = {name: COLOURS[place % len(COLOURS)] for place, name in enumerate(_projects(found))}
     height = TOP + ROW * found.machines + 30
-    title = f"{len(found.work)} jobs, {seconds_text(found.makespan)}, {found.utilisation:.0%} of {found.machines} machines"
+    title = f"{len(found.work)} jobs, {seconds_text(found.makespan)}, {found.utilisation:.0%} busy"
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" style="font: 12px sans-serif">',
         f'<rect width="{WIDTH}" height="{height}" fill="#fff"/><text x="{LEFT}" y="20">{title}</text>',

@@ -4,7 +4,7 @@ Called inside the write transactions of runs, reruns, claims and dependents when
 only says where to look: correctness never depends on it. It never picks a job.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from sqlalchemy import Connection, Float, bindparam, delete, exists, select, update
 from sqlmodel import Session, col
@@ -38,8 +38,15 @@ def place(run: Run, job: Job, system: str) -> None:
 def enqueue(session: Session, jobs: Sequence[Job]) -> None:
     """Have jobs found that are `queued` from now on; they were placed before."""
     session.flush()
-    for key, system in sorted({(job.share, job.system) for job in jobs}):
-        _open_lane(session, key, system)
+    open_lanes(session, {(job.share, job.system) for job in jobs})
+
+
+def open_lanes(session: Session, places: Collection[tuple[str, str]]) -> None:
+    """Have the queued jobs of these shares and systems found."""
+    for key, system in sorted(places):
+        open_share(session, key)
+        insert_new(session, Lane, share=key, system=system, head_start=0.0, rank=0.0, turn=0.0)
+        refresh_lane(session.connection(), key, system)
 
 
 def refresh_lanes(session: Session, keys: Iterable[str]) -> None:
@@ -71,12 +78,5 @@ def sweep_lanes(session: Session, *, missing: bool = False) -> None:
         chosen = select(col(Job.share), col(Job.system)).where(
             col(Job.state) == JobState.QUEUED, col(Job.share) != ""
         )
-        there = {tuple(row) for row in session.execute(select(col(Lane.share), col(Lane.system)))}
-        for key, system in {tuple(row) for row in session.execute(chosen.distinct())} - there:
-            _open_lane(session, key, system)
-
-
-def _open_lane(session: Session, key: str, system: str) -> None:
-    open_share(session, key)
-    insert_new(session, Lane, share=key, system=system, head_start=0.0, rank=0.0, turn=0.0)
-    refresh_lane(session.connection(), key, system)
+        there = {(row[0], row[1]) for row in session.execute(select(col(Lane.share), col(Lane.system)))}
+        open_lanes(session, {(row[0], row[1]) for row in session.execute(chosen.distinct())} - there)

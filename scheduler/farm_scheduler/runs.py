@@ -13,14 +13,13 @@ from sqlmodel import Session, col, select
 
 from farm_scheduler.cancellation import Cancellation, cancel_run
 from farm_scheduler.database import Database
-from farm_scheduler.durations import Durations
 from farm_scheduler.dynamic_facts import dynamic_facts
 from farm_scheduler.engine import MOST_TICKETS, publish_bake, publish_tickets
 from farm_scheduler.errors import FarmError, NotFoundError, exit_code_of
 from farm_scheduler.guest_text import clean_line
 from farm_scheduler.identifiers import new_id
-from farm_scheduler.lanes import enqueue, place
-from farm_scheduler.plan import Narrowing, Plan, PlannedCell
+from farm_scheduler.plan import Narrowing, Plan
+from farm_scheduler.planned_cells import store_cells
 from farm_scheduler.project_files import ProjectFiles, read_archive
 from farm_scheduler.prospect import look_ahead, system_to_ask
 from farm_scheduler.questions import FAILED_FOR, Told, ask, read_told
@@ -30,15 +29,13 @@ from farm_scheduler.sources import LONGEST_NAME, Source, get_source, source_path
 from farm_scheduler.states import (
     RUN_MOVES,
     ImageState,
-    JobState,
     RunState,
     guard,
 )
 from farm_scheduler.superseded import supersede
 from farm_scheduler.systems import read_systems
-from farm_scheduler.tables import Cell, Image, Job, Run, now
+from farm_scheduler.tables import Image, Run, now
 from farm_scheduler.targets import read_target
-from farm_scheduler.verdicts import Verdict
 
 
 def submit(
@@ -195,49 +192,8 @@ def _store_plan(session: Session, run: Run, plan: Plan, told: Told) -> None:
         run.version = clean_line(told.metadata.version or "")[:LONGEST_NAME] or run.version
     notes = [{"environment": note.environment, "reason": note.reason} for note in (*told.notes, *plan.notes)]
     run.notes = [*run.notes, *notes]
-    cells = [_cell(run, position, planned) for position, planned in enumerate(plan.cells)]
-    session.add_all(cells)
-    session.flush()
-    durations = Durations(session, run.project)
-    jobs = [_job(durations, run, *pair) for pair in zip(cells, plan.cells, strict=True)]
-    session.add_all(jobs)
-    enqueue(session, [job for job in jobs if job.state == JobState.QUEUED])
+    store_cells(session, run, plan)
     settle_run(session, run.id)
-
-
-def _job(durations: Durations, run: Run, cell: Cell, planned: PlannedCell) -> Job:
-    """The job of a cell; that of an unsupported one has ended before it begins, and no ticket is for it."""
-    if planned.unsupported is None:
-        job = Job(run_id=run.id, cell_id=cell.id, expected_seconds=durations.expected(planned))
-        place(run, job, cell.system)
-        return job
-    return Job(
-        run_id=run.id,
-        cell_id=cell.id,
-        state=JobState.FINISHED,
-        verdict=Verdict.UNSUPPORTED,
-        reason=planned.unsupported,
-        finished=now(),
-    )
-
-
-def _cell(run: Run, position: int, planned: PlannedCell) -> Cell:
-    return Cell(
-        run_id=run.id,
-        position=position,
-        python=planned.python,
-        system=planned.system,
-        label=planned.label,
-        environments=list(planned.environments),
-        tool=planned.tool,
-        variables=dict(planned.variables),
-        inferred_config=planned.inferred,
-        expected=planned.expected,
-        expected_reason=planned.expected_reason,
-        seconds=planned.seconds,
-        packages=list(planned.packages),
-        retries=planned.retries if run.retries is None else run.retries,
-    )
 
 
 def _end_unplanned(database: Database, run_id: str, reason: str, exit_code: int) -> None:
