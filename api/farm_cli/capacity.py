@@ -3,6 +3,7 @@
 Found by main. Durations are given, or those of recorded runs; it starts nothing and changes nothing.
 """
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,8 @@ def command(
         raise click.UsageError("--run brings its jobs and their times; leave out --jobs and --minutes")
     if not runs and not (jobs and minutes):
         raise click.UsageError("say what there is to do: --jobs and --minutes, or --run")
+    if not all(map(math.isfinite, (*minutes, boot))):
+        raise click.UsageError("--minutes and --boot are numbers")
     loads = _recorded(runs) if runs else _given(jobs or 0, minutes, projects)
     count = machines if machines is not None else read_settings().slots
     found = simulate(loads, machines=count, boot_seconds=boot)

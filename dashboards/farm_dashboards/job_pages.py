@@ -16,6 +16,7 @@ from farm_scheduler.job_report import JobReport, read_job
 from farm_scheduler.log_pieces import CURSOR
 from farm_scheduler.outcomes import Outcome, read_outcomes
 from farm_scheduler.settings import Settings
+from farm_scheduler.waiting import wait_of
 
 LONGEST_SEARCH = 200
 
@@ -41,6 +42,7 @@ def job_pages(database: Database, settings: Settings, pages: Pages) -> APIRouter
     ) -> str:
         with database.read() as session:
             job = read_job(session, run_id, job_id, attempt)
+            wait = wait_of(session, job_id, machines=settings.slots)
             state = state or (Outcome.FAILED if job.cell.failed or job.cell.bad else Outcome.ALL)
             tests = None
             if job.attempt is not None:
@@ -50,7 +52,14 @@ def job_pages(database: Database, settings: Settings, pages: Pages) -> APIRouter
                     tests = read_outcomes(session, job.attempt.id, outcome=state, page=page)
         links = Links(job, attempt, state, q)
         return pages.render(
-            "job.html", job=job, tests=tests, state=state, q=q, links=links, live=not job.cell.ended
+            "job.html",
+            job=job,
+            wait=wait,
+            tests=tests,
+            state=state,
+            q=q,
+            links=links,
+            live=not job.cell.ended,
         )
 
     @router.get("/log")

@@ -62,6 +62,7 @@ def test_other_names_of_this_machine_are_refused(client):
         JOB + "/log.txt",
         "/runs/nope",
         "/nope",
+        "/queue",
         "/static/style.css",
     ],
 )
@@ -72,7 +73,7 @@ def test_every_page_has_a_strict_policy(client, path):
     assert "unsafe" not in policy
 
 
-@pytest.mark.parametrize("path", ["/", "/runs/r-fin23456", "/runs/r-run23456", JOB, LIVE])
+@pytest.mark.parametrize("path", ["/", "/queue", "/runs/r-fin23456", "/runs/r-run23456", JOB, LIVE])
 def test_no_page_has_anything_inline(client, path):
     """Scripts and styles are files: what the policy forbids is not there."""
     text = client.get(path).text
