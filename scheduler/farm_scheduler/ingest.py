@@ -30,7 +30,7 @@ class Ingest:
     def flush(self, *, stream_bytes: int, left_seconds: float | None) -> None:
         """Write what is new: steps, tests, and the live line of the job."""
         steps, tests = self._results.take_steps(), self._results.take_tests()
-        with self._database.write() as session:
+        with self._database.write_together() as session:
             for step in steps:
                 self._write_step(session, step)
             if tests:

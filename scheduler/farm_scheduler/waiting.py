@@ -19,7 +19,7 @@ from farm_scheduler.states import JOB_AT_WORK, JOB_WAITS, ImageState, JobState
 from farm_scheduler.tables import Cell, Image, Job, Project, Run, now
 from farm_scheduler.triggers import Trigger
 
-FARTHEST = 2000
+FARTHEST = 500
 """So many begins are foreseen; what comes later is later."""
 
 
