@@ -7,6 +7,7 @@ server of the benchmark's own, in a temporary folder. `--plans` prints what the 
 """
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--claims", type=int, default=300)
     parser.add_argument("--plans", action="store_true")
     wanted = parser.parse_args()
+    print(f"load of this machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     print(
         f"{wanted.jobs} queued jobs of {wanted.projects} projects; {wanted.claims} claims, one after another"
     )
