@@ -1,4 +1,4 @@
-"""The record: the tables of runs, cells, jobs, attempts, steps, tests, images and questions.
+"""The record: the tables of projects, runs, cells, jobs, attempts, steps, tests, images and questions.
 
 Called by everything that reads or writes the record; the migrations follow these classes (a test compares
 them). Tables hold what happened, never how to decide: that is planning, jobs and results.
@@ -14,6 +14,7 @@ from sqlmodel import Field, SQLModel
 
 from farm_scheduler.identifiers import new_id
 from farm_scheduler.states import AttemptState, ImageState, JobState, QuestionState, RunState
+from farm_scheduler.triggers import Trigger
 from farm_scheduler.verdicts import Verdict
 
 WORD_LENGTH = 32
@@ -83,12 +84,32 @@ def _json() -> Column[Any]:
     return Column(JSON, nullable=False)
 
 
+class Project(SQLModel, table=True):
+    """A project that the farm follows: where its source is, and how much of the farm is its share.
+
+    `name` is the normalized name that its runs carry. `repository` is the clone URL at its `forge` (`github`,
+    `gitlab`, …), both None for a project that only releases. `weight` is its share beside the others' (1 by
+    default); a `paused` project's jobs wait.
+    """
+
+    __tablename__ = "project"
+
+    id: str = Field(default_factory=lambda: new_id("p"), primary_key=True)
+    name: str = Field(index=True, unique=True)
+    forge: str | None = None
+    repository: str | None = None
+    weight: float = 1.0
+    paused: bool = False
+    created: datetime = Field(default_factory=now, sa_column=_born())
+
+
 class Run(SQLModel, table=True):
     """One request to test one source: planned into cells, finished when every job is.
 
     `notes` is a list of `{"environment": name or None, "reason": sentence}`: what was left out, and (with
     None) what was inferred. `narrowing` is `{"pythons": [...], "systems": [...]}`. `reopened` is when a job of it was
-    last run again. `retries` is how often a cell that fails is tried again, where a person said so.
+    last run again. `retries` is how often a cell that fails is tried again, where a person said so. `trigger` is what
+    asked for it; of a push, `ref` is the branch or tag and `revision` the commit. The higher `priority` goes first.
     """
 
     __tablename__ = "run"
@@ -108,6 +129,11 @@ class Run(SQLModel, table=True):
     narrowing: dict[str, list[str]] = Field(default_factory=dict, sa_column=_json())
     retries: int | None = None
     exit_code: int | None = None
+    project_id: str | None = Field(default=None, foreign_key="project.id", index=True)
+    trigger: Trigger = Field(default=Trigger.PERSON, sa_column=Column(Word(Trigger), nullable=False))
+    ref: str | None = None
+    revision: str | None = None
+    priority: int = 0
 
 
 class Cell(SQLModel, table=True):
