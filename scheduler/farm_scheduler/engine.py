@@ -12,6 +12,7 @@ from farm_scheduler.errors import EngineError
 from farm_scheduler.settings import Settings
 
 BAKE = "wheelfarm.bake"
+EVENT = "wheelfarm.event"
 METADATA = "wheelfarm.metadata"
 TICKET = "wheelfarm.ticket"
 SWEEP = "wheelfarm.sweep"
@@ -66,6 +67,15 @@ def publish_bake(app: Celery, system: str) -> None:
         EngineError: Redis does not take it.
     """
     _send(app, BAKE, system)
+
+
+def publish_event(app: Celery, event_id: str) -> None:
+    """Have a worker make the run that an event asks for.
+
+    Raises:
+        EngineError: Redis does not take it.
+    """
+    _send(app, EVENT, event_id)
 
 
 def publish_question(app: Celery, sha256: str, system: str) -> None:

@@ -18,6 +18,7 @@ __all__ = [
     "PlanError",
     "RecordError",
     "RerunError",
+    "SecretKeyError",
     "ShellError",
     "SourceError",
     "StateError",
@@ -78,6 +79,13 @@ class NoRoomError(FarmError):
     """The disk of the farm's home is full, or its quota used up."""
 
     code = "no-room"
+    exit_code: ClassVar[int] = FARMS_FAULT
+
+
+class SecretKeyError(FarmError):
+    """The farm's own key, with which it seals the secrets of projects, is damaged, unreadable or another one."""
+
+    code = "secret-key"
     exit_code: ClassVar[int] = FARMS_FAULT
 
 

@@ -1,4 +1,4 @@
-"""The engine's tasks: ticket, bake, metadata, sweep.
+"""The engine's tasks: ticket, bake, metadata, event, sweep.
 
 Started as `python -m celery -A farm_workers.tasks worker --beat --pool threads`; Celery asks this module for
 `app`, which is built then, from the environment. A task may come twice or never: the record decides. Nothing
@@ -18,8 +18,9 @@ from celery.signals import beat_embedded_init, worker_ready, worker_shutting_dow
 from farm_scheduler import runs
 from farm_scheduler.claims import claim_job
 from farm_scheduler.database import Database
-from farm_scheduler.engine import BAKE, METADATA, SWEEP, TICKET, celery_app
+from farm_scheduler.engine import BAKE, EVENT, METADATA, SWEEP, TICKET, celery_app
 from farm_scheduler.errors import EngineError
+from farm_scheduler.events import handle_event
 from farm_scheduler.schema import upgrade
 from farm_scheduler.settings import Settings
 from farm_workers.image_bake import ImageBake
@@ -60,6 +61,7 @@ def worker_app(hands: Hands) -> Celery:
     app.task(name=TICKET, typing=False)(tasks.ticket)
     app.task(name=BAKE, typing=False)(tasks.bake)
     app.task(name=METADATA, typing=False)(tasks.metadata)
+    app.task(name=EVENT, typing=False)(tasks.event)
     app.task(name=SWEEP, typing=False)(tasks.sweep)
     worker_ready.connect(tasks.ready, weak=False)
     beat_embedded_init.connect(_die_with_worker, weak=False)
@@ -111,6 +113,13 @@ class _Tasks:
             return
         ask_guest(self._hands, sha256, system, worker=worker_name(), stop=self._stop)
         self._advance()
+
+    def event(self, event_id: str) -> None:
+        """Make the run that an event asks for, unless it has one."""
+        if not self._stop.is_set():
+            handle_event(
+                self._hands.database, self._app, self._hands.settings, event_id, worker=worker_name()
+            )
 
     def _advance(self) -> None:
         for run_id in runs.waiting_runs(self._hands.database):

@@ -1,0 +1,134 @@
+"""Deliveries: what a forge told a door, recorded once with the events in it, in one short transaction.
+
+Called by the webhooks, after the signature was checked, and by the watcher of the package index. Nothing is fetched
+here, and nothing of a project is read: an event only says what a worker shall look at.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import insert
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, select
+
+from farm_scheduler.database import Database
+from farm_scheduler.event_tables import Delivery, Event, EventState
+from farm_scheduler.identifiers import new_id
+from farm_scheduler.project_secrets import sealed_secrets
+from farm_scheduler.tables import Project, now
+from farm_scheduler.triggers import Trigger
+
+LONGEST_TEXT = 300
+"""Characters that are kept of what a forge calls something."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One thing of a delivery that wants a run.
+
+    Attributes:
+        target: `git+URL` without a ref, or `NAME==VERSION`.
+        ref: a branch or tag without `refs/…`, or `pull/NUMBER`.
+        revision: the commit; None where the forge does not tell it.
+        again: a person asks for another run of the same.
+    """
+
+    trigger: Trigger
+    target: str
+    ref: str | None = None
+    revision: str | None = None
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """A delivery whose signature is right.
+
+    Attributes:
+        kind: the forge's word for it.
+        reason: why nothing is to be done, where there is nothing.
+    """
+
+    forge: str
+    delivery_id: str
+    project_id: str
+    kind: str
+    notices: Sequence[Notice] = ()
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """A project as a door sees it: who it is, where its source is, and its valid secrets, sealed."""
+
+    project_id: str
+    name: str
+    repository: str | None
+    sealed: tuple[str, ...] = field(repr=False)
+
+
+def find_door(database: Database, *, forge: str | None, address: str) -> Door | None:
+    """The project of a repository's address at a forge; with `forge` None that of a name."""
+    mine = (
+        (Project.name == address,) if forge is None else (Project.forge == forge, Project.address == address)
+    )
+    with database.read() as session:
+        project = session.exec(select(Project).where(*mine)).first()
+        if project is None:
+            return None
+        sealed = tuple(sealed_secrets(session, project.id))
+    return Door(project_id=project.id, name=project.name, repository=project.repository, sealed=sealed)
+
+
+def record_delivery(database: Database, incoming: Incoming) -> tuple[str, ...] | None:
+    """Record a delivery and its events; the ids of these, or None where the forge told the same before."""
+    with database.write() as session:
+        if not _is_new(session, incoming):
+            return None
+        return record_events(session, incoming)
+
+
+def record_events(session: Session, incoming: Incoming) -> tuple[str, ...]:
+    """Record the events of a delivery that is recorded; their ids."""
+    rows = [_event(incoming, notice) for notice in incoming.notices]
+    if rows:
+        session.connection().execute(insert(Event), rows)
+    return tuple(row["id"] for row in rows)
+
+
+def _is_new(session: Session, incoming: Incoming) -> bool:
+    """Record the delivery, unless it is there: two that come at once are told apart by the table's key."""
+    connection = session.connection()
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    row = {
+        "forge": incoming.forge,
+        "delivery_id": incoming.delivery_id,
+        "project_id": incoming.project_id,
+        "kind": incoming.kind[:LONGEST_TEXT],
+        "reason": incoming.reason,
+        "received": now(),
+    }
+    # The two dialects have the same method, without a class in common.
+    statement: Any = dialect.insert(Delivery)
+    return bool(connection.execute(statement.values(row).on_conflict_do_nothing()).rowcount)
+
+
+def _event(incoming: Incoming, notice: Notice) -> dict[str, Any]:
+    return {
+        "id": new_id("e"),
+        "project_id": incoming.project_id,
+        "forge": incoming.forge,
+        "delivery_id": incoming.delivery_id,
+        "trigger": notice.trigger,
+        "target": notice.target,
+        "ref": notice.ref,
+        "revision": notice.revision,
+        "again": notice.again,
+        "state": EventState.WAITING,
+        "run_id": new_id("r"),
+        "tries": 0,
+        "worker": "",
+        "published": now(),  # sent as soon as this is committed
+        "created": now(),
+    }
