@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import insert
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from farm_scheduler.database import Database
 from farm_scheduler.event_tables import Delivery, Event, EventState
@@ -83,14 +83,14 @@ def find_door(database: Database, *, forge: str | None, address: str) -> Door | 
 
 def record_delivery(database: Database, incoming: Incoming) -> tuple[str, ...] | None:
     """Record a delivery and its events; the ids of these, or None where the forge told the same before."""
-    with database.write() as session:
-        if not _is_new(session, incoming):
-            return None
-        return record_events(session, incoming)
+    with database.write_together() as session:
+        return record_in(session, incoming)
 
 
-def record_events(session: Session, incoming: Incoming) -> tuple[str, ...]:
-    """Record the events of a delivery that is recorded; their ids."""
+def record_in(session: Session, incoming: Incoming) -> tuple[str, ...] | None:
+    """The same within a transaction of the caller's."""
+    if not _is_new(session, incoming):
+        return None
     rows = [_event(incoming, notice) for notice in incoming.notices]
     if rows:
         session.connection().execute(insert(Event), rows)
@@ -111,7 +111,8 @@ def _is_new(session: Session, incoming: Incoming) -> bool:
     }
     # The two dialects have the same method, without a class in common.
     statement: Any = dialect.insert(Delivery)
-    return bool(connection.execute(statement.values(row).on_conflict_do_nothing()).rowcount)
+    new = statement.values(row).on_conflict_do_nothing().returning(col(Delivery.delivery_id))
+    return connection.execute(new).first() is not None
 
 
 def _event(incoming: Incoming, notice: Notice) -> dict[str, Any]:

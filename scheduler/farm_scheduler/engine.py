@@ -15,12 +15,14 @@ BAKE = "wheelfarm.bake"
 EVENT = "wheelfarm.event"
 METADATA = "wheelfarm.metadata"
 TICKET = "wheelfarm.ticket"
+WATCH = "wheelfarm.watch"
 SWEEP = "wheelfarm.sweep"
 
 QUEUE = "wheelfarm"
 """The queue of this kind of host; hosts of another kind will have one of their own."""
 
 SWEEP_SECONDS = 5.0
+WATCH_SECONDS = 15.0
 
 
 def celery_app(settings: Settings) -> Celery:
@@ -44,7 +46,8 @@ def celery_app(settings: Settings) -> Celery:
         },
         timezone="UTC",
         beat_schedule={
-            "sweep": {"task": SWEEP, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}}
+            "sweep": {"task": SWEEP, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}},
+            "watch": {"task": WATCH, "schedule": WATCH_SECONDS, "options": {"expires": WATCH_SECONDS}},
         },
     )
     return app

@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     source_bytes: int = Field(default=512 * 1024**2, gt=0)
     index_seconds: float = Field(default=20, gt=0)
     index_fresh_seconds: float = Field(default=3600, ge=0)
+    watch_seconds: float = Field(default=300, gt=0)
+    changelog_url: str = "https://pypi.org/pypi"
     git_seconds: float = Field(default=300, gt=0)
     git_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     git_files: bool = False

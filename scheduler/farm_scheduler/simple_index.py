@@ -52,11 +52,13 @@ class Listing:
     Attributes:
         etag: the validator of the page, or None.
         fresh_seconds: how long the index allows to use it without asking.
+        serial: the index's count of changes when it wrote the page, where it says so.
     """
 
     files: tuple[SourceFile, ...]
     etag: str | None
     fresh_seconds: float
+    serial: int | None = None
 
 
 class SimpleIndex:
@@ -96,6 +98,7 @@ class SimpleIndex:
                 files=tuple(_sdists(files, name, str(head.url))),
                 etag=head.headers.get("etag"),
                 fresh_seconds=allowed_seconds(head.headers.get("cache-control")),
+                serial=_serial(head.headers.get("x-pypi-last-serial", "")),
             )
         except (ValueError, TypeError, AttributeError) as error:
             sentence = f"{url} is no page of a package index ({error}); check WHEELFARM_INDEX_URL"
@@ -164,6 +167,10 @@ class SimpleIndex:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             sentence = f"the package index {host} cannot be reached ({error}); check WHEELFARM_INDEX_URL"
             raise IndexUnavailableError(sentence, url=url) from error
+
+
+def _serial(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 def _sdists(files: Iterator[Mapping[str, Any]], name: str, page: str) -> Iterator[SourceFile]:

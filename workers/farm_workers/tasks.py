@@ -1,4 +1,4 @@
-"""The engine's tasks: ticket, bake, metadata, event, sweep.
+"""The engine's tasks: ticket, bake, metadata, event, watch, sweep.
 
 Started as `python -m celery -A farm_workers.tasks worker --beat --pool threads`; Celery asks this module for
 `app`, which is built then, from the environment. A task may come twice or never: the record decides. Nothing
@@ -18,9 +18,10 @@ from celery.signals import beat_embedded_init, worker_ready, worker_shutting_dow
 from farm_scheduler import runs
 from farm_scheduler.claims import claim_job
 from farm_scheduler.database import Database
-from farm_scheduler.engine import BAKE, EVENT, METADATA, SWEEP, TICKET, celery_app
+from farm_scheduler.engine import BAKE, EVENT, METADATA, SWEEP, TICKET, WATCH, celery_app, publish_event
 from farm_scheduler.errors import EngineError
 from farm_scheduler.events import handle_event
+from farm_scheduler.release_watch import look_around
 from farm_scheduler.schema import upgrade
 from farm_scheduler.settings import Settings
 from farm_workers.image_bake import ImageBake
@@ -62,6 +63,7 @@ def worker_app(hands: Hands) -> Celery:
     app.task(name=BAKE, typing=False)(tasks.bake)
     app.task(name=METADATA, typing=False)(tasks.metadata)
     app.task(name=EVENT, typing=False)(tasks.event)
+    app.task(name=WATCH, typing=False)(tasks.watch)
     app.task(name=SWEEP, typing=False)(tasks.sweep)
     worker_ready.connect(tasks.ready, weak=False)
     beat_embedded_init.connect(_die_with_worker, weak=False)
@@ -82,6 +84,7 @@ class _Tasks:
         self._app = app
         self._stop = stop
         self._sweeping = threading.Lock()
+        self._watching = threading.Lock()
 
     def ticket(self) -> None:
         """Claim the best queued job and run it; nothing to do is no error."""
@@ -120,6 +123,17 @@ class _Tasks:
             handle_event(
                 self._hands.database, self._app, self._hands.settings, event_id, worker=worker_name()
             )
+
+    def watch(self) -> None:
+        """Look for new releases of what is followed, unless somebody is at it."""
+        if not self._stop.is_set() and self._watching.acquire(blocking=False):
+            try:
+                for event_id in look_around(self._hands.database, self._hands.settings):
+                    publish_event(self._app, event_id)
+            except EngineError as error:
+                LOG.warning("the sweep will send what is left: %s", error)
+            finally:
+                self._watching.release()
 
     def _advance(self) -> None:
         for run_id in runs.waiting_runs(self._hands.database):
