@@ -1,18 +1,19 @@
 """The changelog of a package index: which sdists came since a serial, by its XML-RPC.
 
 Called by release_watch, only where whole patterns of names are followed. The answer is bounded in bytes and time, and
-what is no entry of a changelog is the index's fault. It never asks for a list of names.
+what is no entry of a changelog is the index's fault; today's expat bounds what entities may become. It never asks for a list of names.
 """
 
 import ssl
 import time
-import xmlrpc.client  # noqa: S411 - the answer is bounded, and today's expat bounds what entities may become
+import xmlrpc.client
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 from packaging.utils import InvalidName, canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from farm_scheduler.errors import IndexUnavailableError
 
@@ -65,15 +66,23 @@ def _upload(entry: Sequence[Any]) -> Upload | None:
     if not version or not str(action).startswith(ADDED):
         return None
     try:
-        return Upload(
-            name=canonicalize_name(str(name), validate=True), version=str(version), serial=int(serial)
-        )
-    except InvalidName:
+        normal = canonicalize_name(str(name), validate=True)
+        return Upload(name=normal, version=str(Version(str(version))), serial=int(serial))
+    except (InvalidName, InvalidVersion):
         return None
 
 
 def _call(url: str, seconds: float, method: str, *arguments: int) -> Any:
-    body = xmlrpc.client.dumps(arguments, method)
+    answer = _ask(url, seconds, xmlrpc.client.dumps(arguments, method))
+    try:
+        ((found,), _) = xmlrpc.client.loads(answer)
+    except Exception as error:  # expat and xmlrpc raise half a dozen kinds for an answer that is none
+        sentence = f"{url} gave no XML-RPC ({type(error).__name__}); check WHEELFARM_CHANGELOG_URL"
+        raise IndexUnavailableError(sentence, url=url) from error
+    return found
+
+
+def _ask(url: str, seconds: float, body: str) -> bytes:
     answer = bytearray()
     end = time.monotonic() + 10 * seconds
     try:
@@ -85,14 +94,10 @@ def _call(url: str, seconds: float, method: str, *arguments: int) -> Any:
             for chunk in response.iter_bytes():
                 answer += chunk
                 if len(answer) > MAX_ANSWER or time.monotonic() > end:
-                    raise IndexUnavailableError(f"the changelog {url} does not end; try again later", url=url)
-        ((found,), _) = xmlrpc.client.loads(bytes(answer))
+                    break
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         sentence = f"the changelog {url} cannot be read ({error}); check WHEELFARM_CHANGELOG_URL"
         raise IndexUnavailableError(sentence, url=url) from error
-    except Exception as error:  # expat and xmlrpc raise half a dozen kinds for an answer that is none
-        if isinstance(error, IndexUnavailableError):
-            raise
-        sentence = f"{url} gave no XML-RPC ({type(error).__name__}); check WHEELFARM_CHANGELOG_URL"
-        raise IndexUnavailableError(sentence, url=url) from error
-    return found
+    if len(answer) > MAX_ANSWER or time.monotonic() > end:
+        raise IndexUnavailableError(f"the changelog {url} does not end; try again later", url=url)
+    return bytes(answer)
