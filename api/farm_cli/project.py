@@ -1,6 +1,7 @@
 """`wheelfarm project`: the projects that the farm follows, the secrets of their webhooks, and their releases.
 
-Found by main. It writes into the record, where the doors and the watcher read; it starts no service and fetches nothing.
+Found by main. It writes into the record, where the doors and the watcher read; it starts no service, and
+fetches nothing of a project.
 """
 
 import click
@@ -16,7 +17,7 @@ Examples:
 It prints the secret of its webhook, once. Then, at the forge: address https://YOUR-FARM/webhooks/FORGE, content type
 application/json, that secret, and the events push, pull request and release.
 """
-SECRET = """Make a new secret for the webhook of NAME, and print it: it cannot be shown again.
+ANEW = """Make a new secret for the webhook of NAME, and print it: it cannot be shown again.
 
 The one before stays valid until the next, so nothing is refused while you change it at the forge; --drop-old ends it.
 
@@ -44,7 +45,7 @@ def command() -> None:
     """The projects that the farm follows: their repositories, webhooks and releases."""
 
 
-@command.command("add", help=ADD)
+@command.command("add", help=ADD, short_help="Add a project, and print the secret of its webhook.")
 @click.argument("name")
 @click.option("--repository", metavar="URL", help="Where its source is: the URL that git clones.")
 @click.option("--forge", help="What the repository's host runs, where the farm does not know it.")
@@ -53,12 +54,15 @@ def command() -> None:
 def add(name: str, repository: str | None, forge: str | None, weight: float) -> int:
     """The subcommand; its exit code."""
     from farm_cli.record import open_record
+    from farm_scheduler.git_access import check_access
     from farm_scheduler.project_secrets import add_secret
     from farm_scheduler.projects import add_project
     from farm_scheduler.secret_box import secret_box
 
     with open_record() as record:
         box = secret_box(record.settings)
+        if repository is not None:
+            check_access(repository, record.settings)
         with record.database.write() as session:
             project = add_project(session, name, repository, forge, weight)
             secret = add_secret(session, box, project.id)
@@ -83,7 +87,7 @@ def show() -> int:
     return 0
 
 
-@command.command("secret", help=SECRET)
+@command.command("secret", help=ANEW, short_help="Make a new secret for a project's webhook.")
 @click.argument("name")
 @click.option("--drop-old", is_flag=True, help="End the secret before the newest; makes no new one.")
 @click.option(
@@ -117,26 +121,26 @@ def secret(name: str, drop_old: bool, given: bool) -> int:
     return 0
 
 
-@command.command("follow", help=FOLLOW)
+@command.command(
+    "follow", help=FOLLOW, short_help="Follow the releases of a project, or of a pattern of names."
+)
 @click.argument("name")
 @click.option("--stop", is_flag=True, help="Follow it no longer.")
 def follow_releases(name: str, stop: bool) -> int:
     """The subcommand; its exit code."""
     from farm_cli.record import open_record
-    from farm_scheduler import release_watch
     from farm_scheduler.projects import find_project
+    from farm_scheduler.release_watch import follow, follow_pattern, unfollow, unfollow_pattern
 
     pattern = "*" in name or "?" in name
     with open_record() as record, record.database.write() as session:
         if pattern:
             known = name.lower()
-            changed = (release_watch.unfollow_pattern if stop else release_watch.follow_pattern)(
-                session, known
-            )
+            changed = unfollow_pattern(session, known) if stop else follow_pattern(session, known)
         else:
             project = find_project(session, name)
             known = project.name
-            changed = (release_watch.unfollow if stop else release_watch.follow)(session, project)
+            changed = unfollow(session, project) if stop else follow(session, project)
     now = "not followed any more" if stop else "followed from now on"
     before = "not followed" if stop else "followed"
     click.echo(f"{known} is {now}" if changed else f"{known} was {before} already; nothing was changed")

@@ -1,7 +1,8 @@
 """The changelog of a package index: which sdists came since a serial, by its XML-RPC.
 
 Called by release_watch, only where whole patterns of names are followed. The answer is bounded in bytes and time, and
-what is no entry of a changelog is the index's fault; today's expat bounds what entities may become. It never asks for a list of names.
+what is no entry of a changelog is the index's fault; today's expat bounds what entities may become. It never asks
+for a list of names.
 """
 
 import ssl

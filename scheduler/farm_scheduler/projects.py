@@ -76,6 +76,9 @@ def _normal(name: str) -> str:
 
 def _place(session: Session, project: Project, repository: str, forge: str | None) -> None:
     read_target("git+" + repository)  # refuses what git may not be asked for
+    if not repository.startswith(("https://", "http://")):
+        sentence = f"{repository} is of no forge; give the URL that git clones over https"
+        raise InputError(sentence, repository=repository)
     host = urlsplit(repository).hostname or ""
     known = forge or HOSTS.get(host.lower())
     if known not in FORGES:
