@@ -4,6 +4,8 @@ Found by main. It writes into the record, where the doors and the watcher read; 
 fetches nothing of a project.
 """
 
+import sys
+
 import click
 
 ADD = """Add the project NAME, so that its forge's webhooks and its releases may start runs.
@@ -102,7 +104,7 @@ def secret(name: str, drop_old: bool, given: bool) -> int:
 
     if drop_old and given:
         raise click.UsageError("--drop-old makes no secret, and --stdin brings one; give one of them")
-    word = click.get_text_stream("stdin").read(10_000).strip() if given else None
+    word = sys.stdin.read(10_000).strip() if given else None
     with open_record() as record:
         box = secret_box(record.settings)
         with record.database.write() as session:
@@ -142,6 +144,6 @@ def follow_releases(name: str, stop: bool) -> int:
             known = project.name
             changed = unfollow(session, project) if stop else follow(session, project)
     now = "not followed any more" if stop else "followed from now on"
-    before = "not followed" if stop else "followed"
-    click.echo(f"{known} is {now}" if changed else f"{known} was {before} already; nothing was changed")
+    before = "was not followed" if stop else "is followed already"
+    click.echo(f"{known} is {now}" if changed else f"{known} {before}; nothing was changed")
     return 0

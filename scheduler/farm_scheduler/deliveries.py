@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import bindparam, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from farm_scheduler.database import Database
-from farm_scheduler.event_tables import Delivery, Event, EventState
+from farm_scheduler.event_tables import Delivery, Event, EventState, ProjectSecret
 from farm_scheduler.identifiers import new_id
-from farm_scheduler.project_secrets import sealed_secrets
+from farm_scheduler.project_secrets import VALID_AT_ONCE
 from farm_scheduler.tables import Project, now
 from farm_scheduler.triggers import Trigger
 
@@ -68,17 +68,36 @@ class Door:
     sealed: tuple[str, ...] = field(repr=False)
 
 
+_SECRETS = (
+    select(col(Project.id), col(Project.name), col(Project.repository), col(ProjectSecret.sealed))
+    .outerjoin(ProjectSecret, col(ProjectSecret.project_id) == col(Project.id))
+    .order_by(col(ProjectSecret.created).desc())
+    .limit(VALID_AT_ONCE)
+)
+# Built once: a forge may send hundreds of deliveries a second, and building a statement takes as long as running it.
+_BY_ADDRESS = _SECRETS.where(
+    col(Project.forge) == bindparam("forge"), col(Project.address) == bindparam("address")
+)
+_BY_NAME = _SECRETS.where(col(Project.name) == bindparam("address"))
+_NEW_DELIVERY = {
+    "sqlite": sqlite.insert(Delivery).on_conflict_do_nothing().returning(col(Delivery.delivery_id)),
+    "postgresql": postgresql.insert(Delivery).on_conflict_do_nothing().returning(col(Delivery.delivery_id)),
+}
+_NEW_EVENTS = insert(Event)
+
+
 def find_door(database: Database, *, forge: str | None, address: str) -> Door | None:
     """The project of a repository's address at a forge; with `forge` None that of a name."""
-    mine = (
-        (Project.name == address,) if forge is None else (Project.forge == forge, Project.address == address)
-    )
     with database.read() as session:
-        project = session.exec(select(Project).where(*mine)).first()
-        if project is None:
-            return None
-        sealed = tuple(sealed_secrets(session, project.id))
-    return Door(project_id=project.id, name=project.name, repository=project.repository, sealed=sealed)
+        connection = session.connection()
+        if forge is None:
+            rows = connection.execute(_BY_NAME, {"address": address}).all()
+        else:
+            rows = connection.execute(_BY_ADDRESS, {"forge": forge, "address": address}).all()
+    if not rows:
+        return None
+    sealed = tuple(row[3] for row in rows if row[3])
+    return Door(project_id=rows[0][0], name=rows[0][1], repository=rows[0][2], sealed=sealed)
 
 
 def record_delivery(database: Database, incoming: Incoming) -> tuple[str, ...] | None:
@@ -93,14 +112,13 @@ def record_in(session: Session, incoming: Incoming) -> tuple[str, ...] | None:
         return None
     rows = [_event(incoming, notice) for notice in incoming.notices]
     if rows:
-        session.connection().execute(insert(Event), rows)
+        session.connection().execute(_NEW_EVENTS, rows)
     return tuple(row["id"] for row in rows)
 
 
 def _is_new(session: Session, incoming: Incoming) -> bool:
     """Record the delivery, unless it is there: two that come at once are told apart by the table's key."""
     connection = session.connection()
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     row = {
         "forge": incoming.forge,
         "delivery_id": incoming.delivery_id,
@@ -109,10 +127,8 @@ def _is_new(session: Session, incoming: Incoming) -> bool:
         "reason": incoming.reason,
         "received": now(),
     }
-    # The two dialects have the same method, without a class in common.
-    statement: Any = dialect.insert(Delivery)
-    new = statement.values(row).on_conflict_do_nothing().returning(col(Delivery.delivery_id))
-    return connection.execute(new).first() is not None
+    new = _NEW_DELIVERY[connection.dialect.name]
+    return connection.execute(new, row).first() is not None
 
 
 def _event(incoming: Incoming, notice: Notice) -> dict[str, Any]:

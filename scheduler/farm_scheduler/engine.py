@@ -72,13 +72,13 @@ def publish_bake(app: Celery, system: str) -> None:
     _send(app, BAKE, system)
 
 
-def publish_event(app: Celery, event_id: str) -> None:
-    """Have a worker make the run that an event asks for.
+def publish_event(app: Celery, *event_ids: str) -> None:
+    """Have workers make the runs that events ask for; several at once cost a door little more than one.
 
     Raises:
         EngineError: Redis does not take it.
     """
-    _send(app, EVENT, event_id)
+    _send(app, EVENT, *event_ids)
 
 
 def publish_question(app: Celery, sha256: str, system: str) -> None:

@@ -117,12 +117,16 @@ class _Tasks:
         ask_guest(self._hands, sha256, system, worker=worker_name(), stop=self._stop)
         self._advance()
 
-    def event(self, event_id: str) -> None:
-        """Make the run that an event asks for, unless it has one."""
-        if not self._stop.is_set():
-            handle_event(
-                self._hands.database, self._app, self._hands.settings, event_id, worker=worker_name()
-            )
+    def event(self, event_id: str, *others: str) -> None:
+        """Make the run that an event asks for, unless it has one; others in the message are for whoever is free."""
+        if self._stop.is_set():
+            return
+        try:
+            for other in others:
+                publish_event(self._app, other)
+        except EngineError as error:
+            LOG.warning("the sweep will send what is left: %s", error)
+        handle_event(self._hands.database, self._app, self._hands.settings, event_id, worker=worker_name())
 
     def watch(self) -> None:
         """Look for new releases of what is followed, unless somebody is at it."""

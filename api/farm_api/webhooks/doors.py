@@ -1,18 +1,21 @@
 """The addresses of the webhooks: `POST /webhooks/FORGE`, a bounded body each, and a message once it is recorded.
 
 Mounted by the application. A forge waits a few seconds at most, so all that happens before the answer is one look and
-one short write; the engine hears of it after the answer, and the sweep sends what it did not hear. It runs nothing.
+one short write; the engine hears of it in another thread, and the sweep sends what it did not hear. It runs nothing.
 """
 
+import contextlib
 import logging
 import threading
+import time
 from collections.abc import Iterable
+from functools import partial
+from queue import Empty, SimpleQueue
 
+from anyio import CapacityLimiter, to_thread
 from celery import Celery
 from fastapi import APIRouter, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
-from starlette.background import BackgroundTask
 
 from farm_api.errors import BodyTooLargeError
 from farm_api.webhooks.bitbucket import Bitbucket
@@ -31,6 +34,13 @@ from farm_scheduler.settings import Settings
 
 LOG = logging.getLogger(__name__)
 
+GATHER_SECONDS = 0.02
+AT_ONCE = 200
+"""Events that come within that time share a message: sending one costs as much as recording one."""
+
+THREADS = 4
+"""Deliveries that are worked on at a time: more would only wait for one another, and for the pages' threads."""
+
 
 def forges() -> tuple[Forge, ...]:
     """Every forge that has a door."""
@@ -41,8 +51,9 @@ def webhook_router(database: Database, app: Celery, settings: Settings, box: Sec
     """The doors of all forges."""
     router = APIRouter(prefix="/webhooks", tags=["webhooks"])
     publisher = Publisher(app)
+    limiter = CapacityLimiter(THREADS)
     for forge in forges():
-        door = _Door(database, box, forge, publisher, settings.webhook_bytes)
+        door = _Door(database, box, forge, publisher, settings.webhook_bytes, limiter)
         router.add_api_route(
             f"/{forge.name}",
             door.answer,
@@ -62,54 +73,64 @@ def webhook_router(database: Database, app: Celery, settings: Settings, box: Sec
 
 
 class Publisher:
-    """Tells the engine of events, one thread at a time: an engine that hangs holds up no answer."""
+    """Tells the engine of events, in a thread of its own: an engine that hangs holds up no answer."""
 
     def __init__(self, app: Celery) -> None:
         self._app = app
-        self._busy = threading.Lock()
-        self._waiting: list[str] = []
+        self._waiting: SimpleQueue[str] = SimpleQueue()
+        self._start = threading.Lock()
+        self._thread: threading.Thread | None = None
 
     def publish(self, events: Iterable[str]) -> None:
-        """Send a message for each; whoever is at it already sends these as well."""
-        self._waiting.extend(events)
-        while self._waiting and self._busy.acquire(blocking=False):
-            try:
-                self._send()
-            finally:
-                self._busy.release()
+        """Send a message for each, soon."""
+        for event in events:
+            self._waiting.put(event)
+        with self._start:
+            if self._thread is None:
+                # It ends with the process: what it has not sent by then, the sweep sends.
+                self._thread = threading.Thread(target=self._send, name="publisher", daemon=True)
+                self._thread.start()
 
     def _send(self) -> None:
-        while self._waiting:
-            event = self._waiting.pop(0)
+        while True:
+            events = [self._waiting.get()]
+            time.sleep(GATHER_SECONDS)
+            with contextlib.suppress(Empty):
+                while len(events) < AT_ONCE:
+                    events.append(self._waiting.get_nowait())
             try:
-                publish_event(self._app, event)
+                publish_event(self._app, *events)
             except EngineError as error:
-                self._waiting.clear()
-                LOG.warning("the sweep will send %s and what came with it: %s", event, error)
+                LOG.warning("the sweep will send %s: %s", ", ".join(events), error)
 
 
 class _Door:
     """The door of one forge."""
 
     def __init__(
-        self, database: Database, box: SecretBox, forge: Forge, publisher: Publisher, limit: int
+        self,
+        database: Database,
+        box: SecretBox,
+        forge: Forge,
+        publisher: Publisher,
+        limit: int,
+        limiter: CapacityLimiter,
     ) -> None:
         self._database = database
         self._box = box
         self._forge = forge
         self._publisher = publisher
         self._limit = limit
+        self._limiter = limiter
 
     async def answer(self, request: Request) -> JSONResponse:
         """Take a delivery: 202 when it is recorded, 200 when it was before."""
         body = await _read(request, self._limit)
         headers = {name: value for name, value in request.headers.items() if len(value) <= self._limit}
-        found = await run_in_threadpool(receive, self._database, self._box, self._forge, headers, body)
-        return JSONResponse(
-            _document(found),
-            status_code=200 if found.outcome == "known" else 202,
-            background=BackgroundTask(self._publisher.publish, found.events) if found.events else None,
-        )
+        work = partial(receive, self._database, self._box, self._forge, headers, body)
+        found = await to_thread.run_sync(work, limiter=self._limiter)
+        self._publisher.publish(found.events)
+        return JSONResponse(_document(found), status_code=200 if found.outcome == "known" else 202)
 
 
 def _document(found: Answer) -> dict[str, object]:
