@@ -41,6 +41,21 @@ Examples:
   wheelfarm project follow demo --stop
 """
 
+TELL = """Tell somebody of the runs of NAME.
+
+--status gives each commit a status at the project's forge; its token comes from standard input. --webhook and --email
+are told of changes only: the first run that is not as expected, and the first that is again.
+
+\b
+Examples:
+  pass show forge-token | wheelfarm project tell demo --status
+  wheelfarm project tell demo --webhook https://chat.example.org/hook      prints the secret that signs it
+  wheelfarm project tell demo --email me@example.org
+  wheelfarm project tell demo --email me@example.org --stop
+
+Mail needs WHEELFARM_SMTP_URL, and links to runs WHEELFARM_PUBLIC_URL.
+"""
+
 
 @click.group("project", no_args_is_help=True)
 def command() -> None:
@@ -146,4 +161,42 @@ def follow_releases(name: str, stop: bool) -> int:
     now = "not followed any more" if stop else "followed from now on"
     before = "was not followed" if stop else "is followed already"
     click.echo(f"{known} is {now}" if changed else f"{known} {before}; nothing was changed")
+    return 0
+
+
+@command.command("tell", help=TELL, short_help="Tell a forge, a webhook or a person of a project's runs.")
+@click.argument("name")
+@click.option("--status", is_flag=True, help="The forge, by commit statuses; the token on standard input.")
+@click.option("--webhook", metavar="URL", help="A webhook, signed after Standard Webhooks.")
+@click.option("--email", metavar="ADDRESS", help="A person.")
+@click.option("--stop", is_flag=True, help="Tell them no longer.")
+def tell(name: str, status: bool, webhook: str | None, email: str | None, stop: bool) -> int:
+    """The subcommand; its exit code."""
+    from farm_cli.record import open_record
+    from farm_scheduler.feedback_tables import Channel
+    from farm_scheduler.listeners import add_listener, stop_listener
+    from farm_scheduler.projects import find_project
+    from farm_scheduler.secret_box import secret_box
+
+    if sum([status, webhook is not None, email is not None]) != 1:
+        raise click.UsageError("give one of --status, --webhook and --email")
+    channel = Channel.STATUS if status else Channel.WEBHOOK if webhook else Channel.EMAIL
+    token = sys.stdin.read(10_000).strip() if status and not stop else None
+    with open_record() as record:
+        box = secret_box(record.settings)
+        with record.database.write() as session:
+            project = find_project(session, name)
+            if stop:
+                told = stop_listener(session, project, channel)
+            else:
+                made = add_listener(session, box, project, channel, place=webhook or email, token=token)
+    if stop:
+        click.echo(
+            f"the {channel} is told no longer" if told else f"no {channel} was told; nothing was changed"
+        )
+        return 0
+    click.echo(f"the {channel} is told from now on", err=True)
+    if made:
+        click.echo("the secret that signs it, which is not shown again:", err=True)
+        click.echo(made)
     return 0

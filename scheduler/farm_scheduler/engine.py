@@ -14,6 +14,7 @@ from farm_scheduler.settings import Settings
 BAKE = "wheelfarm.bake"
 EVENT = "wheelfarm.event"
 METADATA = "wheelfarm.metadata"
+REPORT = "wheelfarm.report"
 TICKET = "wheelfarm.ticket"
 WATCH = "wheelfarm.watch"
 SWEEP = "wheelfarm.sweep"
@@ -22,6 +23,7 @@ QUEUE = "wheelfarm"
 """The queue of this kind of host; hosts of another kind will have one of their own."""
 
 SWEEP_SECONDS = 5.0
+REPORT_SECONDS = 5.0
 WATCH_SECONDS = 15.0
 
 
@@ -47,6 +49,7 @@ def celery_app(settings: Settings) -> Celery:
         timezone="UTC",
         beat_schedule={
             "sweep": {"task": SWEEP, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}},
+            "report": {"task": REPORT, "schedule": REPORT_SECONDS, "options": {"expires": REPORT_SECONDS}},
             "watch": {"task": WATCH, "schedule": WATCH_SECONDS, "options": {"expires": WATCH_SECONDS}},
         },
     )

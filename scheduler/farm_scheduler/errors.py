@@ -11,6 +11,7 @@ from farm_images.errors import FarmError
 __all__ = [
     "EngineError",
     "FarmError",
+    "FeedbackError",
     "IndexUnavailableError",
     "InputError",
     "NoRoomError",
@@ -118,4 +119,11 @@ class EngineError(FarmError):
     """The engine (Celery on Redis) did not take a message."""
 
     code = "engine"
+    exit_code: ClassVar[int] = FARMS_FAULT
+
+
+class FeedbackError(FarmError):
+    """A forge, a webhook or a mail server did not take what it was told of a run."""
+
+    code = "feedback"
     exit_code: ClassVar[int] = FARMS_FAULT

@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     redis_url: str = ""
     secret_key: SecretStr = SecretStr("")
     public_url: str = ""
+    smtp_url: str = ""
+    mail_from: str = "wheelfarm@localhost"
     webhook_bytes: int = Field(default=8 * 1024**2, gt=0)
     slots: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     memory_mib: int = Field(default=1024, ge=256)
