@@ -61,7 +61,7 @@ class Cluster:
         self._process: subprocess.Popen[bytes] | None = None
         root = os.geteuid() == 0
         self._user = USER if root else pwd.getpwuid(os.geteuid()).pw_name
-        self._become = ["setpriv", "--pdeathsig=INT"]
+        self._become: list[str] = ["setpriv", "--pdeathsig=INT"]
         if root:
             account = pwd.getpwnam(USER)
             os.chown(folder, account.pw_uid, account.pw_gid)
@@ -70,8 +70,8 @@ class Cluster:
     def start(self) -> None:
         """Start the server, anew after `stop` or `kill`; returns when it answers."""
         if not self._data.exists():
-            command = [self._programs / "initdb", "-D", self._data, "-A", "trust", "-N", "-U", self._user]
-            made = [*self._become, *map(str, command), "--locale=C.UTF-8"]
+            initdb = [str(self._programs / "initdb"), "-D", str(self._data), "-A", "trust", "-N"]
+            made = [*self._become, *initdb, "-U", self._user, "--locale=C.UTF-8"]
             subprocess.run(made, check=True, capture_output=True, timeout=START_SECONDS, cwd="/")
         settings = [word for name, value in self._options.items() for word in ("-c", f"{name}={value}")]
         command = [*self._become, str(self._programs / "postgres"), "-D", str(self._data), *settings]
@@ -164,11 +164,23 @@ def postgres_server() -> Iterator[Cluster]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def empty_record(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite record without a row, made once: the migrations take their time."""
+    path = tmp_path_factory.mktemp("record") / "record.sqlite"
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    database.close()
+    return path
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def record_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a record of this test's own, on SQLite and on PostgreSQL in turn (there at the newest schema)."""
+def record_url(request: pytest.FixtureRequest, tmp_path: Path, empty_record: Path) -> Iterator[str]:
+    """The URL of an empty record of this test's own, on SQLite and on PostgreSQL in turn."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'record.sqlite'}"
+        path = tmp_path / "record.sqlite"
+        shutil.copyfile(empty_record, path)
+        yield f"sqlite:///{path}"
         return
     server = request.getfixturevalue("postgres_server")
     url = server.new_record()
@@ -180,6 +192,5 @@ def record_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 def record(record_url: str) -> Iterator[Database]:
     """A fresh record, on SQLite and on PostgreSQL in turn."""
     database = Database(record_url)
-    upgrade(database)
     yield database
     database.close()

@@ -82,6 +82,12 @@ class Database:
             yield session
 
     @contextmanager
+    def claim_connection(self) -> Iterator[Connection]:
+        """The same as `write_together` for Core statements."""
+        with self._together.begin() as connection:
+            yield connection
+
+    @contextmanager
     def write_connection(self) -> Iterator[Connection]:
         """The same as `write` for Core statements and migrations."""
         with self._writer.begin() as connection:
@@ -110,7 +116,7 @@ def _open(url: str) -> Engine:
 
 def _open_server(url: URL) -> Engine:
     try:
-        engine = create_engine(url, pool_pre_ping=True)
+        engine = create_engine(url, pool_pre_ping=True, connect_args=_server_options(url))
     except (ImportError, NoSuchModuleError) as error:
         shown = url.render_as_string(hide_password=True)
         sentence = f"the driver for {shown} is not installed ({error}); install it beside wheelfarm"
@@ -118,6 +124,12 @@ def _open_server(url: URL) -> Engine:
     if url.get_backend_name() == "postgresql":
         event.listen(engine, "begin", _begin_postgresql)
     return engine
+
+
+def _server_options(url: URL) -> dict[str, str]:
+    """No compiling of statements (JIT): it took longer than the short ones that the farm has."""
+    plain = url.drivername == "postgresql+psycopg" and "options" not in url.query
+    return {"options": "-c jit=off"} if plain else {}
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

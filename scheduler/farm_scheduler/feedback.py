@@ -75,6 +75,7 @@ def plan_reports(database: Database) -> None:
         for run, listener, stage in _to_plan(session):
             reason = _why_not(session, run, listener, stage)
             report = Report(id=new_id("t"), run_id=run.id, channel=listener.channel, stage=stage)
+            report.run_finished = run.finished if stage == ENDED else None
             if reason is not None:
                 report.state, report.reason, report.finished = ReportState.DONE, reason, now()
             session.add(report)
@@ -109,23 +110,25 @@ def settle_report(database: Database, report_id: str, error: FarmError | None) -
 
 
 def _to_plan(session: Session) -> list[tuple[Run, Listener, str]]:
-    """Runs of projects with listeners, that were not told of at their stage."""
-    chosen = select(Run, Listener).join(Listener, col(Listener.project_id) == col(Run.project_id))
-    pairs = session.exec(chosen.where(col(Run.created) >= now() - LOOK_BACK)).all()
-    wanted = [(run, listener, stage) for run, listener in pairs for stage in _stages(run, listener)]
-    ids = {run.id for run, _, _ in wanted}
-    told = set(
-        session.exec(
-            select(Report.run_id, Report.channel, Report.stage).where(col(Report.run_id).in_(ids))
-        ).all()
-    )
-    return [each for each in wanted if (each[0].id, each[1].channel, each[2]) not in told]
-
-
-def _stages(run: Run, listener: Listener) -> list[str]:
-    if run.state in RUN_ENDED:
-        return [ENDED]
-    return [PENDING] if listener.channel is Channel.STATUS else []
+    """Runs of projects with listeners, that these were not told of at their stage."""
+    ended = col(Run.state).in_(list(RUN_ENDED))
+    status = col(Listener.channel) == Channel.STATUS
+    found: list[tuple[Run, Listener, str]] = []
+    for stage, where, same in (
+        (PENDING, (~ended, status), col(Report.run_finished).is_(None)),
+        (ENDED, (ended,), col(Report.run_finished) == col(Run.finished)),
+    ):
+        told = (col(Report.run_id) == col(Run.id)) & (col(Report.channel) == col(Listener.channel)) & same
+        chosen = (
+            select(Run, Listener)
+            .join(Listener, col(Listener.project_id) == col(Run.project_id))
+            .outerjoin(Report, told & (col(Report.stage) == stage))
+            .where(col(Run.created) >= now() - LOOK_BACK, col(Report.id).is_(None), *where)
+            .order_by(col(Run.created))
+            .limit(AT_ONCE)
+        )
+        found += [(run, listener, stage) for run, listener in session.exec(chosen)]
+    return found
 
 
 def _why_not(session: Session, run: Run, listener: Listener, stage: str) -> str | None:

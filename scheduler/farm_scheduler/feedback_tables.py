@@ -54,12 +54,13 @@ class Listener(SQLModel, table=True):
 class Report(SQLModel, table=True):
     """One thing that one listener is told of one run, once: that it began, or how it ended.
 
-    `reason` says why it was not told, or why there was nothing to tell.
+    `run_finished` is the end that it tells of (a run that is opened again ends twice), or None. `reason`
+    says why it was not told, or why there was nothing to tell.
     """
 
     __tablename__ = "report"
     __table_args__ = (
-        UniqueConstraint("run_id", "channel", "stage", name="uq_report"),
+        UniqueConstraint("run_id", "channel", "stage", "run_finished", name="uq_report"),
         Index("ix_report_state", "state", "not_before"),
     )
 
@@ -67,6 +68,7 @@ class Report(SQLModel, table=True):
     run_id: str = Field(foreign_key="run.id")
     channel: Channel = Field(sa_column=Column(Word(Channel), nullable=False))
     stage: str
+    run_finished: datetime | None = Field(default=None, sa_column=_moment())
     state: ReportState = Field(
         default=ReportState.WAITING, sa_column=Column(Word(ReportState), nullable=False)
     )

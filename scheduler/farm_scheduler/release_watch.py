@@ -2,7 +2,7 @@
 
 Called by the worker's beat, and by the command (follow, unfollow). What was seen is recorded in the same transaction as
 the events of what is new: whatever comes while the farm is down, or while an index fails, is new at the next look. It
-fetches pages only; a release is fetched by the worker that makes its run.
+never fetches a release: the worker that makes its run does.
 """
 
 import logging

@@ -108,6 +108,7 @@ class Farm:
         self.count += 1
         run = Run(id=f"r-{self.count}", target="x", project="demo", source_sha256="0", project_id="p-1")
         run.state, run.exit_code, run.ref, run.revision = state, exit_code, "main", COMMIT
+        run.finished = now() if state in {RunState.FINISHED, RunState.CANCELLED} else None
         run.trigger, run.created = Trigger.PUSH, now() - timedelta(hours=1) + timedelta(seconds=self.count)
         with self.database.write() as session:
             session.add(run)
@@ -169,7 +170,7 @@ def test_a_commit_gets_one_status_that_is_kept_up(farm: Farm, server: Server, fo
     assert farm.tell() == []
     with farm.database.write() as session:
         run = session.get_one(Run, run_id)
-        run.state, run.exit_code = RunState.FINISHED, 1
+        run.state, run.exit_code, run.finished = RunState.FINISHED, 1, now()
     (ended,) = farm.tell()
     assert ended[field] in words - {"pending", "success"}
     text = ended.get("description") or ended.get("comment")
@@ -243,6 +244,19 @@ def test_what_is_not_taken_is_told_again(farm: Farm, server: Server, status: int
     server.status = 201
     assert len(farm.tell()) == 1
     assert farm.reports()[0].state is ReportState.DONE
+
+
+def test_a_run_that_is_opened_again_is_told_again(farm: Farm) -> None:
+    """After a rerun the commit's status is that of its new end."""
+    farm.project("gitea")
+    farm.listen(Channel.STATUS, token=TOKEN)
+    run_id = farm.run(1)
+    assert [each["state"] for each in farm.tell()] == ["failure"]
+    with farm.database.write() as session:
+        run = session.get_one(Run, run_id)
+        run.exit_code, run.finished = 0, now()
+    assert [each["state"] for each in farm.tell()] == ["success"]
+    assert farm.tell() == []
 
 
 def test_an_internal_address_is_not_told(farm: Farm, server: Server) -> None:

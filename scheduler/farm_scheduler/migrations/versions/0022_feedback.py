@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("run_id", sa.String(), nullable=False),
         sa.Column("channel", sa.String(32), nullable=False),
         sa.Column("stage", sa.String(), nullable=False),
+        sa.Column("run_finished", MOMENT, nullable=True),
         sa.Column("state", sa.String(32), nullable=False),
         sa.Column("reason", sa.String(), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
@@ -39,6 +40,6 @@ def upgrade() -> None:
         sa.Column("finished", MOMENT, nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"]),
-        sa.UniqueConstraint("run_id", "channel", "stage", name="uq_report"),
+        sa.UniqueConstraint("run_id", "channel", "stage", "run_finished", name="uq_report"),
     )
     op.create_index("ix_report_state", "report", ["state", "not_before"])
