@@ -123,7 +123,7 @@ def _is_new(session: Session, incoming: Incoming) -> bool:
         "forge": incoming.forge,
         "delivery_id": incoming.delivery_id,
         "project_id": incoming.project_id,
-        "kind": incoming.kind[:LONGEST_TEXT],
+        "kind": incoming.kind,
         "reason": incoming.reason,
         "received": now(),
     }

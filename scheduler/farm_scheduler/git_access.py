@@ -31,9 +31,12 @@ def check_access(url: str, settings: Settings) -> tuple[str, ...]:
             f"{url} is a folder of the farm's host; give it as ./folder, or set WHEELFARM_GIT_FILES=true"
         )
         raise TargetError(sentence, url=url)
+    if parts.scheme not in PORTS:
+        sentence = f"{url} is not fetched: git is asked over https only; write https://HOST/PATH"
+        raise TargetError(sentence, url=url)
     host, port = _place(url)
     trusted = {host, f"{host}:{port}"} & {each.lower() for each in settings.git_hosts}
-    if parts.scheme not in PORTS or (parts.scheme == "http" and not trusted):
+    if parts.scheme == "http" and not trusted:
         sentence = f"{url} is not fetched: git is asked over https only; add {host} to WHEELFARM_GIT_HOSTS"
         raise TargetError(sentence, url=url, host=host)
     if trusted:

@@ -65,7 +65,8 @@ def _push(payload: Payload) -> Reading:
 
 def look_new(change: object) -> bool:
     """Whether a change leaves a branch or tag behind."""
-    return isinstance(change, dict) and look(change, "new", "type") in {"branch", "tag", "annotated_tag"}
+    kinds = {"branch", "tag", "annotated_tag"}
+    return isinstance(change, dict) and str(look(change, "new", "type")) in kinds
 
 
 def _change(new: Payload) -> Wish:

@@ -74,7 +74,7 @@ class GitLab:
 
 
 def _merge_request(payload: Payload) -> Reading:
-    action = look(payload, "object_attributes", "action")
+    action = str(look(payload, "object_attributes", "action") or "")
     brings = action in {"open", "reopen"} or (
         action == "update" and look(payload, "object_attributes", "oldrev") is not None
     )

@@ -15,6 +15,7 @@ from farm_api.webhooks.forge import CLEAN, Forge, Message, Reading, Wish
 from farm_api.webhooks.package_relay import PackageRelay
 from farm_scheduler.database import Database
 from farm_scheduler.deliveries import LONGEST_TEXT, Door, Incoming, Notice, find_door, record_delivery
+from farm_scheduler.guest_text import clean_line
 from farm_scheduler.projects import address_of
 from farm_scheduler.secret_box import SecretBox
 
@@ -61,7 +62,7 @@ def receive(
         forge=forge.name,
         delivery_id=delivery,
         project_id=door.project_id,
-        kind=forge.kind(message),
+        kind=clean_line(forge.kind(message))[:LONGEST_TEXT],
         notices=notices,
         reason=reason,
     )
@@ -122,7 +123,7 @@ def _notices(door: Door, reading: Reading) -> tuple[list[Notice], str | None]:
                 trigger=wish.trigger, target=target, ref=wish.ref, revision=wish.revision, again=wish.again
             )
         )
-    return notices, None if notices or reason is None else reason[:LONGEST_TEXT]
+    return notices, None if notices or reason is None else clean_line(reason)[:LONGEST_TEXT]
 
 
 def _target(door: Door, wish: Wish) -> str | None:
