@@ -4,6 +4,7 @@ Mounted by the application. A forge waits a few seconds at most, so all that hap
 one short write; the engine hears of it in another thread, and the sweep sends what it did not hear. It runs nothing.
 """
 
+import asyncio
 import contextlib
 import logging
 import threading
@@ -16,8 +17,9 @@ from anyio import CapacityLimiter, to_thread
 from celery import Celery
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
 
-from farm_api.errors import BodyTooLargeError
+from farm_api.errors import BodyError, BodyTooLargeError
 from farm_api.webhooks.bitbucket import Bitbucket
 from farm_api.webhooks.forge import Forge
 from farm_api.webhooks.gitea import forgejo, gitea
@@ -33,6 +35,8 @@ from farm_scheduler.secret_box import SecretBox
 from farm_scheduler.settings import Settings
 
 LOG = logging.getLogger(__name__)
+
+BODY_SECONDS = 20.0
 
 GATHER_SECONDS = 0.02
 AT_ONCE = 200
@@ -147,14 +151,19 @@ async def _read(request: Request, limit: int) -> bytes:
 
     Raises:
         BodyTooLargeError: it is larger.
+        BodyError: it did not come, or not in time.
     """
     sentence = f"the body is larger than {limit} bytes, which no event needs; send fewer commits at once"
     said = request.headers.get("content-length", "")
     if said.isdigit() and int(said) > limit:
         raise BodyTooLargeError(sentence, limit=limit)
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise BodyTooLargeError(sentence, limit=limit)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    raise BodyTooLargeError(sentence, limit=limit)
+    except (TimeoutError, ClientDisconnect) as error:
+        raise BodyError(f"the body did not come whole within {BODY_SECONDS:g} s; send it again") from error
     return bytes(body)

@@ -1,6 +1,7 @@
 """What the doors refuse, and what they never do twice."""
 
 import concurrent.futures
+import socket
 import time
 
 import pytest
@@ -193,6 +194,17 @@ def test_a_dead_engine_holds_up_no_answer(settings, secrets, record, tmp_path):
         session.exec(select(Event)).one().published = now() - 2 * PUBLISH_AGAIN
     assert due_events(record) == [events(record)[0].id]
     assert due_events(record) == []
+
+
+def test_a_sender_that_goes_away_is_nobodys_fault(doors, caplog):
+    """A connection that ends amid its body leaves no traceback, and the door goes on."""
+    url = doors.client.base_url
+    with socket.create_connection((url.host, url.port), timeout=10) as half:
+        head = "POST /webhooks/github HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{"
+        half.sendall(head.encode())
+    assert doors.send("github", "github-ping", "ping").status_code == 403
+    assert doors.send("github", "github-push-branch", "push").status_code == 202
+    assert "Traceback" not in caplog.text
 
 
 def test_other_methods_are_refused(doors):
