@@ -138,6 +138,7 @@ async def measure(name: str, port: int, process: int, send: Send, rate: int, sec
     url = f"http://127.0.0.1:{port}"
     async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30, trust_env=False) as client:
         await asyncio.gather(*(send(client, -number - 1) for number in range(20)))  # connections and caches
+        await asyncio.sleep(1)
         cost = processor_seconds(process)
         began = time.perf_counter()
         tasks = []
