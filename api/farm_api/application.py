@@ -1,7 +1,7 @@
-"""The HTTP application: health, and the pages mounted beside it.
+"""The HTTP application: health, the webhooks, and the pages mounted beside them.
 
 Built by the server (and by tests) with the settings of the process. Routes are plain functions, run in threads. It
-starts nothing, parses no guest's bytes, and has no state but its connection to the record.
+starts nothing, parses no guest's bytes, and has no state but its connections to the record and the engine.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -12,10 +12,13 @@ from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import JSONResponse
 from sqlmodel import select
 
+from farm_api.webhooks.doors import webhook_router
 from farm_dashboards.site import create_site
 from farm_scheduler.database import Database
+from farm_scheduler.engine import celery_app
 from farm_scheduler.errors import FarmError, InputError, NotFoundError
 from farm_scheduler.schema import upgrade
+from farm_scheduler.secret_box import secret_box
 from farm_scheduler.settings import Settings
 
 
@@ -29,10 +32,12 @@ def create_app(settings: Settings, hosts: Sequence[str] = ("*",)) -> FastAPI:
     """
     database = Database(settings.record_url)
     upgrade(database)
+    engine = celery_app(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
+        engine.close()
         database.close()
 
     app = FastAPI(title="wheelfarm", docs_url=None, redoc_url=None, lifespan=lifespan)
@@ -53,13 +58,16 @@ def create_app(settings: Settings, hosts: Sequence[str] = ("*",)) -> FastAPI:
         content = {**document, "status": status, "data": error.data}
         return JSONResponse(content, status_code=status, media_type="application/problem+json")
 
+    app.include_router(webhook_router(database, engine, settings, secret_box(settings)))
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     app.mount("/", create_site(database, settings))
     return app
 
 
 def status_of(error: FarmError) -> int:
-    """The HTTP status of an error: 404 for what is not there, 400 for bad input, 500 for the farm's own fault."""
+    """The HTTP status of an error: its own, or 404 for what is not there, 400 for bad input, 500 for our own fault."""
+    if (own := getattr(type(error), "status", None)) is not None:
+        return int(own)
     if isinstance(error, NotFoundError):
         return 404
     return 400 if isinstance(error, InputError) else 500

@@ -8,6 +8,7 @@ import logging
 import socket
 import sys
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -30,7 +31,8 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     try:
         listener = bind(options.host, options.port)
-        app = create_app(Settings(), LOCAL_NAMES if options.host in LOCAL_NAMES else ("*",))
+        settings = Settings()
+        app = create_app(settings, names(settings) if options.host in LOCAL_NAMES else ("*",))
     except (OSError, FarmError) as error:
         LOG.critical("%s port %d: %s", options.host, options.port, error)
         return FARMS_FAULT
@@ -39,6 +41,12 @@ def main(arguments: Sequence[str]) -> int:
     )
     uvicorn.Server(config).run(sockets=[listener])
     return 0
+
+
+def names(settings: Settings) -> tuple[str, ...]:
+    """What a server that only this machine reaches is called, by itself and by a proxy in front of it."""
+    public = urlsplit(settings.public_url).hostname
+    return (*LOCAL_NAMES, public) if public else LOCAL_NAMES
 
 
 def bind(host: str, port: int) -> socket.socket:

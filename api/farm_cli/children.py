@@ -16,6 +16,9 @@ from farm_scheduler.settings import Settings
 REDIS_MEMORY = "128mb"
 """Messages are ids; a queue that needs more than this is broken, and refusing is better than swapping."""
 
+SPARE_THREADS = 3
+"""Threads of the worker beside those for jobs: events, sweeps and reports do not wait for a job's end."""
+
 WORKER_STOP_SECONDS = 30.0
 """A bake that is broken off removes what it made, up to a gigabyte, before its worker ends."""
 
@@ -92,8 +95,16 @@ def holder(settings: Settings) -> ChildPlan:
 
 
 def worker(settings: Settings) -> ChildPlan:
-    """The Celery worker with its beat: as many jobs at a time as the host has slots."""
-    options = ("--pool", "threads", "--concurrency", str(settings.slots), "--beat", "--loglevel", "INFO")
+    """The Celery worker with its beat: a thread for each slot of the host, and some for what is no job."""
+    options = (
+        "--pool",
+        "threads",
+        "--concurrency",
+        str(settings.slots + SPARE_THREADS),
+        "--beat",
+        "--loglevel",
+        "INFO",
+    )
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
     schedule = ("--schedule", str(settings.sockets / "beat"))
     argv = (sys.executable, "-m", "celery", "-A", "farm_workers.tasks", "worker", *options, *quiet, *schedule)

@@ -30,6 +30,7 @@ COMMANDS = {
     "shell": ("farm_cli.shell", "Open a shell in a fresh machine, with a job's source and environments."),
     "cancel": ("farm_cli.cancel", "Cancel a run that is queued or running."),
     "capacity": ("farm_cli.capacity", "Simulate how long a load takes on so many machines."),
+    "project": ("farm_cli.project", "Follow projects: their repositories, webhooks and releases."),
     "images": ("farm_cli.images", "List the images of this host and their interpreters."),
     "gc": ("farm_cli.gc", "Remove images, templates and evidence that are not wanted any more."),
     "doctor": ("farm_cli.doctor", "Check this machine line by line, with what to do."),

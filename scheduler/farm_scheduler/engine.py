@@ -12,14 +12,19 @@ from farm_scheduler.errors import EngineError
 from farm_scheduler.settings import Settings
 
 BAKE = "wheelfarm.bake"
+EVENT = "wheelfarm.event"
 METADATA = "wheelfarm.metadata"
+REPORT = "wheelfarm.report"
 TICKET = "wheelfarm.ticket"
+WATCH = "wheelfarm.watch"
 SWEEP = "wheelfarm.sweep"
 
 QUEUE = "wheelfarm"
 """The queue of this kind of host; hosts of another kind will have one of their own."""
 
 SWEEP_SECONDS = 5.0
+REPORT_SECONDS = 5.0
+WATCH_SECONDS = 15.0
 
 MOST_TICKETS = 1000
 """Tickets that are worth having in the queue at a time: the sweep sends more when they are used up."""
@@ -46,7 +51,9 @@ def celery_app(settings: Settings) -> Celery:
         },
         timezone="UTC",
         beat_schedule={
-            "sweep": {"task": SWEEP, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}}
+            "sweep": {"task": SWEEP, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}},
+            "report": {"task": REPORT, "schedule": REPORT_SECONDS, "options": {"expires": REPORT_SECONDS}},
+            "watch": {"task": WATCH, "schedule": WATCH_SECONDS, "options": {"expires": WATCH_SECONDS}},
         },
     )
     return app
@@ -69,6 +76,15 @@ def publish_bake(app: Celery, system: str) -> None:
         EngineError: Redis does not take it.
     """
     _send(app, BAKE, system)
+
+
+def publish_event(app: Celery, *event_ids: str) -> None:
+    """Have workers make the runs that events ask for; several at once cost a door little more than one.
+
+    Raises:
+        EngineError: Redis does not take it.
+    """
+    _send(app, EVENT, *event_ids)
 
 
 def publish_question(app: Celery, sha256: str, system: str) -> None:

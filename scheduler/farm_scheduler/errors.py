@@ -11,6 +11,7 @@ from farm_images.errors import FarmError
 __all__ = [
     "EngineError",
     "FarmError",
+    "FeedbackError",
     "IndexUnavailableError",
     "InputError",
     "NoRoomError",
@@ -18,6 +19,7 @@ __all__ = [
     "PlanError",
     "RecordError",
     "RerunError",
+    "SecretKeyError",
     "ShellError",
     "SourceError",
     "StateError",
@@ -81,6 +83,13 @@ class NoRoomError(FarmError):
     exit_code: ClassVar[int] = FARMS_FAULT
 
 
+class SecretKeyError(FarmError):
+    """The farm's own key, with which it seals the secrets of projects, is damaged, unreadable or another one."""
+
+    code = "secret-key"
+    exit_code: ClassVar[int] = FARMS_FAULT
+
+
 class NotFoundError(InputError):
     """No run, job or attempt has that id."""
 
@@ -110,4 +119,11 @@ class EngineError(FarmError):
     """The engine (Celery on Redis) did not take a message."""
 
     code = "engine"
+    exit_code: ClassVar[int] = FARMS_FAULT
+
+
+class FeedbackError(FarmError):
+    """A forge, a webhook or a mail server did not take what it was told of a run."""
+
+    code = "feedback"
     exit_code: ClassVar[int] = FARMS_FAULT

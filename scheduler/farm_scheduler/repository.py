@@ -1,7 +1,8 @@
 """A git repository, fetched to a folder that is thrown away once it is packed.
 
-Called by sources. git runs with a configuration of the farm's own: no hooks, no filters, no submodules, no helper
-for passwords, and no protocol but the one of the URL. Time and bytes are bounded; nothing of the project is run.
+Called by sources, in a process that may wait: never in the API. git runs with a configuration of the farm's own: no
+hooks, no filters, no submodules, no helper for passwords, no redirects, and no protocol but the one of the
+URL. Time and bytes are bounded; nothing of the project is run.
 """
 
 import os
@@ -24,6 +25,7 @@ SAID_BYTES = 4096
 """Of what git says, the end that is kept."""
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
+_WHOLE_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _UNKNOWN = (
     "not found",
     "does not appear to be a git repository",
@@ -34,9 +36,11 @@ _OPTIONS = (
     "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.askPass=", "-c", "credential.helper=",
     "-c", "core.sshCommand=false", "-c", "core.attributesFile=/dev/null", "-c", "submodule.recurse=false",
     "-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=30", "-c", "protocol.allow=never", "-c", "gc.auto=0",
+    "-c", "http.followRedirects=false", "-c", "transfer.bundleURI=false", "-c", "fetch.uriProtocols=",
     "-c", "advice.detachedHead=false", "-c", "fetch.parallel=1", "-c", "safe.directory=*",
 )  # fmt: skip
 _KEPT = (
+    "http_proxy",
     "https_proxy",
     "HTTPS_PROXY",
     "no_proxy",
@@ -56,15 +60,18 @@ class Bounds:
     bytes: int
 
 
-def clone(target: RepositoryTarget, folder: Path, bounds: Bounds) -> str:
+def clone(target: RepositoryTarget, folder: Path, bounds: Bounds, options: Sequence[str] = ()) -> str:
     """Clone into an empty folder and check out the wanted commit; returns its full hash.
+
+    `options` are git's own for this URL, as git_access gives them. A commit that no branch or tag has (that of a pull
+    request) is asked for by its hash.
 
     Raises:
         TargetError: there is no such repository, branch, tag or commit.
         SourceError: it is larger than allowed, or holds too many files.
         IndexUnavailableError: the server did not answer, or not in time.
     """
-    git = _Git(target, folder, bounds)
+    git = _Git(target, folder, bounds, options)
     git.run(
         "fetch the repository",
         "clone", "--quiet", "--no-checkout", "--no-local", "--no-hardlinks", "--template=", "--no-recurse-submodules",
@@ -75,11 +82,33 @@ def clone(target: RepositoryTarget, folder: Path, bounds: Bounds) -> str:
     return commit
 
 
+def look_up(target: RepositoryTarget, folder: Path, bounds: Bounds, options: Sequence[str] = ()) -> str:
+    """The commit that a tag or branch names at the server, without fetching it; `folder` is an empty one.
+
+    Raises:
+        TargetError: there is no such repository, or it has no such tag or branch.
+        IndexUnavailableError: the server did not answer, or not in time.
+    """
+    git = _Git(target, folder, bounds, options)
+    wanted = ["HEAD"] if target.ref is None else [
+        f"refs/tags/{target.ref}^{{}}", f"refs/tags/{target.ref}", f"refs/heads/{target.ref}"
+    ]  # fmt: skip
+    said = git.run("ask", "ls-remote", "--quiet", "--", target.url, *wanted)
+    found = {name: commit for commit, _, name in (line.partition("\t") for line in said.splitlines())}
+    for name in wanted:
+        if name in found and _WHOLE_COMMIT.fullmatch(found[name]):
+            return found[name]
+    raise git.unknown()
+
+
 class _Git:
     """The commands of one clone, under its bounds."""
 
-    def __init__(self, target: RepositoryTarget, folder: Path, bounds: Bounds) -> None:
+    def __init__(
+        self, target: RepositoryTarget, folder: Path, bounds: Bounds, options: Sequence[str]
+    ) -> None:
         self._target = target
+        self._access = options
         self._folder = folder
         self._bounds = bounds
         self._end = time.monotonic() + bounds.seconds
@@ -95,16 +124,31 @@ class _Git:
         if ref is not None and _COMMIT.fullmatch(ref):
             names.append(ref)
         for name in names:
-            command = ("-C", str(self._folder), "rev-parse", "--verify", "--quiet", "--end-of-options")
-            code, said = self._start([*command, name + "^{commit}"])
-            if code == 0:
-                return said.strip()
-        what = f"branch, tag or commit {ref}" if ref else "commit that its HEAD names"
-        sentence = f"{self._target.url} has no {what}; check the spelling"
-        raise TargetError(sentence, url=self._target.url, ref=ref)
+            if commit := self._commit(name):
+                return commit
+        if ref is not None and _WHOLE_COMMIT.fullmatch(ref) and self._fetch(ref):
+            return ref
+        raise self.unknown()
 
-    def run(self, what: str, *command: str) -> None:
-        """One command that must succeed.
+    def unknown(self) -> TargetError:
+        """The error that what is wanted is not there."""
+        url, ref = self._target.url, self._target.ref
+        what = f"branch, tag or commit {ref}" if ref else "commit that its HEAD names"
+        return TargetError(f"{url} has no {what}; check the spelling", url=url, ref=ref)
+
+    def _commit(self, name: str) -> str | None:
+        command = ("-C", str(self._folder), "rev-parse", "--verify", "--quiet", "--end-of-options")
+        code, said = self._start([*command, name + "^{commit}"])
+        return said.strip() if code == 0 else None
+
+    def _fetch(self, commit: str) -> bool:
+        """Fetch a commit by its hash; whether it is there then."""
+        command = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "origin", commit)
+        code, _ = self._start(["-C", str(self._folder), *command])
+        return code == 0 and self._commit(commit) == commit
+
+    def run(self, what: str, *command: str) -> str:
+        """One command that must succeed; the end of what it said.
 
         Raises:
             TargetError: the repository is not there.
@@ -112,8 +156,13 @@ class _Git:
         """
         code, said = self._start(command)
         if code == 0:
-            return
+            return said
         last = " ".join(said.split())[-300:]
+        if "redirect" in said.lower() or "returned error: 30" in said:
+            sentence = (
+                f"{self._target.url} leads on to another address; give that one, often with .git at its end"
+            )
+            raise TargetError(sentence, url=self._target.url, said=last)
         if any(word in said.lower() for word in _UNKNOWN):
             sentence = f"there is no repository at {self._target.url} that everybody may read; check the URL"
             raise TargetError(sentence, url=self._target.url, said=last)
@@ -123,7 +172,7 @@ class _Git:
     def _start(self, command: Sequence[str]) -> tuple[int, str]:
         """Run git in a process group of its own; its exit code, and the end of what it said."""
         scheme = urlsplit(self._target.url).scheme
-        argv = ["git", *_OPTIONS, "-c", f"protocol.{scheme}.allow=always", *command]
+        argv = ["git", *_OPTIONS, *self._access, "-c", f"protocol.{scheme}.allow=always", *command]
         with tempfile.TemporaryFile() as output:
             try:
                 process = subprocess.Popen(

@@ -36,6 +36,9 @@ from farm_scheduler.superseded import supersede
 from farm_scheduler.systems import read_systems
 from farm_scheduler.tables import Image, Run, now
 from farm_scheduler.targets import read_target
+from farm_scheduler.triggers import Cause
+
+BY_A_PERSON = Cause()
 
 
 def submit(
@@ -47,10 +50,12 @@ def submit(
     run_id: str | None = None,
     *,
     retries: int | None = None,
+    cause: Cause = BY_A_PERSON,
 ) -> Run:
     """Record a run of TARGET and set it going; under `run_id` when the caller must know the id beforehand.
 
-    `retries` is how often a cell with failing tests is tried again; None for what the project declares.
+    `retries` is how often a cell with failing tests is tried again; None for what the project declares. `cause` is
+    what asked for the run.
 
     With its images ready, and nothing to ask of a guest, the run is `queued` when this returns, and its cells and jobs
     are in the record. Else it is `planned` and has none yet: the bake or the guest is asked, and `advance` goes on
@@ -65,6 +70,8 @@ def submit(
     source = get_source(read_target(target), settings)
     run = _new_run(source, target, narrowing, run_id or new_id("r"))
     run.retries = retries
+    run.trigger, run.project_id, run.priority = cause.trigger, cause.project_id, cause.priority
+    run.ref, run.revision = cause.ref, cause.revision
     found = _look(database, settings, run, source.files, since=now() - FAILED_FOR)
     with database.write() as session:
         session.add(run)

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, computed_field, field_validator
+from pydantic import Field, SecretStr, computed_field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from farm_scheduler.home import default_home
@@ -46,6 +46,11 @@ class Settings(BaseSettings):
     debian_mirror: str = "http://deb.debian.org/"
     database_url: str = ""
     redis_url: str = ""
+    secret_key: SecretStr = SecretStr("")
+    public_url: str = ""
+    smtp_url: str = ""
+    mail_from: str = "wheelfarm@localhost"
+    webhook_bytes: int = Field(default=8 * 1024**2, gt=0)
     slots: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     memory_mib: int = Field(default=1024, ge=256)
     vcpus: int = Field(default=1, ge=1)
@@ -60,7 +65,11 @@ class Settings(BaseSettings):
     source_bytes: int = Field(default=512 * 1024**2, gt=0)
     index_seconds: float = Field(default=20, gt=0)
     index_fresh_seconds: float = Field(default=3600, ge=0)
+    watch_seconds: float = Field(default=300, gt=0)
+    changelog_url: str = "https://pypi.org/pypi"
     git_seconds: float = Field(default=300, gt=0)
+    git_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    git_files: bool = False
     pyenv_root: Path | None = Field(default_factory=default_pyenv_root)
     python_mirror: str = ""
     keep_images_days: float = Field(default=30, ge=0)
@@ -70,10 +79,10 @@ class Settings(BaseSettings):
         default=("debian-12", "debian-13", "forky"), min_length=1
     )
 
-    @field_validator("systems", mode="before")
+    @field_validator("systems", "git_hosts", mode="before")
     @classmethod
     def _read_names(cls, value: object) -> object:
-        """`WHEELFARM_SYSTEMS` is a list with commas."""
+        """`WHEELFARM_SYSTEMS` and `WHEELFARM_GIT_HOSTS` are lists with commas."""
         return tuple(filter(None, re.split(r"[\s,]+", value))) if isinstance(value, str) else value
 
     def model_post_init(self, context: object) -> None:

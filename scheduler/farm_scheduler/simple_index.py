@@ -61,11 +61,13 @@ class Listing:
     Attributes:
         etag: the validator of the page, or None.
         fresh_seconds: how long the index allows to use it without asking.
+        serial: the index's count of changes when it wrote the page, where it says so.
     """
 
     files: tuple[SourceFile, ...]
     etag: str | None
     fresh_seconds: float
+    serial: int | None = None
 
 
 class SimpleIndex:
@@ -101,6 +103,7 @@ class SimpleIndex:
                 files=tuple(_sdists(files, name, str(head.url))),
                 etag=head.headers.get("etag"),
                 fresh_seconds=allowed_seconds(head.headers.get("cache-control")),
+                serial=_serial(head.headers.get("x-pypi-last-serial", "")),
             )
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             why = "it is nested too deeply" if isinstance(error, RecursionError) else error
@@ -194,6 +197,10 @@ class SimpleIndex:
             host = urlsplit(url).netloc
             sentence = f"the package index {host} answered {response.status_code}; try again later"
             raise IndexUnavailableError(sentence, url=url, status=response.status_code)
+
+
+def _serial(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 def _sdists(files: Iterator[Mapping[str, Any]], name: str, page: str) -> Iterator[SourceFile]:

@@ -17,12 +17,13 @@ from packaging.version import Version
 from farm_scheduler.disk_room import FULL, check_room
 from farm_scheduler.errors import IndexUnavailableError, SourceError, TargetError
 from farm_scheduler.folder_archive import write_folder_archive
+from farm_scheduler.git_access import check_access
 from farm_scheduler.guest_text import clean_line
 from farm_scheduler.part_files import part_file, part_folder
 from farm_scheduler.project_files import ProjectFiles, read_archive
 from farm_scheduler.project_metadata import read_metadata
 from farm_scheduler.releases import Release, keep_release, read_release
-from farm_scheduler.repository import Bounds, clone
+from farm_scheduler.repository import Bounds, clone, look_up
 from farm_scheduler.settings import Settings
 from farm_scheduler.simple_index import SimpleIndex, SourceFile
 from farm_scheduler.targets import (
@@ -83,6 +84,18 @@ def get_source(target: Target, settings: Settings) -> Source:
             return _from_repository(target, settings)
         case ReleaseTarget():
             return _from_index(target, settings)
+
+
+def find_commit(target: RepositoryTarget, settings: Settings) -> str:
+    """The commit that a repository's branch or tag names now.
+
+    Raises:
+        TargetError: the URL may not be asked, or there is no such repository, branch or tag.
+        IndexUnavailableError: the git server did not answer.
+    """
+    options = check_access(target.url, settings)
+    with part_folder(settings.sources) as folder:
+        return look_up(target, folder, _bounds(settings), options)
 
 
 def source_path(settings: Settings, sha256: str) -> Path:
@@ -204,11 +217,15 @@ def _from_wheel(target: WheelTarget, settings: Settings) -> Source:
 
 
 def _from_repository(target: RepositoryTarget, settings: Settings) -> Source:
-    bounds = Bounds(seconds=settings.git_seconds, bytes=2 * settings.source_bytes)
+    options = check_access(target.url, settings)
     with part_folder(settings.sources) as folder:
-        commit = clone(target, folder, bounds)
+        commit = clone(target, folder, _bounds(settings), options)
         source = _from_folder(folder, target.text, target.name, settings)
     return replace(source, notes=(f"{target.url} was taken at commit {commit}",))
+
+
+def _bounds(settings: Settings) -> Bounds:
+    return Bounds(seconds=settings.git_seconds, bytes=2 * settings.source_bytes)
 
 
 def _from_folder(folder: Path, text: str, name: str, settings: Settings) -> Source:

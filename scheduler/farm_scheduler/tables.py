@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Dialect, Index, String
+from sqlalchemy import JSON, Column, DateTime, Dialect, Index, String, UniqueConstraint
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
@@ -87,16 +87,19 @@ class Project(SQLModel, table=True):
     """A project that the farm follows: where its source is, and how much of the farm is its share.
 
     `name` is the normalized name that its runs carry. `repository` is the clone URL at its `forge` (`github`,
-    `gitlab`, …), both None for a project that only releases. `weight` is its share beside the others' (1 by
-    default), `quota` how many of its jobs may be at work at a time (None: any number); a `paused` project's jobs wait.
+    `gitlab`, …), both None for a project that only releases; `address` is how webhooks find it: `host/path` in lower
+    case. `weight` is its share beside the others' (1 by default), `quota` how many of its jobs may be at work at a time
+    (None: any number); a `paused` project's jobs wait.
     """
 
     __tablename__ = "project"
+    __table_args__ = (UniqueConstraint("forge", "address", name="uq_project_address"),)
 
     id: str = Field(default_factory=lambda: new_id("p"), primary_key=True)
     name: str = Field(index=True, unique=True)
     forge: str | None = None
     repository: str | None = None
+    address: str | None = None
     weight: float = 1.0
     quota: int | None = None
     paused: bool = False

@@ -22,8 +22,8 @@ _PRINTABLE = re.compile(r"[!-~]+")
 
 SDIST_ENDINGS = (".tar.gz", ".tgz", ".zip")
 OTHER_ENDINGS = (".tar", ".tar.bz2", ".tar.xz", ".tar.z", ".egg", ".exe", ".rpm", ".deb")
-GIT_SCHEMES = ("https", "file")
-"""What git may be asked over: nothing that needs a key or a password, and nothing that can be changed on its way."""
+GIT_SCHEMES = ("https", "http", "file")
+"""What git may be asked over: nothing that needs a key or a password; `git_access` says which hosts, and if at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +150,7 @@ def _repository(text: str) -> RepositoryTarget:
     if "@" in host:
         sentence = "the URL holds a user or a password, which would be recorded; give one that needs neither"
         raise TargetError(sentence, target=f"{scheme}://…/{path}")
-    if not path or not _PRINTABLE.fullmatch(url) or (scheme == "https" and not host):
+    if not path or not _PRINTABLE.fullmatch(url) or (scheme != "file" and not host):
         raise TargetError(f"{text} names no repository; write git+https://HOST/PATH@REF", target=text)
     if at and (not _REF.fullmatch(ref) or ".." in ref):
         raise TargetError(f"{ref!r} is no branch, tag or commit; write git+URL@main", target=text, ref=ref)

@@ -4,6 +4,7 @@ Called by the doors that make runs, by claims (a person who waits goes before a 
 decides nothing itself.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -21,3 +22,20 @@ class Trigger(StrEnum):
 
     SCHEDULE = "schedule"
     """A sweep over many projects, at night or after a new Python."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """What asked for a run, as the run remembers it.
+
+    Attributes:
+        ref: the branch or tag, or `pull/NUMBER`.
+        revision: the commit.
+        priority: the higher goes first.
+    """
+
+    trigger: Trigger = Trigger.PERSON
+    project_id: str | None = None
+    ref: str | None = None
+    revision: str | None = None
+    priority: int = 0

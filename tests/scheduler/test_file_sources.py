@@ -27,7 +27,11 @@ METADATA = b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\nRequires-Python: >
 def settings(tmp_path: Path) -> Settings:
     """A farm without an index."""
     return Settings(
-        home=tmp_path / "home", index_url="http://127.0.0.1:9/simple/", source_bytes=200_000, git_seconds=30
+        git_files=True,
+        home=tmp_path / "home",
+        index_url="http://127.0.0.1:9/simple/",
+        source_bytes=200_000,
+        git_seconds=30,
     )
 
 
@@ -254,7 +258,6 @@ def test_a_repository_is_taken_at_its_ref(
     ("target", "message"),
     [
         ("git+ssh://git@example.org/x", "over https only"),
-        ("git+http://example.org/x", "over https only"),
         ("git+git@example.org:x", "over https only"),
         ("git+ext::sh", "over https only"),
         ("git+https://me:secret@example.org/x", "holds a user or a password"),

@@ -157,12 +157,15 @@ def worker(
             "--pool",
             "threads",
         ]
-        options = ["--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+        options = ["--concurrency", "4", "--without-gossip", "--without-mingle", "--without-heartbeat"]
         environment = {
             **os.environ,
             "PYTHONPATH": str(tmp_path),
             "WHEELFARM_HOME": str(settings.home),
             "WHEELFARM_LEASE_SECONDS": "2",
+            "WHEELFARM_SLOTS": "2",
+            "WHEELFARM_GIT_FILES": "true",
+            "WHEELFARM_SYSTEMS": "debian-12",
             "STARTED": str(tmp_path / "started"),
             "TAKES": str(takes),
             "C_FORCE_ROOT": "1",

@@ -1,7 +1,7 @@
 """The sweep: puts right what was lost, every few seconds and at the start of a worker.
 
-Called by tasks. Lost tickets are issued again, jobs and questions of dead workers queued again, waiting runs
-planned, missing images asked for. All of it may happen twice without harm; it never runs a job.
+Called by tasks. Lost tickets are issued again, jobs, questions and events of dead workers queued again, waiting
+runs planned, missing images asked for. All of it may happen twice without harm; it never runs a job.
 """
 
 import os
@@ -14,7 +14,8 @@ from sqlmodel import col, select
 from farm_scheduler import runs
 from farm_scheduler.claims import expire_attempts
 from farm_scheduler.database import Database
-from farm_scheduler.engine import MOST_TICKETS, publish_bake, publish_tickets, waiting_tickets
+from farm_scheduler.engine import MOST_TICKETS, publish_bake, publish_event, publish_tickets, waiting_tickets
+from farm_scheduler.events import due_events, expire_events, working_workers
 from farm_scheduler.lanes import sweep_lanes
 from farm_scheduler.questions import asking_workers, expire_questions
 from farm_scheduler.settings import Settings
@@ -36,6 +37,7 @@ def sweep(database: Database, app: Celery, settings: Settings) -> None:
     """
     expire_attempts(database)
     expire_questions(database)
+    expire_events(database)
     _forget_dead_bakes(database)
     with database.write() as session:
         sweep_lanes(session)
@@ -43,6 +45,8 @@ def sweep(database: Database, app: Celery, settings: Settings) -> None:
         runs.advance(database, app, settings, run_id)
     for system in _wanted_images(database):
         publish_bake(app, system)
+    for event_id in due_events(database):
+        publish_event(app, event_id)
     waiting = _waiting_jobs(database)
     if waiting:
         publish_tickets(app, max(0, waiting - waiting_tickets(app)))
@@ -57,6 +61,7 @@ def first_sweep(database: Database, app: Celery, settings: Settings) -> None:
     dead = _dead_workers(database)
     expire_attempts(database, dead_workers=dead)
     expire_questions(database, dead_workers=dead)
+    expire_events(database, dead_workers=dead)
     with database.write() as session:
         for image in session.exec(select(Image)):
             if image.state in {ImageState.BAKING, ImageState.READY}:
@@ -71,7 +76,7 @@ def first_sweep(database: Database, app: Celery, settings: Settings) -> None:
 
 
 def _dead_workers(database: Database) -> frozenset[str]:
-    """Workers of this host that have attempts or questions at work and no process."""
+    """Workers of this host that have attempts, questions or events at work and no process."""
     with database.read() as session:
         chosen = (
             select(Attempt.worker)
@@ -79,7 +84,7 @@ def _dead_workers(database: Database) -> frozenset[str]:
             .where(col(Job.state).in_(list(JOB_AT_WORK)), col(Attempt.finished).is_(None))
             .distinct()
         )
-        names = {*session.exec(chosen), *asking_workers(session)}
+        names = {*session.exec(chosen), *asking_workers(session), *working_workers(session)}
     host = socket.gethostname()
     return frozenset(name for name in names if name.rpartition(":")[0] == host and not _alive(name))
 

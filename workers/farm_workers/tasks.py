@@ -1,4 +1,4 @@
-"""The engine's tasks: ticket, bake, metadata, sweep.
+"""The engine's tasks: ticket, bake, metadata, event, watch, report, sweep.
 
 Started as `python -m celery -A farm_workers.tasks worker --beat --pool threads`; Celery asks this module for
 `app`, which is built then, from the environment. A task may come twice or never: the record decides. Nothing
@@ -19,10 +19,24 @@ from farm_scheduler import runs
 from farm_scheduler.claims import claim_job
 from farm_scheduler.database import Database
 from farm_scheduler.dependents import released
-from farm_scheduler.engine import BAKE, METADATA, SWEEP, TICKET, celery_app, publish_tickets
+from farm_scheduler.engine import (
+    BAKE,
+    EVENT,
+    METADATA,
+    REPORT,
+    SWEEP,
+    TICKET,
+    WATCH,
+    celery_app,
+    publish_event,
+    publish_tickets,
+)
 from farm_scheduler.errors import EngineError
+from farm_scheduler.events import handle_event
+from farm_scheduler.release_watch import look_around
 from farm_scheduler.schema import upgrade
 from farm_scheduler.settings import Settings
+from farm_workers.feedback.sending import report_runs
 from farm_workers.image_bake import ImageBake
 from farm_workers.machines import holder_machines
 from farm_workers.metadata_question import ask_guest
@@ -61,6 +75,9 @@ def worker_app(hands: Hands) -> Celery:
     app.task(name=TICKET, typing=False)(tasks.ticket)
     app.task(name=BAKE, typing=False)(tasks.bake)
     app.task(name=METADATA, typing=False)(tasks.metadata)
+    app.task(name=EVENT, typing=False)(tasks.event)
+    app.task(name=REPORT, typing=False)(tasks.report)
+    app.task(name=WATCH, typing=False)(tasks.watch)
     app.task(name=SWEEP, typing=False)(tasks.sweep)
     worker_ready.connect(tasks.ready, weak=False)
     beat_embedded_init.connect(_die_with_worker, weak=False)
@@ -80,19 +97,35 @@ class _Tasks:
         self._hands = hands
         self._app = app
         self._stop = stop
+        self._slots = threading.BoundedSemaphore(hands.settings.slots)
         self._sweeping = threading.Lock()
+        self._watching = threading.Lock()
+        self._reporting = threading.Lock()
 
     def ticket(self) -> None:
-        """Claim the best queued job and run it; nothing to do is no error."""
-        if self._stop.is_set():
+        """Run the best queued jobs, one after the other, until there is none; nothing to do is no error.
+
+        With every slot at work a ticket is dropped: whoever works looks for the next job itself. So short tasks find a
+        free thread beside the jobs.
+        """
+        if not self._slots.acquire(blocking=False):
             return
+        try:
+            while not self._stop.is_set() and self._run_one():
+                pass
+        finally:
+            self._slots.release()
+
+    def _run_one(self) -> bool:
+        """Claim a job and run it; whether there was one."""
         settings = self._hands.settings
         claim = claim_job(self._hands.database, worker=worker_name(), lease_seconds=settings.lease_seconds)
         if claim is None:
-            return
+            return False
         LOG.info("%s: attempt %d of %s", claim.attempt_id, claim.number, claim.job_id)
         run_claim(self._hands, claim)
         self._tickets(released(self._hands.database, claim.job_id))
+        return True
 
     def _tickets(self, count: int) -> None:
         try:
@@ -119,6 +152,36 @@ class _Tasks:
             return
         ask_guest(self._hands, sha256, system, worker=worker_name(), stop=self._stop)
         self._advance()
+
+    def event(self, event_id: str, *others: str) -> None:
+        """Make the run that an event asks for, unless it has one; others in the message are for whoever is free."""
+        if self._stop.is_set():
+            return
+        try:
+            for other in others:
+                publish_event(self._app, other)
+        except EngineError as error:
+            LOG.warning("the sweep will send what is left: %s", error)
+        handle_event(self._hands.database, self._app, self._hands.settings, event_id, worker=worker_name())
+
+    def watch(self) -> None:
+        """Look for new releases of what is followed, unless somebody is at it."""
+        if not self._stop.is_set() and self._watching.acquire(blocking=False):
+            try:
+                for event_id in look_around(self._hands.database, self._hands.settings):
+                    publish_event(self._app, event_id)
+            except EngineError as error:
+                LOG.warning("the sweep will send what is left: %s", error)
+            finally:
+                self._watching.release()
+
+    def report(self) -> None:
+        """Tell forges and people of runs that began or ended, unless somebody is at it."""
+        if not self._stop.is_set() and self._reporting.acquire(blocking=False):
+            try:
+                report_runs(self._hands.database, self._hands.settings)
+            finally:
+                self._reporting.release()
 
     def _advance(self) -> None:
         for run_id in runs.waiting_runs(self._hands.database):

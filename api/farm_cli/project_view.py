@@ -1,0 +1,48 @@
+"""What `wheelfarm project list` shows: a line per project, and one per pattern that is followed.
+
+Called by the command with a session of the record. It decides nothing and changes nothing.
+"""
+
+from collections.abc import Iterator
+
+from sqlmodel import Session, col, select
+
+from farm_scheduler.event_tables import Event
+from farm_scheduler.guest_text import clean_line
+from farm_scheduler.projects import list_projects
+from farm_scheduler.tables import Project
+from farm_scheduler.watch_tables import Changelog, Watch, WatchPattern
+
+
+def lines(session: Session) -> Iterator[str]:
+    """The lines."""
+    projects = list_projects(session)
+    patterns = list(session.exec(select(WatchPattern.pattern).order_by(WatchPattern.pattern)))
+    if not projects and not patterns:
+        yield "no project yet; wheelfarm project add NAME --repository URL"
+    for project in projects:
+        yield _line(session, project)
+    for pattern in patterns:
+        yield f"{pattern}  releases of every name that fits are followed"
+    for changelog in session.exec(select(Changelog)):
+        if changelog.note is not None:
+            yield f"the changelog was not read: {clean_line(changelog.note)}"
+
+
+def _line(session: Session, project: Project) -> str:
+    parts = [project.name]
+    if project.repository is not None:
+        parts.append(f"{project.forge} {project.repository}")
+    watch = session.get(Watch, project.id)
+    if watch is not None:
+        parts.append("releases followed" + (f" ({clean_line(watch.note)})" if watch.note else ""))
+    if project.weight != 1:
+        parts.append(f"weight {project.weight:g}")
+    if project.paused:
+        parts.append("paused")
+    chosen = select(Event).where(Event.project_id == project.id)
+    last = session.exec(chosen.order_by(col(Event.created).desc()).limit(1)).first()
+    if last is not None:
+        why = f": {clean_line(last.reason)}" if last.reason else ""
+        parts.append(f"last event {last.trigger} {clean_line(last.ref or last.target)} {last.state}{why}")
+    return "  ".join(parts)

@@ -1,0 +1,151 @@
+"""Deliveries: what a forge told a door, recorded once with the events in it, in one short transaction.
+
+Called by the webhooks, after the signature was checked, and by the watcher of the package index. Nothing is fetched
+here, and nothing of a project is read: an event only says what a worker shall look at.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import bindparam, insert
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col, select
+
+from farm_scheduler.database import Database
+from farm_scheduler.event_tables import Delivery, Event, EventState, ProjectSecret
+from farm_scheduler.identifiers import new_id
+from farm_scheduler.project_secrets import VALID_AT_ONCE
+from farm_scheduler.tables import Project, now
+from farm_scheduler.triggers import Trigger
+
+LONGEST_TEXT = 300
+"""Characters that are kept of what a forge calls something."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One thing of a delivery that wants a run.
+
+    Attributes:
+        target: `git+URL` without a ref, or `NAME==VERSION`.
+        ref: a branch or tag without `refs/…`, or `pull/NUMBER`.
+        revision: the commit; None where the forge does not tell it.
+        again: a person asks for another run of the same.
+    """
+
+    trigger: Trigger
+    target: str
+    ref: str | None = None
+    revision: str | None = None
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """A delivery whose signature is right.
+
+    Attributes:
+        kind: the forge's word for it.
+        reason: why nothing is to be done, where there is nothing.
+    """
+
+    forge: str
+    delivery_id: str
+    project_id: str
+    kind: str
+    notices: Sequence[Notice] = ()
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """A project as a door sees it: who it is, where its source is, and its valid secrets, sealed."""
+
+    project_id: str
+    name: str
+    repository: str | None
+    sealed: tuple[str, ...] = field(repr=False)
+
+
+_SECRETS = (
+    select(col(Project.id), col(Project.name), col(Project.repository), col(ProjectSecret.sealed))
+    .outerjoin(ProjectSecret, col(ProjectSecret.project_id) == col(Project.id))
+    .order_by(col(ProjectSecret.created).desc())
+    .limit(VALID_AT_ONCE)
+)
+# Built once: a forge may send hundreds of deliveries a second, and building a statement takes as long as running it.
+_BY_ADDRESS = _SECRETS.where(
+    col(Project.forge) == bindparam("forge"), col(Project.address) == bindparam("address")
+)
+_BY_NAME = _SECRETS.where(col(Project.name) == bindparam("address"))
+_NEW_DELIVERY = {
+    "sqlite": sqlite.insert(Delivery).on_conflict_do_nothing().returning(col(Delivery.delivery_id)),
+    "postgresql": postgresql.insert(Delivery).on_conflict_do_nothing().returning(col(Delivery.delivery_id)),
+}
+_NEW_EVENTS = insert(Event)
+
+
+def find_door(database: Database, *, forge: str | None, address: str) -> Door | None:
+    """The project of a repository's address at a forge; with `forge` None that of a name."""
+    with database.read() as session:
+        connection = session.connection()
+        if forge is None:
+            rows = connection.execute(_BY_NAME, {"address": address}).all()
+        else:
+            rows = connection.execute(_BY_ADDRESS, {"forge": forge, "address": address}).all()
+    if not rows:
+        return None
+    sealed = tuple(row[3] for row in rows if row[3])
+    return Door(project_id=rows[0][0], name=rows[0][1], repository=rows[0][2], sealed=sealed)
+
+
+def record_delivery(database: Database, incoming: Incoming) -> tuple[str, ...] | None:
+    """Record a delivery and its events; the ids of these, or None where the forge told the same before."""
+    with database.write_together() as session:
+        return record_in(session, incoming)
+
+
+def record_in(session: Session, incoming: Incoming) -> tuple[str, ...] | None:
+    """The same within a transaction of the caller's."""
+    if not _is_new(session, incoming):
+        return None
+    rows = [_event(incoming, notice) for notice in incoming.notices]
+    if rows:
+        session.connection().execute(_NEW_EVENTS, rows)
+    return tuple(row["id"] for row in rows)
+
+
+def _is_new(session: Session, incoming: Incoming) -> bool:
+    """Record the delivery, unless it is there: two that come at once are told apart by the table's key."""
+    connection = session.connection()
+    row = {
+        "forge": incoming.forge,
+        "delivery_id": incoming.delivery_id,
+        "project_id": incoming.project_id,
+        "kind": incoming.kind,
+        "reason": incoming.reason,
+        "received": now(),
+    }
+    new = _NEW_DELIVERY[connection.dialect.name]
+    return connection.execute(new, row).first() is not None
+
+
+def _event(incoming: Incoming, notice: Notice) -> dict[str, Any]:
+    return {
+        "id": new_id("e"),
+        "project_id": incoming.project_id,
+        "forge": incoming.forge,
+        "delivery_id": incoming.delivery_id,
+        "trigger": notice.trigger,
+        "target": notice.target,
+        "ref": notice.ref,
+        "revision": notice.revision,
+        "again": notice.again,
+        "state": EventState.WAITING,
+        "run_id": new_id("r"),
+        "tries": 0,
+        "worker": "",
+        "published": now(),  # sent as soon as this is committed
+        "created": now(),
+    }

@@ -1,0 +1,203 @@
+"""The watcher of releases: looks at what is followed on the package index, and records what is new as events.
+
+Called by the worker's beat, and by the command (follow, unfollow). What was seen is recorded in the same transaction as
+the events of what is new: whatever comes while the farm is down, or while an index fails, is new at the next look. It
+never fetches a release: the worker that makes its run does.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from fnmatch import fnmatchcase
+
+from sqlmodel import Session, col, select
+
+from farm_scheduler.changelog import last_serial, uploads_since
+from farm_scheduler.database import Database
+from farm_scheduler.deliveries import Incoming, Notice, record_in
+from farm_scheduler.errors import FarmError, TargetError
+from farm_scheduler.projects import add_project
+from farm_scheduler.settings import Settings
+from farm_scheduler.simple_index import Listing, SimpleIndex
+from farm_scheduler.tables import Project, now
+from farm_scheduler.triggers import Trigger
+from farm_scheduler.watch_tables import Changelog, Watch, WatchPattern
+
+LOG = logging.getLogger(__name__)
+
+INDEX = "index"
+"""The sender of the deliveries that the watcher records."""
+
+AT_ONCE = 50
+"""Pages that one round looks at."""
+
+
+def follow(session: Session, project: Project) -> bool:
+    """Follow the releases of a project from now on; whether it was not followed before."""
+    if session.get(Watch, project.id) is not None:
+        return False
+    session.add(Watch(project_id=project.id))
+    return True
+
+
+def unfollow(session: Session, project: Project) -> bool:
+    """Follow it no longer; whether it was followed."""
+    watch = session.get(Watch, project.id)
+    if watch is None:
+        return False
+    session.delete(watch)
+    return True
+
+
+def follow_pattern(session: Session, pattern: str) -> bool:
+    """Follow every name that a pattern fits; whether it was not followed before."""
+    if session.get(WatchPattern, pattern) is not None:
+        return False
+    session.add(WatchPattern(pattern=pattern))
+    return True
+
+
+def unfollow_pattern(session: Session, pattern: str) -> bool:
+    """Follow it no longer; with the last pattern the place in the changelog is forgotten as well."""
+    found = session.get(WatchPattern, pattern)
+    if found is None:
+        return False
+    session.delete(found)
+    session.flush()
+    if session.exec(select(WatchPattern)).first() is None:
+        for changelog in session.exec(select(Changelog)):
+            session.delete(changelog)
+    return True
+
+
+def look_around(database: Database, settings: Settings) -> Iterator[str]:
+    """Look at all that is due; the ids of the events that were recorded, one by one."""
+    index = SimpleIndex(settings.index_url, settings.index_seconds)
+    for project_id, name in _claim_due(database, settings):
+        yield from _look_at_page(database, index, project_id, name)
+    yield from _look_at_changelog(database, settings)
+
+
+def _claim_due(database: Database, settings: Settings) -> list[tuple[str, str]]:
+    """What is to be looked at now; nobody else will look at it meanwhile."""
+    due = select(Watch, Project.name).join(Project, col(Project.id) == col(Watch.project_id))
+    due = due.where(col(Watch.next_look) <= now()).order_by(col(Watch.next_look)).limit(AT_ONCE)
+    with database.read() as session:
+        if session.exec(due.limit(1)).first() is None:
+            return []
+    with database.write() as session:
+        rows = session.exec(due).all()
+        for watch, _name in rows:
+            watch.next_look = now() + timedelta(seconds=settings.watch_seconds)
+        return [(watch.project_id, name) for watch, name in rows]
+
+
+def _look_at_page(database: Database, index: SimpleIndex, project_id: str, name: str) -> tuple[str, ...]:
+    with database.read() as session:
+        watch = session.get(Watch, project_id)
+    if watch is None:
+        return ()
+    try:
+        listing = index.sdists(name, watch.etag)
+    except TargetError as error:
+        # No page yet: its first release will be new.
+        return _compare(
+            database, project_id, name, Listing(files=(), etag=None, fresh_seconds=0), error.sentence
+        )
+    except FarmError as error:
+        LOG.warning("%s was not looked at: %s", name, error)
+        _say(database, project_id, error.sentence)
+        return ()
+    if listing is None:
+        _say(database, project_id, None)
+        return ()
+    return _compare(database, project_id, name, listing, None)
+
+
+def _compare(
+    database: Database, project_id: str, name: str, listing: Listing, note: str | None
+) -> tuple[str, ...]:
+    """Record what is new on a page, and that it was seen."""
+    with database.write() as session:
+        watch = session.get(Watch, project_id)
+        if watch is None:
+            return ()
+        watch.looked, watch.note = now(), note
+        if listing.serial is not None and watch.serial is not None and listing.serial < watch.serial:
+            watch.note = f"the index is behind: its page has serial {listing.serial}, seen was {watch.serial}"
+            return ()
+        there = {str(file.version) for file in listing.files if file.yanked is None}
+        new = sorted(there.difference(watch.versions)) if watch.versions is not None else []
+        # What vanished stays known: a mirror that has lost it for an hour does not make it new.
+        watch.versions = sorted(there.union(watch.versions or ()))
+        watch.etag, watch.serial = listing.etag, listing.serial or watch.serial
+        return tuple(_record(session, project_id, name, new))
+
+
+def _record(session: Session, project_id: str, name: str, versions: Iterable[str]) -> Iterator[str]:
+    """One event for each version that is not recorded yet, whoever told of it."""
+    for version in versions:
+        target = f"{name}=={version}"
+        incoming = Incoming(
+            forge=INDEX,
+            delivery_id=target,
+            project_id=project_id,
+            kind="release",
+            notices=[Notice(trigger=Trigger.RELEASE, target=target)],
+        )
+        yield from record_in(session, incoming) or ()
+
+
+def _say(database: Database, project_id: str, note: str | None) -> None:
+    with database.write() as session:
+        watch = session.get(Watch, project_id)
+        if watch is not None:
+            watch.looked, watch.note = now(), note
+
+
+def _look_at_changelog(database: Database, settings: Settings) -> tuple[str, ...]:
+    url, seconds = settings.changelog_url, settings.index_seconds
+    with database.read() as session:
+        patterns = list(session.exec(select(WatchPattern.pattern)))
+        place = session.get(Changelog, url)
+    if not patterns or (place is not None and place.next_look > now()):
+        return ()
+    next_look = now() + timedelta(seconds=settings.watch_seconds)
+    try:
+        if place is None:
+            _begin_changelog(
+                database, Changelog(url=url, serial=last_serial(url, seconds), next_look=next_look)
+            )
+            return ()
+        uploads, reached = uploads_since(url, seconds, place.serial)
+    except FarmError as error:
+        LOG.warning("%s", error)
+        with database.write() as session:
+            if (row := session.get(Changelog, url)) is not None:
+                row.note, row.next_look = error.sentence, next_look
+        return ()
+    wanted = [(each.name, each.version) for each in uploads if _fits(each.name, patterns)]
+    with database.write() as session:
+        row = session.get(Changelog, url)
+        if row is None or row.serial != place.serial:
+            return ()  # somebody else read the same part
+        row.serial, row.note, row.next_look = reached, None, next_look
+        found: list[str] = []
+        for name, version in dict.fromkeys(wanted):
+            found.extend(_record(session, _project(session, name).id, name, [version]))
+    return tuple(found)
+
+
+def _begin_changelog(database: Database, place: Changelog) -> None:
+    with database.write() as session:
+        if session.get(Changelog, place.url) is None:
+            session.add(place)
+
+
+def _fits(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _project(session: Session, name: str) -> Project:
+    known = session.exec(select(Project).where(Project.name == name)).first()
+    return known or add_project(session, name, None, None)

@@ -1,0 +1,109 @@
+"""`wheelfarm project`: what it prints, what it keeps, and what it refuses."""
+
+import io
+
+import pytest
+from sqlmodel import select
+
+from farm_cli.main import outcome
+from farm_scheduler.event_tables import ProjectSecret
+from farm_scheduler.feedback_tables import Listener
+from farm_scheduler.projects import find_project
+
+URL = "https://93.184.215.14/me/demo.git"
+
+
+@pytest.fixture
+def farm(database, monkeypatch):
+    """A farm with an empty record, whose host has no proxy."""
+    monkeypatch.setattr("farm_scheduler.git_access.getproxies_environment", dict)
+    return database
+
+
+def add():
+    """Add a project."""
+    assert outcome(["project", "add", "Demo_X", "--repository", URL, "--forge", "gitea"]) == 0
+
+
+def test_a_project_is_added_with_a_secret(farm, capsys):
+    """The secret alone is on stdout, once, and the record does not have it."""
+    add()
+    said = capsys.readouterr()
+    assert said.out.startswith("whsec_")
+    assert "/webhooks/gitea" in said.err
+    with farm.read() as session:
+        project = find_project(session, "demo.x")
+        (kept,) = session.exec(select(ProjectSecret))
+    assert (project.name, project.forge, project.address) == ("demo-x", "gitea", "93.184.215.14/me/demo")
+    assert said.out.strip() not in kept.sealed
+    assert outcome(["project", "list"]) == 0
+    assert "whsec_" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["add", "a b"], "is no name of a project"),
+        (["add", "demo-x"], "there is a project demo-x already"),
+        (["add", "y", "--repository", URL, "--forge", "gitea"], "belongs to the project demo-x"),
+        (["add", "y", "--repository", URL], "which forge is"),
+        (["add", "y", "--repository", URL, "--forge", "sourcehut"], "which forge is"),
+        (["add", "y", "--forge", "github"], "a forge without a repository"),
+        (["add", "y", "--repository", "file:///etc"], "folder of the farm's host"),
+        (["add", "y", "--repository", "ext::sh"], "git is asked over https only"),
+        (["add", "y", "--repository", "https://10.0.0.1/x"], "no public address"),
+        (["secret", "nobody"], "there is no project nobody"),
+        (["follow", "nobody"], "there is no project nobody"),
+        (["tell", "demo-x"], "give one of --status"),
+        (["tell", "demo-x", "--email", "x"], "no address of mail"),
+        (["tell", "demo-x", "--webhook", "file:///x"], "https:// address"),
+        (["secret", "demo-x", "--stdin", "--drop-old"], "give one of them"),
+    ],
+)
+def test_wrong_use_is_one_sentence(farm, capsys, arguments, sentence):
+    """What cannot be done is refused with exit code 2 and what to do."""
+    del farm
+    add()
+    capsys.readouterr()
+    assert outcome(["project", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert said.count("\n") == 1
+
+
+def test_a_forges_own_secret_comes_on_stdin(farm, capsys, monkeypatch):
+    """A secret that is brought is kept and not printed; a short one is refused."""
+    add()
+    capsys.readouterr()
+    monkeypatch.setattr("sys.stdin", io.StringIO("a-secret-of-the-forge\n"))
+    assert outcome(["project", "secret", "demo-x", "--stdin"]) == 0
+    assert "a-secret" not in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
+    assert outcome(["project", "secret", "demo-x", "--stdin"]) == 2
+    assert outcome(["project", "secret", "demo-x", "--drop-old"]) == 0
+    with farm.read() as session:
+        assert len(session.exec(select(ProjectSecret)).all()) == 1
+
+
+def test_following_and_telling_are_begun_and_ended(farm, capsys, monkeypatch):
+    """Releases and listeners are added and taken away, each change said, and none of them twice."""
+    add()
+    for arguments, said in (
+        (["follow", "Demo.X"], "demo-x is followed from now on"),
+        (["follow", "demo-x"], "demo-x is followed already; nothing was changed"),
+        (["follow", "Pytest-*"], "pytest-* is followed from now on"),
+        (["list"], "releases followed"),
+        (["follow", "demo-x", "--stop"], "demo-x is not followed any more"),
+        (["follow", "demo-x", "--stop"], "demo-x was not followed; nothing was changed"),
+        (["tell", "demo-x", "--email", "me@example.org"], "the email is told from now on"),
+        (["tell", "demo-x", "--email", "me@example.org", "--stop"], "the email is told no longer"),
+    ):
+        capsys.readouterr()
+        assert outcome(["project", *arguments]) == 0
+        found = capsys.readouterr()
+        assert said in found.out + found.err
+    monkeypatch.setattr("sys.stdin", io.StringIO("token-of-the-forge\n"))
+    assert outcome(["project", "tell", "demo-x", "--status"]) == 0
+    with farm.read() as session:
+        (listener,) = session.exec(select(Listener))
+    assert "token" not in str(listener.sealed)
