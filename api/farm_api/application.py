@@ -1,4 +1,4 @@
-"""The HTTP application: health, and the pages mounted beside it.
+"""The HTTP application: health, the REST API, and the pages mounted beside it.
 
 Built by the server (and by tests) with the settings of the process. Routes are plain functions, run in threads. It
 starts nothing, parses no guest's bytes, and has no state but its connection to the record.
@@ -12,9 +12,11 @@ from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import JSONResponse
 from sqlmodel import select
 
+from farm_api.v1.application import PREFIX, create_api
+from farm_api.v1.problems import farm_problem
 from farm_dashboards.site import create_site
 from farm_scheduler.database import Database
-from farm_scheduler.errors import FarmError, InputError, NotFoundError
+from farm_scheduler.errors import FarmError
 from farm_scheduler.schema import upgrade
 from farm_scheduler.settings import Settings
 
@@ -48,18 +50,9 @@ def create_app(settings: Settings, hosts: Sequence[str] = ("*",)) -> FastAPI:
     def problem(request: Request, error: FarmError) -> JSONResponse:
         """Every error of the farm as `application/problem+json` (RFC 9457)."""
         del request
-        document = {"type": f"urn:wheelfarm:error:{error.code}", "title": error.sentence, "code": error.code}
-        status = status_of(error)
-        content = {**document, "status": status, "data": error.data}
-        return JSONResponse(content, status_code=status, media_type="application/problem+json")
+        return farm_problem(error)
 
+    app.mount(PREFIX, create_api(database, settings))
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     app.mount("/", create_site(database, settings))
     return app
-
-
-def status_of(error: FarmError) -> int:
-    """The HTTP status of an error: 404 for what is not there, 400 for bad input, 500 for the farm's own fault."""
-    if isinstance(error, NotFoundError):
-        return 404
-    return 400 if isinstance(error, InputError) else 500

@@ -47,7 +47,7 @@ def write_subunit_file(record: Record, run: str, file: str) -> None:
     with record.database.read() as session:
         report = read_report(session, run, failing=0)
     with _output(file) as stream:
-        without = write_evidence(report, record.settings.home, stream)
+        without = write_evidence(report.cells, record.settings.home, stream)
     if without:
         click.echo(f"wheelfarm: there is no evidence of {', '.join(without)}", err=True)
 

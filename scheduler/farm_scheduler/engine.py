@@ -15,6 +15,7 @@ BAKE = "wheelfarm.bake"
 METADATA = "wheelfarm.metadata"
 TICKET = "wheelfarm.ticket"
 SWEEP = "wheelfarm.sweep"
+SUBMISSION = "wheelfarm.submission"
 
 QUEUE = "wheelfarm"
 """The queue of this kind of host; hosts of another kind will have one of their own."""
@@ -75,6 +76,15 @@ def publish_question(app: Celery, sha256: str, system: str) -> None:
         EngineError: Redis does not take it.
     """
     _send(app, METADATA, sha256, system)
+
+
+def publish_submission(app: Celery, submission_id: str) -> None:
+    """Have the source of a submission fetched and checked.
+
+    Raises:
+        EngineError: Redis does not take it.
+    """
+    _send(app, SUBMISSION, submission_id)
 
 
 def waiting_tickets(app: Celery) -> int:

@@ -9,8 +9,11 @@ from typing import ClassVar
 from farm_images.errors import FarmError
 
 __all__ = [
+    "AccessError",
+    "CursorError",
     "EngineError",
     "FarmError",
+    "IdempotencyError",
     "IndexUnavailableError",
     "InputError",
     "NoRoomError",
@@ -22,6 +25,9 @@ __all__ = [
     "SourceError",
     "StateError",
     "TargetError",
+    "TokenError",
+    "TooBusyError",
+    "UploadError",
     "exit_code_of",
 ]
 
@@ -110,4 +116,41 @@ class EngineError(FarmError):
     """The engine (Celery on Redis) did not take a message."""
 
     code = "engine"
+    exit_code: ClassVar[int] = FARMS_FAULT
+
+
+class TokenError(InputError):
+    """No token was given where one is needed, or it is wrong, revoked or expired."""
+
+    code = "token"
+
+
+class AccessError(InputError):
+    """The token is good, but not for this: its role or its project is another."""
+
+    code = "access"
+
+
+class CursorError(InputError):
+    """The cursor of a page was not made by this farm for this list."""
+
+    code = "cursor"
+
+
+class IdempotencyError(InputError):
+    """The Idempotency-Key was used for another request, or the request that has it has not ended yet."""
+
+    code = "idempotency"
+
+
+class UploadError(InputError):
+    """An upload cannot go on like this: a wrong offset, too many bytes, no archive, or it is complete already."""
+
+    code = "upload"
+
+
+class TooBusyError(FarmError):
+    """Too many requests at once, or too many in a short time; `retry_after` is in seconds."""
+
+    code = "too-busy"
     exit_code: ClassVar[int] = FARMS_FAULT

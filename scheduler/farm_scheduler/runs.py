@@ -61,10 +61,12 @@ def submit(
     run_id: str | None = None,
     *,
     retries: int | None = None,
+    source: Source | None = None,
 ) -> Run:
     """Record a run of TARGET and set it going; under `run_id` when the caller must know the id beforehand.
 
-    `retries` is how often a cell with failing tests is tried again; None for what the project declares.
+    `retries` is how often a cell with failing tests is tried again; None for what the project declares. `source` is
+    what TARGET stands for, where that is stored already.
 
     With its images ready, and nothing to ask of a guest, the run is `queued` when this returns, and its cells and jobs
     are in the record. Else it is `planned` and has none yet: the bake or the guest is asked, and `advance` goes on
@@ -76,7 +78,7 @@ def submit(
         IndexUnavailableError: the package index did not answer.
         EngineError: Redis does not answer; the run is recorded, and the sweep will find it.
     """
-    source = get_source(read_target(target), settings)
+    source = source or get_source(read_target(target), settings)
     run = _new_run(source, target, narrowing, run_id or new_id("r"))
     run.retries = retries
     found = _look(database, settings, run, source.files, since=now() - FAILED_FOR)

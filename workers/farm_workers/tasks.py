@@ -1,4 +1,4 @@
-"""The engine's tasks: ticket, bake, metadata, sweep.
+"""The engine's tasks: ticket, bake, metadata, submission, sweep.
 
 Started as `python -m celery -A farm_workers.tasks worker --beat --pool threads`; Celery asks this module for
 `app`, which is built then, from the environment. A task may come twice or never: the record decides. Nothing
@@ -15,10 +15,10 @@ from typing import Any
 from celery import Celery
 from celery.signals import beat_embedded_init, worker_ready, worker_shutting_down
 
-from farm_scheduler import runs
+from farm_scheduler import runs, submissions
 from farm_scheduler.claims import claim_job
 from farm_scheduler.database import Database
-from farm_scheduler.engine import BAKE, METADATA, SWEEP, TICKET, celery_app
+from farm_scheduler.engine import BAKE, METADATA, SUBMISSION, SWEEP, TICKET, celery_app
 from farm_scheduler.errors import EngineError
 from farm_scheduler.schema import upgrade
 from farm_scheduler.settings import Settings
@@ -60,6 +60,7 @@ def worker_app(hands: Hands) -> Celery:
     app.task(name=TICKET, typing=False)(tasks.ticket)
     app.task(name=BAKE, typing=False)(tasks.bake)
     app.task(name=METADATA, typing=False)(tasks.metadata)
+    app.task(name=SUBMISSION, typing=False)(tasks.submission)
     app.task(name=SWEEP, typing=False)(tasks.sweep)
     worker_ready.connect(tasks.ready, weak=False)
     beat_embedded_init.connect(_die_with_worker, weak=False)
@@ -111,6 +112,11 @@ class _Tasks:
             return
         ask_guest(self._hands, sha256, system, worker=worker_name(), stop=self._stop)
         self._advance()
+
+    def submission(self, submission_id: str) -> None:
+        """Fetch and check what somebody wants to be run, and record the run."""
+        if not self._stop.is_set():
+            submissions.carry_out(self._hands.database, self._app, self._hands.settings, submission_id)
 
     def _advance(self) -> None:
         for run_id in runs.waiting_runs(self._hands.database):
