@@ -14,6 +14,8 @@ from farm_scheduler.states import AttemptState, ImageState, JobState, RunState
 from farm_scheduler.tables import Attempt, Cell, Image, Job, Run, Step, Test, now
 from farm_scheduler.verdicts import Verdict
 
+from .postgres import postgres_server, record, record_url  # noqa: F401 - fixtures of every test
+
 # A busy machine is no failure: tests never fail by the clock.
 hypothesis_settings.register_profile("farm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("farm")

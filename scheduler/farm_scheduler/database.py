@@ -1,14 +1,16 @@
 """The record's database: one engine per process, read sessions and write sessions apart.
 
 Called by entry points, which build one `Database` and pass it on. SQLite runs in WAL with a busy timeout, and
-a write takes its lock at the start (`BEGIN IMMEDIATE`), so that it waits in line and never fails half-way; a
-PostgreSQL URL works as well. No session may stay open across a step of a machine.
+a write takes its lock at the start (`BEGIN IMMEDIATE`), so that it waits in line and never fails half-way. On
+PostgreSQL an advisory lock does the same, which writes that touch rows of their own only can share. No session
+may stay open across a step of a machine.
 """
 
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
@@ -22,6 +24,15 @@ BUSY_SECONDS = 30.0
 """How long a connection waits for another's write on SQLite before it gives up."""
 
 WRITES = "wheelfarm_writes"
+WRITE_LOCK = 0x77686C66
+"""The advisory lock of writers on PostgreSQL; any number will do, as long as it stays."""
+
+
+class _Writing(Enum):
+    """How a transaction of PostgreSQL locks the record against other writers, as a statement."""
+
+    ALONE = f"SELECT pg_advisory_xact_lock({WRITE_LOCK})"
+    TOGETHER = f"SELECT pg_advisory_xact_lock_shared({WRITE_LOCK})"
 
 
 class Database:
@@ -36,12 +47,16 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine = _open(url)
-        self._writer = self.engine.execution_options(**{WRITES: True})
+        self._reader = self.engine
+        if self.engine.dialect.name == "postgresql":
+            self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
+        self._writer = self.engine.execution_options(**{WRITES: _Writing.ALONE})
+        self._together = self.engine.execution_options(**{WRITES: _Writing.TOGETHER})
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that sees one state of the record and changes nothing; objects stay usable after it."""
-        with Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+        with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
             try:
                 yield session
             finally:
@@ -52,9 +67,18 @@ class Database:
     def write(self) -> Iterator[Session]:
         """A session that holds the write lock from its first statement and commits at its end, or rolls back.
 
-        Keep it short: other writers wait for it.
+        What it read stays true until it has written. Keep it short: other writers wait for it.
         """
         with Session(self._writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def write_together(self) -> Iterator[Session]:
+        """As `write`, but on PostgreSQL beside others of its kind (never beside `write`); on SQLite the same.
+
+        For what is frequent and touches rows that no other such session touches, or locks them itself.
+        """
+        with Session(self._together, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
@@ -86,11 +110,14 @@ def _open(url: str) -> Engine:
 
 def _open_server(url: URL) -> Engine:
     try:
-        return create_engine(url, pool_pre_ping=True)
+        engine = create_engine(url, pool_pre_ping=True)
     except (ImportError, NoSuchModuleError) as error:
         shown = url.render_as_string(hide_password=True)
         sentence = f"the driver for {shown} is not installed ({error}); install it beside wheelfarm"
         raise RecordError(sentence, url=shown) from error
+    if url.get_backend_name() == "postgresql":
+        event.listen(engine, "begin", _begin_postgresql)
+    return engine
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -116,5 +143,11 @@ def _enter_wal(connection: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(WRITES, False)
+    writes = connection.get_execution_options().get(WRITES)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    writing = connection.get_execution_options().get(WRITES)
+    if writing is not None:
+        connection.exec_driver_sql(writing.value)

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-UPGRADE_LOCK = 0x77686C66
-"""The advisory lock that serialises upgrades on PostgreSQL; any number will do, as long as it stays."""
 
 
 def upgrade(database: Database) -> None:
@@ -36,8 +34,6 @@ def upgrade(database: Database) -> None:
     config = alembic_config()
     script = ScriptDirectory.from_config(config)
     with database.write_connection() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
         here = MigrationContext.configure(connection).get_current_revision()
         if here == script.get_current_head():
             return

@@ -15,19 +15,25 @@ from farm_scheduler.errors import RecordError
 from farm_scheduler.schema import alembic_config, newest_revision, upgrade
 
 
-def test_tables_and_migrations_agree(tmp_path: Path) -> None:
+def test_tables_and_migrations_agree(record: Database) -> None:
     """A record made by the migrations is what the classes describe."""
-    database = Database(f"sqlite:///{tmp_path / 'record.sqlite'}")
-    upgrade(database)
-    with database.write_connection() as connection:
+    with record.write_connection() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, SQLModel.metadata) == []
-    database.close()
 
 
-def test_several_may_upgrade_at_once(tmp_path: Path) -> None:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without a table."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'record.sqlite'}"
+    server = request.getfixturevalue("postgres_server")
+    return server.url(server.new_database())
+
+
+def test_several_may_upgrade_at_once(empty_url: str) -> None:
     """Processes that start together bring the record up once, and none fails."""
-    url = f"sqlite:///{tmp_path / 'record.sqlite'}"
+    url = empty_url
     failures: list[BaseException] = []
 
     def start() -> None:
@@ -47,15 +53,13 @@ def test_several_may_upgrade_at_once(tmp_path: Path) -> None:
     assert failures == []
 
 
-def test_a_newer_record_is_refused(tmp_path: Path) -> None:
+def test_a_newer_record_is_refused(record: Database) -> None:
     """A record of a newer program is left alone with a sentence."""
-    database = Database(f"sqlite:///{tmp_path / 'record.sqlite'}")
-    upgrade(database)
+    database = record
     with database.write_connection() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(RecordError, match="newer"):
         upgrade(database)
-    database.close()
 
 
 def test_migrations_are_named_by_their_revision() -> None:

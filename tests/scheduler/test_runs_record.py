@@ -2,7 +2,6 @@
 
 import io
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,6 @@ from farm_scheduler.errors import PlanError, StateError, TargetError
 from farm_scheduler.judgement import Judgement
 from farm_scheduler.plan import Narrowing
 from farm_scheduler.retries import MAX_ATTEMPTS
-from farm_scheduler.schema import upgrade
 from farm_scheduler.settings import Settings
 from farm_scheduler.settlement import exit_code
 from farm_scheduler.states import AttemptState, ImageState, JobState, RunState
@@ -45,22 +43,23 @@ class Sent:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, record_url: str) -> Settings:
     """A farm in a temporary home."""
     settings = Settings(
-        home=tmp_path / "home", systems=("debian-12",), pyenv_root=None, python_mirror="http://127.0.0.1:9/"
+        home=tmp_path / "home",
+        database_url=record_url,
+        systems=("debian-12",),
+        pyenv_root=None,
+        python_mirror="http://127.0.0.1:9/",
     )
     settings.prepare()
     return settings
 
 
 @pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
+def database(record: Database) -> Database:
     """Its record."""
-    database = Database(settings.record_url)
-    upgrade(database)
-    yield database
-    database.close()
+    return record
 
 
 @pytest.fixture
