@@ -11,9 +11,12 @@ from fastapi import FastAPI, Request
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import JSONResponse
 from sqlmodel import select
+from starlette.types import ASGIApp
 
+from farm_api.page_guard import PageGuard
 from farm_api.v1.application import PREFIX, create_api
 from farm_api.v1.problems import farm_problem
+from farm_api.v1.rates import Rates
 from farm_dashboards.site import create_site
 from farm_scheduler.database import Database
 from farm_scheduler.errors import FarmError
@@ -54,5 +57,8 @@ def create_app(settings: Settings, hosts: Sequence[str] = ("*",)) -> FastAPI:
 
     app.mount(PREFIX, create_api(database, settings))
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
-    app.mount("/", create_site(database, settings))
+    site: ASGIApp = create_site(database, settings)
+    if not settings.public_read:
+        site = PageGuard(site, database, Rates(settings.requests_per_minute))
+    app.mount("/", site)
     return app

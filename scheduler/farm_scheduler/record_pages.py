@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, Integer, and_, or_
 from sqlalchemy import Row as SqlRow
 from sqlmodel import Session
 
@@ -87,7 +87,7 @@ def _value(value: object, key: Any) -> object:
         if moment.tzinfo is None:
             raise ValueError(value)
         return moment
-    kind = key.type.python_type
+    kind = int if isinstance(key.type, Integer) else str
     if type(value) is not kind or (isinstance(value, str) and "\0" in value):
         raise ValueError(value)
     if isinstance(value, int) and abs(value) > LARGEST_NUMBER:

@@ -32,6 +32,7 @@ def create_api(database: Database, settings: Settings) -> FastAPI:
     app = FastAPI(
         title="wheelfarm", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None,
         servers=[{"url": PREFIX}], root_path_in_servers=False, separate_input_output_schemas=False,
+        generate_unique_id_function=lambda route: route.name,
     )  # fmt: skip
     app.state.house = House(
         database=database,

@@ -3,6 +3,8 @@
 Called by Alembic through farm_scheduler.schema; never changed once released.
 """
 
+from datetime import datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -20,7 +22,7 @@ def _word(name: str) -> sa.Column[str]:
     return sa.Column(name, sa.String(32), nullable=False)
 
 
-def _moment(name: str, *, nullable: bool = False) -> sa.Column[sa.DateTime]:
+def _moment(name: str, *, nullable: bool = False) -> sa.Column[datetime]:
     return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable)
 
 
