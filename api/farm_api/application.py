@@ -7,19 +7,17 @@ starts nothing, parses no guest's bytes, and has no state but its connection to 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
-from fastapi.responses import JSONResponse
 from sqlmodel import select
 from starlette.types import ASGIApp
 
 from farm_api.page_guard import PageGuard
+from farm_api.v1 import problems
 from farm_api.v1.application import PREFIX, create_api
-from farm_api.v1.problems import farm_problem
 from farm_api.v1.rates import Rates
 from farm_dashboards.site import create_site
 from farm_scheduler.database import Database
-from farm_scheduler.errors import FarmError
 from farm_scheduler.schema import upgrade
 from farm_scheduler.settings import Settings
 
@@ -49,12 +47,7 @@ def create_app(settings: Settings, hosts: Sequence[str] = ("*",)) -> FastAPI:
             session.exec(select(1)).one()
         return {"status": "ok"}
 
-    @app.exception_handler(FarmError)
-    def problem(request: Request, error: FarmError) -> JSONResponse:
-        """Every error of the farm as `application/problem+json` (RFC 9457)."""
-        del request
-        return farm_problem(error)
-
+    problems.install(app)
     app.mount(PREFIX, create_api(database, settings))
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     site: ASGIApp = create_site(database, settings)

@@ -4,6 +4,7 @@ Included by application. The XML is made from the record; the stream is read and
 this one never parses what a guest wrote.
 """
 
+import contextlib
 import tempfile
 from collections.abc import Iterator
 from typing import IO
@@ -44,10 +45,11 @@ def list_run_artifacts(caller: Reader, house: TheHouse, run: RunId) -> Artifacts
 @router.get("/junit.xml", response_class=StreamingResponse, responses=file_responses("application/xml"))
 def get_junit(caller: Reader, house: TheHouse, run: RunId) -> Response:
     """The run as JUnit XML, as CI servers read it."""
-    stream = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed when it was sent
-    with house.database.read() as session:
+    with house.database.read() as session, contextlib.ExitStack() as held:
         find_run(session, caller, run)
+        stream = held.enter_context(tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))
         write_junit(session, read_report(session, run, failing=0), stream)  # type: ignore[arg-type]  # it is binary, and typeshed's class no BinaryIO
+        held.pop_all()  # closed when it was sent
     stream.seek(0)
     return StreamingResponse(_chunks(stream), media_type="application/xml")
 
