@@ -28,7 +28,7 @@ REPLACED = {
     "aclose": "close",
     "aclosing": "closing",
     "aiter_bytes": "iter_bytes",
-    "aiter_lines": "iter_lines",
+    "aiter_raw": "iter_raw",
     "AsyncBreaking": "Breaking",
     "AsyncByteStream": "SyncByteStream",
     "AsyncHTTPTransport": "HTTPTransport",

@@ -6,7 +6,6 @@ a field that is missing, or of another type, is an error of the server's, never 
 
 from dataclasses import fields, is_dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any, Dict, Tuple, Type, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from wheelfarm_client.errors import AnswerError
@@ -33,7 +32,6 @@ def decode(kind: Type[Model], document: Any) -> Model:
     return kind(**values)
 
 
-@cache
 def _hints(kind: Type[Any]) -> Dict[str, Any]:
     hints = get_type_hints(kind)
     return {field.name: hints[field.name] for field in fields(kind)}

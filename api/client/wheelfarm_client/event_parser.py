@@ -1,4 +1,4 @@
-"""Server-sent events out of lines (HTML standard, 9.2.6), with bounds.
+"""Server-sent events out of bytes (HTML standard, 9.2.6), with bounds.
 
 Called by connection. It reads no connection, and knows nothing of what events say.
 """
@@ -22,20 +22,28 @@ class Event:
 
 
 class EventParser:
-    """Lines in, events out."""
+    """Bytes in, events out."""
 
     def __init__(self) -> None:
         self.last_id: Optional[str] = None
         self._kind = ""
         self._data: List[str] = []
         self._size = 0
+        self._rest = b""
 
-    def feed(self, line: str) -> Optional[Event]:
-        """Take a line without its end; an event where one ends with it.
+    def feed(self, chunk: bytes) -> List[Event]:
+        """Take some bytes; the events that end with them.
 
         Raises:
-            AnswerError: it is no event of a farm.
+            AnswerError: what came is no event of a farm.
         """
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        if len(self._rest) > LARGEST_EVENT:
+            raise AnswerError("the server sent an event that is larger than any of a farm")
+        found = [self._line(line.rstrip(b"\r").decode("utf-8", "replace")) for line in lines]
+        return [event for event in found if event is not None]
+
+    def _line(self, line: str) -> Optional[Event]:
         if not line:
             return self._end()
         name, _, value = line.partition(":")

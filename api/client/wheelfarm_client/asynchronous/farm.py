@@ -7,7 +7,6 @@ was told.
 from typing import Any, AsyncIterator, Dict, List, Mapping, Optional, Sequence
 
 from wheelfarm_client import models
-from wheelfarm_client.asynchronous.connection import AsyncConnection
 from wheelfarm_client.asynchronous.uploading import AsyncUploading
 from wheelfarm_client.decoding import decode
 from wheelfarm_client.errors import RefusedError
@@ -17,7 +16,7 @@ from wheelfarm_client.pauses import pause_async
 LOOK_SECONDS = 0.5
 
 
-class AsyncFarm(AsyncConnection, AsyncUploading):
+class AsyncFarm(AsyncUploading):
     """A farm at an address; close it, or use it as a context manager.
 
     Every method may raise ProblemError (the farm refuses, with a stable `code`), UnreachableError and AnswerError.

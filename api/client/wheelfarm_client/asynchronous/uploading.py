@@ -4,9 +4,10 @@ A part of farm. The file is read piece by piece, and never held as a whole.
 """
 
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Callable, Optional
 
 from wheelfarm_client import models
+from wheelfarm_client.asynchronous.connection import AsyncConnection
 from wheelfarm_client.decoding import decode
 from wheelfarm_client.errors import ClientError, ProblemError
 from wheelfarm_client.pauses import measure_async, read_piece_async
@@ -17,12 +18,8 @@ Progress = Callable[[int, int], None]
 """Told the bytes that the farm has, and all there are."""
 
 
-class AsyncUploading:
+class AsyncUploading(AsyncConnection):
     """The operations on uploads."""
-
-    async def request(self, method: str, path: str, **parts: Any) -> Any:
-        """Implemented by the connection."""
-        raise NotImplementedError
 
     async def open_upload(self, name: str, kind: str, size: int, sha256: str) -> models.Upload:
         """Announce a file: `folder` (a tar.gz with one top folder), `sdist` or `wheel`."""

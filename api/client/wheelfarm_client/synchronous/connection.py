@@ -151,9 +151,8 @@ class Connection:
             parser.last_id = last_id
             try:
                 with self._open(path, _event_headers(last_id)) as response:
-                    for line in response.iter_lines():
-                        event = parser.feed(line)
-                        if event is not None:
+                    for chunk in response.iter_raw():
+                        for event in parser.feed(chunk):
                             tried, last_id = 0, event.id
                             ended = event.kind == "end"
                             yield event
@@ -190,7 +189,11 @@ def _headers(method: str, headers: Optional[Mapping[str, str]]) -> Dict[str, str
 
 
 def _event_headers(last_id: Optional[str]) -> Dict[str, str]:
-    return {"Accept": "text/event-stream", **({"Last-Event-ID": last_id} if last_id else {})}
+    return {
+        "Accept": "text/event-stream",
+        "Accept-Encoding": "identity",
+        **({"Last-Event-ID": last_id} if last_id else {}),
+    }
 
 
 def _document(response: httpx.Response) -> Any:

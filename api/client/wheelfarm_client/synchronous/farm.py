@@ -11,13 +11,12 @@ from wheelfarm_client.decoding import decode
 from wheelfarm_client.errors import RefusedError
 from wheelfarm_client.event_parser import Event
 from wheelfarm_client.pauses import pause
-from wheelfarm_client.synchronous.connection import Connection
 from wheelfarm_client.synchronous.uploading import Uploading
 
 LOOK_SECONDS = 0.5
 
 
-class Farm(Connection, Uploading):
+class Farm(Uploading):
     """A farm at an address; close it, or use it as a context manager.
 
     Every method may raise ProblemError (the farm refuses, with a stable `code`), UnreachableError and AnswerError.

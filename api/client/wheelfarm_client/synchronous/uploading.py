@@ -4,12 +4,13 @@ A part of farm. The file is read piece by piece, and never held as a whole.
 """
 
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Callable, Optional
 
 from wheelfarm_client import models
 from wheelfarm_client.decoding import decode
 from wheelfarm_client.errors import ClientError, ProblemError
 from wheelfarm_client.pauses import measure, read_piece
+from wheelfarm_client.synchronous.connection import Connection
 
 LARGEST_PIECE = 8 * 1024 * 1024
 
@@ -17,12 +18,8 @@ Progress = Callable[[int, int], None]
 """Told the bytes that the farm has, and all there are."""
 
 
-class Uploading:
+class Uploading(Connection):
     """The operations on uploads."""
-
-    def request(self, method: str, path: str, **parts: Any) -> Any:
-        """Implemented by the connection."""
-        raise NotImplementedError
 
     def open_upload(self, name: str, kind: str, size: int, sha256: str) -> models.Upload:
         """Announce a file: `folder` (a tar.gz with one top folder), `sdist` or `wheel`."""
