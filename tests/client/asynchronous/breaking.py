@@ -36,10 +36,13 @@ class Cut(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Some of it."""
+        broken = False
         async for chunk in self._whole:
-            yield chunk
-            if b"event:" in chunk:
-                raise httpx.ReadError("the connection broke")
+            if not broken:
+                yield chunk
+            broken = broken or b"event:" in chunk
+        if broken:
+            raise httpx.ReadError("the connection broke")
 
     async def aclose(self) -> None:
         """The rest is not wanted."""

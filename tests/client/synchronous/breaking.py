@@ -36,10 +36,13 @@ class Cut(httpx.SyncByteStream):
 
     def __iter__(self) -> Iterator[bytes]:
         """Some of it."""
+        broken = False
         for chunk in self._whole:
-            yield chunk
-            if b"event:" in chunk:
-                raise httpx.ReadError("the connection broke")
+            if not broken:
+                yield chunk
+            broken = broken or b"event:" in chunk
+        if broken:
+            raise httpx.ReadError("the connection broke")
 
     def close(self) -> None:
         """The rest is not wanted."""
