@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, Mapping, Optional, Type
+from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, Mapping, Optional, Type, TypeVar
 
 from wheelfarm_client.errors import AnswerError, ProblemError, UnreachableError, problem_error
 from wheelfarm_client.event_parser import Event, EventParser
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+Self = TypeVar("Self", bound="AsyncConnection")
 PREFIX = "/api/v1"
 QUIET_SECONDS = 60.0
 """A live stream that says nothing for so long is broken: a farm sends a sign of life every 15 s."""
@@ -58,7 +59,7 @@ class AsyncConnection:
             transport=transport,
         )
 
-    async def __aenter__(self) -> AsyncConnection:
+    async def __aenter__(self: Self) -> Self:
         """The connection itself."""
         return self
 

@@ -15,7 +15,7 @@ from farm_scheduler.tokens import make_token
 from ..api.serving import served
 from ..conftest import fill
 
-EXAMPLES = 15
+EXAMPLES = 8
 SECONDS = 420
 CHECKS = (
     "not_a_server_error",
