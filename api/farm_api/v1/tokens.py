@@ -1,6 +1,6 @@
 """`/tokens`, `/whoami` and `/audit`: who may do what, and who did.
 
-Included by application. A token's secret is in the answer that makes it and nowhere else.
+Included by application. A token's secret is in the answer that makes it and nowhere else: no list has it.
 """
 
 from datetime import datetime
