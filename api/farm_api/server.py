@@ -30,7 +30,9 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     try:
         listener = bind(options.host, options.port)
-        app = create_app(Settings(), LOCAL_NAMES if options.host in LOCAL_NAMES else ("*",))
+        settings = Settings()
+        settings.prepare()
+        app = create_app(settings, LOCAL_NAMES if options.host in LOCAL_NAMES else ("*",))
     except (OSError, FarmError) as error:
         LOG.critical("%s port %d: %s", options.host, options.port, error)
         return FARMS_FAULT

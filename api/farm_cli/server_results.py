@@ -11,7 +11,7 @@ import click
 from farm_cli.results_view import FAILING_SHOWN, RUNS_LISTED, run_line
 from farm_cli.server_report import log_ends, read_run, to_line
 from farm_cli.servers import open_server
-from farm_scheduler.errors import InputError, NotFoundError
+from farm_scheduler.errors import InputError, NotFoundError, PlanError
 from farm_scheduler.guest_text import clean
 from farm_scheduler.interpreters import SystemImage, system_image
 from farm_scheduler.runs import Cancellation
@@ -28,12 +28,15 @@ def list_runs_of(server: str, *, failed: bool, as_json: bool) -> None:
     from farm_cli.json_lines import JsonLines, run_document
 
     with open_server(server) as farm:
-        for run in islice(farm.list_runs(failed=failed, limit=RUNS_LISTED), RUNS_LISTED):
+        found = list(islice(farm.list_runs(failed=failed, limit=RUNS_LISTED), RUNS_LISTED))
+        for run in found:
             line = to_line(run, read_run(farm, run.id))
             if as_json:
                 JsonLines(click.echo).tell("run", **run_document(line))
             else:
                 click.echo(run_line(line))
+        if not found and not as_json:
+            click.echo("every run ended as expected" if failed else "that farm has no run yet")
 
 
 def show_run_of(server: str, run: str, *, failed: bool, as_json: bool) -> None:
@@ -114,4 +117,7 @@ def images_of(server: str) -> list[SystemFacts]:
 def systems_of(server: str) -> list[SystemImage]:
     """The systems there, as planning sees them."""
     rows = [each.row for each in images_of(server) if each.row is not None]
+    if not rows:
+        sentence = "that farm has no image yet, so nobody knows its Pythons; the first run there bakes one"
+        raise PlanError(sentence, server=server)
     return [system_image(row.name, row.interpreters, baked=row.state == ImageState.READY) for row in rows]

@@ -16,7 +16,6 @@ from farm_cli.run_follower import choose_screen
 from farm_cli.screen import Screen
 from farm_cli.server_report import log_ends, read_run
 from farm_cli.servers import open_server
-from farm_scheduler.errors import InputError
 from farm_scheduler.folder_archive import write_folder_archive
 from farm_scheduler.plan import Narrowing
 from farm_scheduler.run_report import RunReport
@@ -26,6 +25,7 @@ from wheelfarm_client import Farm, MissingError
 
 LOOK_SECONDS = 1.0
 WAIT_SECONDS = 0.5
+TELL_SECONDS = 15.0
 CANCEL_SECONDS = 20.0
 LARGEST_ARCHIVE = 1 << 40
 """No bound of ours: the farm has its own, and tells it."""
@@ -96,7 +96,7 @@ def _follow(server: str, start: Callable[[Farm, Screen], str], *, as_json: bool)
 
 
 def _until_ended(farm: Farm, run: str, screen: Screen, interruption: Interruption) -> RunReport:
-    _wait_until_there(farm, run, interruption)
+    _wait_until_there(farm, run, screen, interruption)
     deadline: float | None = None
     while True:
         report = read_run(farm, run)
@@ -112,13 +112,14 @@ def _until_ended(farm: Farm, run: str, screen: Screen, interruption: Interruptio
         time.sleep(LOOK_SECONDS)
 
 
-def _wait_until_there(farm: Farm, run: str, interruption: Interruption) -> None:
+def _wait_until_there(farm: Farm, run: str, screen: Screen, interruption: Interruption) -> None:
     """Until a worker has fetched and checked the source.
 
     Raises:
         ServerRefusalError: it cannot be used.
-        InputError: the person did not want to wait.
+        KeyboardInterrupt: the person wanted out; the wish is withdrawn.
     """
+    asked = time.monotonic()
     while True:
         try:
             wish = farm.get_submission(run)
@@ -129,7 +130,11 @@ def _wait_until_there(farm: Farm, run: str, interruption: Interruption) -> None:
         if wish.state == "refused":
             raise ServerRefusalError(wish.reason or "the farm refused the source", code=wish.code, run=run)
         if interruption.wishes:
-            raise InputError(f"not waited for; when its source is there, the run is {run}: cancel it then")
+            farm.cancel_run(run)
+            raise KeyboardInterrupt
+        if time.monotonic() - asked > TELL_SECONDS:
+            asked = time.monotonic()
+            screen.say("the farm has not fetched and checked the source yet")
         time.sleep(WAIT_SECONDS)
 
 

@@ -34,7 +34,7 @@ def open_server(url: str, token: str | None = None) -> Iterator[Farm]:
         with Farm(address, secret) as farm:
             yield farm
     except DeniedError as error:
-        told = f"{error}; log in: wheelfarm login {address}"
+        told = f"{error}; log in: wheelfarm login {address}" if error.status == 401 else str(error)
         raise ServerRefusalError(told, server=address, code=error.code) from error
     except ProblemError as error:
         kind = ServerRefusalError if error.status < 500 else ServerError

@@ -1,7 +1,7 @@
 """`wheelfarm token`: makes, lists and revokes tokens of the API, of this farm or of one elsewhere.
 
 Found by main. On the farm's own host it writes the record, as whoever has a shell there could; elsewhere it asks with
-the person's token. A secret is printed once, and kept nowhere.
+the person's token. A secret is printed once, and never kept.
 """
 
 from typing import TYPE_CHECKING

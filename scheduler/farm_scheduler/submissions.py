@@ -6,6 +6,7 @@ project is fetched or parsed in the API's process.
 """
 
 import hashlib
+import logging
 from datetime import timedelta
 
 from celery import Celery
@@ -17,7 +18,16 @@ from farm_scheduler.access_tables import Submission, SubmissionState, Upload, Up
 from farm_scheduler.audit import note_change
 from farm_scheduler.database import Database
 from farm_scheduler.engine import publish_submission
-from farm_scheduler.errors import AccessError, EngineError, FarmError, NotFoundError, SourceError, UploadError
+from farm_scheduler.errors import (
+    FARMS_FAULT,
+    AccessError,
+    EngineError,
+    FarmError,
+    NotFoundError,
+    SourceError,
+    UploadError,
+    exit_code_of,
+)
 from farm_scheduler.plan import Narrowing
 from farm_scheduler.roles import Caller
 from farm_scheduler.settings import Settings
@@ -26,11 +36,13 @@ from farm_scheduler.tables import Run, now
 from farm_scheduler.targets import ReleaseTarget, read_remote_target
 from farm_scheduler.uploads import find_upload
 
+LOG = logging.getLogger(__name__)
 LEASE = timedelta(minutes=15)
 """How long fetching may take: a worker that says nothing for longer has died."""
 
 PUBLISH_AGAIN = timedelta(seconds=30)
 MOST_TRIES = 3
+OPEN = frozenset({SubmissionState.WAITING, SubmissionState.FETCHING})
 
 
 def ask(session: Session, caller: Caller, wish: Submission) -> Submission:
@@ -74,6 +86,24 @@ def find_submission(session: Session, submission_id: str) -> Submission:
     return found
 
 
+def withdraw(session: Session, caller: Caller, submission_id: str) -> bool:
+    """Take a wish back while there is no run of it; whether that was so. Who may is the caller's to look at.
+
+    A worker that is fetching its source finds out when that is done.
+    """
+    wish = session.get(Submission, submission_id, with_for_update=True)
+    gone = wish is not None and wish.scope is not None and not caller.reaches(wish.scope)
+    if wish is None or gone or wish.state not in OPEN or session.get(Run, submission_id) is not None:
+        return False
+    wish.state, wish.code, wish.reason = (
+        SubmissionState.REFUSED,
+        "withdrawn",
+        "it was cancelled before it began",
+    )
+    note_change(session, caller, "run.cancel", wish.id, project=wish.scope)
+    return True
+
+
 def carry_out(database: Database, app: Celery, settings: Settings, submission_id: str) -> None:
     """Fetch and check the source, and record the run; what cannot be used is refused, with its reason."""
     wish = _claim(database, submission_id)
@@ -88,8 +118,8 @@ def carry_out(database: Database, app: Celery, settings: Settings, submission_id
         runs.submit(
             database, app, settings, wish.target, narrowing, wish.id, retries=wish.retries, source=source
         )
-    except EngineError:
-        pass  # recorded: the sweep publishes its jobs
+    except EngineError as error:
+        LOG.warning("%s; the sweep goes on with run %s", error, wish.id)
     except FarmError as error:
         _end(database, wish.id, error)
         return
@@ -157,10 +187,18 @@ def _check_scope(scope: str | None, project: str) -> None:
 def _end(database: Database, submission_id: str, error: FarmError | None) -> None:
     with database.write() as session:
         wish = find_submission(session, submission_id)
-        farms_fault = error is not None and getattr(type(error), "exit_code", 3) == 3
-        if farms_fault and wish.tries < MOST_TRIES:
-            wish.state, wish.published = SubmissionState.WAITING, now()
-        elif error is not None:
-            wish.state, wish.code, wish.reason = SubmissionState.REFUSED, error.code, error.sentence
-        else:
-            wish.state = SubmissionState.ACCEPTED
+        withdrawn = wish.state is SubmissionState.REFUSED
+        if not withdrawn:
+            _note_end(wish, error)
+    if withdrawn and error is None:
+        runs.cancel(database, submission_id)
+
+
+def _note_end(wish: Submission, error: FarmError | None) -> None:
+    farms_fault = error is not None and exit_code_of(error) == FARMS_FAULT
+    if farms_fault and wish.tries < MOST_TRIES:
+        wish.state, wish.published = SubmissionState.WAITING, now()
+    elif error is not None:
+        wish.state, wish.code, wish.reason = SubmissionState.REFUSED, error.code, error.sentence
+    else:
+        wish.state = SubmissionState.ACCEPTED

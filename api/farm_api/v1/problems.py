@@ -145,6 +145,9 @@ def _invalid(request: Request, error: Exception) -> JSONResponse:
     ]
     where = "/".join(found[0]["where"]) if found else "the request"
     sentence = f"{where}: {found[0]['message'] if found else 'not usable'}"
+    if found and found[0]["where"][:1] == ["path"]:
+        what = found[0]["where"][-1]
+        sentence = f"the address names no {what} by an id that there could be, such as r-7f3k2m9q of a run"
     return problem(422, "request", sentence[:500], {"errors": found})
 
 

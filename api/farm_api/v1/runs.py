@@ -140,8 +140,21 @@ def list_cells(
 
 @router.post("/runs/{run}/cancel", dependencies=REPEATABLE, responses=responses(404, 409, 413))
 def cancel_run(caller: Submitter, house: TheHouse, run: RunId) -> Cancellation:
-    """End a run: what waits never starts, what is at work is stopped. Cancelling twice changes nothing."""
-    with house.database.read() as session:
+    """End a run: what waits never starts, what is at work is stopped. Cancelling twice changes nothing.
+
+    A run whose source is still being fetched is withdrawn.
+    """
+    with house.database.write() as session:
+        if submissions.withdraw(session, caller, run):
+            check_own(session, caller, run)
+            return Cancellation(
+                run_id=run,
+                before=RunState.PLANNED,
+                state=RunState.CANCELLED,
+                never_start=0,
+                stopping=0,
+                ended=0,
+            )
         found = find_run(session, caller, run)
         check_own(session, caller, run)
     done = runs.cancel(house.database, run)

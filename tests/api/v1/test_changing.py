@@ -211,3 +211,15 @@ def test_a_lost_message_is_sent_again(door, monkeypatch):
         row.state, row.lease_expires = "fetching", now()
     submissions.publish_waiting(door.database, None)
     assert sent == [run]
+
+
+def test_a_wish_is_withdrawn(door):
+    """What waits for a worker is cancelled by its own caller only, and a worker then makes no run of it."""
+    headers = door.token(Role.SUBMITTER)
+    run = door.post("/runs", {"target": "six"}, headers).json()["id"]
+    assert door.post(f"/runs/{run}/cancel", None, door.token(Role.SUBMITTER)).status_code == 403
+    assert door.get(f"/submissions/{run}").json()["state"] == "waiting"
+    assert door.post(f"/runs/{run}/cancel", None, headers).json()["state"] == "cancelled"
+    _work(door, run)
+    assert door.get(f"/submissions/{run}").json()["code"] == "withdrawn"
+    assert door.get(f"/runs/{run}").status_code == 404
