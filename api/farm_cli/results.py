@@ -53,11 +53,7 @@ def command(
 ) -> int:
     """The subcommand; 0 whenever there is something to show."""
     if run is not None and run.startswith("j-"):
-        if server is not None:
-            raise click.UsageError(
-                "of a farm elsewhere only a RUN is shown; see `wheelfarm logs JOB --server`"
-            )
-        return _job(run, attempt, runs_only=failed or bool(junit or subunit) or as_json)
+        return _job(run, attempt, server, runs_only=failed or bool(junit or subunit) or as_json)
     if attempt is not None:
         raise click.UsageError("--attempt needs a JOB (j-…)")
     if run is None and (junit or subunit):
@@ -112,9 +108,14 @@ def _run(run: str | None, *, failed: bool, junit: str | None, subunit: str | Non
     return 0
 
 
-def _job(job: str, attempt: int | None, *, runs_only: bool) -> int:
+def _job(job: str, attempt: int | None, server: str | None, *, runs_only: bool) -> int:
     if runs_only:
         raise click.UsageError("--failed, --junit, --subunit and --json are for a RUN (r-…)")
+    if server is not None:
+        from farm_cli.server_job import show_job_of
+
+        show_job_of(server, job, attempt)
+        return 0
     from farm_cli.job_view import show_job
     from farm_cli.record import open_record
 

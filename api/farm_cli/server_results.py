@@ -5,6 +5,7 @@ here.
 """
 
 import sys
+import time
 
 import click
 
@@ -19,6 +20,8 @@ from farm_scheduler.states import ImageState, RunState
 from farm_scheduler.systems import SystemFacts
 from farm_scheduler.tables import Image
 from wheelfarm_client import Farm, models
+
+LOOK_SECONDS = 1.0
 
 
 def list_runs_of(server: str, *, failed: bool, as_json: bool) -> None:
@@ -70,7 +73,7 @@ def show_log_of(server: str, job: str, number: int | None, *, follow: bool, raw:
     if raw:
         raise InputError("--raw is for the evidence of this machine; take `results RUN --subunit FILE` there")
     with open_server(server) as farm:
-        attempt = _attempt(farm, job, number)
+        attempt = _attempt(farm, job, number, wait=follow)
         if not follow:
             held = b""
             for chunk in farm.get_log(attempt.id):
@@ -85,10 +88,15 @@ def show_log_of(server: str, job: str, number: int | None, *, follow: bool, raw:
                 click.echo(clean(str(event.data.get("text", ""))), nl=False)
 
 
-def _attempt(farm: Farm, job: str, number: int | None) -> models.Attempt:
-    for attempt in farm.list_attempts(job):
-        if number in {None, attempt.number}:
-            return attempt
+def _attempt(farm: Farm, job: str, number: int | None, *, wait: bool) -> models.Attempt:
+    """That try, or the newest; with `wait` the first as soon as there is one, unless the job has ended."""
+    while True:
+        for attempt in farm.list_attempts(job):
+            if number in {None, attempt.number}:
+                return attempt
+        if not wait or farm.get_job(job).finished is not None:
+            break
+        time.sleep(LOOK_SECONDS)
     what = f"try {number}" if number is not None else "log yet"
     raise NotFoundError(f"job {job} has no {what}; `wheelfarm results RUN` shows where it stands", job=job)
 

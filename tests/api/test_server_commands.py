@@ -82,6 +82,14 @@ def test_results_are_those_of_the_farm(farm, capsys):
     assert "\x1b" not in log
     assert outcome(["logs", "j-fin22222", "-f", "--server", farm]) == 0
     assert capsys.readouterr().out.count("PASSED") == 60
+    assert outcome(["results", "j-fin22222", "--attempt", "1", "--server", farm]) == 0
+    job = capsys.readouterr().out
+    assert "test_register_validation" in job
+    assert "PASSED" in job
+    assert outcome(["results", "j-fin22222", "--attempt", "2", "--server", farm]) == 2
+    assert outcome(["doctor", "--server", farm]) == 0
+    assert "debian-12 ready" in capsys.readouterr().out
+    assert outcome(["plan", "six==1.17.0", "--ask-guest", "--server", farm]) == 2
     assert outcome(["images", "--server", farm]) == 0
     assert "3.12" in capsys.readouterr().out
 
