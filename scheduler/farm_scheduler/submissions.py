@@ -34,7 +34,7 @@ from farm_scheduler.settings import Settings
 from farm_scheduler.sources import Source, get_source, get_uploaded
 from farm_scheduler.tables import Run, now
 from farm_scheduler.targets import ReleaseTarget, read_remote_target
-from farm_scheduler.uploads import find_upload
+from farm_scheduler.uploads import find_upload, forget_upload
 
 LOG = logging.getLogger(__name__)
 LEASE = timedelta(minutes=15)
@@ -121,9 +121,9 @@ def carry_out(database: Database, app: Celery, settings: Settings, submission_id
     except EngineError as error:
         LOG.warning("%s; the sweep goes on with run %s", error, wish.id)
     except FarmError as error:
-        _end(database, wish.id, error)
+        _end(database, settings, wish.id, error)
         return
-    _end(database, wish.id, None)
+    _end(database, settings, wish.id, None)
 
 
 def publish_waiting(database: Database, app: Celery) -> None:
@@ -184,12 +184,15 @@ def _check_scope(scope: str | None, project: str) -> None:
         raise AccessError(sentence, project=scope)
 
 
-def _end(database: Database, submission_id: str, error: FarmError | None) -> None:
+def _end(database: Database, settings: Settings, submission_id: str, error: FarmError | None) -> None:
     with database.write() as session:
         wish = find_submission(session, submission_id)
         withdrawn = wish.state is SubmissionState.REFUSED
         if not withdrawn:
             _note_end(wish, error)
+        over = wish.state is not SubmissionState.WAITING
+    if over and wish.upload_id is not None:
+        forget_upload(database, settings, wish.upload_id)  # it is a source now, or of no use
     if withdrawn and error is None:
         runs.cancel(database, submission_id)
 

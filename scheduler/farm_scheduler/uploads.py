@@ -23,7 +23,7 @@ LARGEST_PIECE = 8 << 20
 """Bytes of one piece."""
 
 OPEN_AT_ONCE = 16
-"""Uploads that one token may have unfinished."""
+"""Uploads that one token may have which no run has used yet."""
 
 KEPT_FOR = timedelta(days=1)
 """How long an upload is kept after its last piece."""
@@ -47,11 +47,9 @@ def open_upload(session: Session, caller: Caller, upload: Upload, settings: Sett
         sentence = f"{told}; leave out what no test needs"
         raise UploadError(sentence, limit=settings.source_bytes, too_large=True)
     chosen = select(func.count()).select_from(Upload)
-    chosen = chosen.where(Upload.actor == caller.actor, Upload.state == UploadState.OPEN)
+    chosen = chosen.where(Upload.actor == caller.actor)
     if session.exec(chosen).one() >= OPEN_AT_ONCE:
-        raise UploadError(
-            f"{OPEN_AT_ONCE} uploads are open already; finish or delete one", limit=OPEN_AT_ONCE
-        )
+        raise UploadError(f"{OPEN_AT_ONCE} uploads wait already; use or delete one", limit=OPEN_AT_ONCE)
     session.add(upload)
     note_change(session, caller, "upload.open", upload.id, name=upload.name, bytes=upload.bytes)
     return upload
@@ -141,8 +139,13 @@ def drop_old(database: Database, settings: Settings) -> None:
     with database.read() as session:
         old = session.exec(select(Upload.id).where(col(Upload.updated) < now() - KEPT_FOR)).all()
     for upload_id in old:
-        with database.write() as session:
-            upload = session.get(Upload, upload_id)
-            if upload is not None:
-                session.delete(upload)
-        (settings.uploads / upload_id).unlink(missing_ok=True)
+        forget_upload(database, settings, upload_id)
+
+
+def forget_upload(database: Database, settings: Settings, upload_id: str) -> None:
+    """Remove an upload and its bytes, whoever's it is: a worker has used it, or nobody goes on with it."""
+    with database.write() as session:
+        upload = session.get(Upload, upload_id)
+        if upload is not None:
+            session.delete(upload)
+    (settings.uploads / upload_id).unlink(missing_ok=True)

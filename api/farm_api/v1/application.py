@@ -10,6 +10,7 @@ import anyio
 from fastapi import FastAPI
 
 from farm_api.v1 import attempts, images, jobs, problems, projects, run_files, runs, streams, tokens, uploads
+from farm_api.v1.answer_headers import AnswerHeaders
 from farm_api.v1.body_bounds import BodyBounds
 from farm_api.v1.house import House
 from farm_api.v1.rates import Rates
@@ -56,6 +57,7 @@ def create_api(database: Database, settings: Settings) -> FastAPI:
         app.include_router(router)
     problems.install(app)
     app.add_middleware(BodyBounds)
+    app.add_middleware(AnswerHeaders)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # as FastAPI documents it
     return app
 

@@ -1,6 +1,6 @@
 """Bodies of requests are bounded: in size, in time, and in how many are held at once.
 
-The outermost layer of the API. It reads a whole body before anything else sees the request: every body is small, or one
+The layer before the routes. It reads a whole body before anything else sees the request: every body is small, or one
 piece of an upload. It never looks into one.
 """
 

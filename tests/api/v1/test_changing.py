@@ -128,6 +128,7 @@ def test_a_folder_is_uploaded_and_run(door):
     found = door.get(f"/runs/{run}").json()
     assert (found["project"], found["version"], found["target"]) == ("demo", "1", "./demo")
     assert [cell["python"] for cell in door.get(f"/runs/{run}/cells").json()["items"]] == ["3.12"]
+    assert list(door.settings.uploads.iterdir()) == []
 
 
 def test_a_bad_archive_is_refused_by_the_worker(door):

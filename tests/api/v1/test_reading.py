@@ -107,6 +107,14 @@ def test_artifacts_are_fetched(lite):
     assert any((event.route_code or "").startswith("py3.11-debian-12") for event in events)
 
 
+@pytest.mark.parametrize("path", ["/runs", "/nowhere", f"/runs/{RUN}/junit.xml", f"/runs/{RUN}/events"])
+def test_no_answer_is_taken_for_a_page(lite, path):
+    """Every answer forbids sniffing and scripts: a log or a name of a guest stays text in a browser."""
+    headers = lite.get(path).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "default-src 'none'" in headers["content-security-policy"]
+
+
 def test_a_log_goes_on_at_its_cursor(lite):
     """The first piece is the end of the log, the next what came since."""
     attempt = _attempt(lite)["id"]
