@@ -62,12 +62,17 @@ def database(settings):
 @pytest.fixture
 def runs(database, settings):
     """Three runs: one finished with every kind of trouble, one at work, one cancelled; and a ready image."""
+    fill(database, settings)
+    return database
+
+
+def fill(database, settings):
+    """Write the three runs and the image into a record."""
     with database.write() as session:
         _image(session)
         _finished(session, settings)
         _running(session)
         _cancelled(session)
-    return database
 
 
 def _image(session):

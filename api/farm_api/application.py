@@ -1,4 +1,4 @@
-"""The HTTP application: health, the webhooks, and the pages mounted beside them.
+"""The HTTP application: health, the REST API, the webhooks, and the pages mounted beside them.
 
 Built by the server (and by tests) with the settings of the process. Routes are plain functions, run in threads. It
 starts nothing, parses no guest's bytes, and has no state but its connections to the record and the engine.
@@ -7,16 +7,19 @@ starts nothing, parses no guest's bytes, and has no state but its connections to
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
-from fastapi.responses import JSONResponse
 from sqlmodel import select
+from starlette.types import ASGIApp
 
+from farm_api.page_guard import PageGuard
+from farm_api.v1 import problems
+from farm_api.v1.application import PREFIX, create_api
+from farm_api.v1.rates import Rates
 from farm_api.webhooks.doors import webhook_router
 from farm_dashboards.site import create_site
 from farm_scheduler.database import Database
 from farm_scheduler.engine import celery_app
-from farm_scheduler.errors import FarmError, InputError, NotFoundError
 from farm_scheduler.schema import upgrade
 from farm_scheduler.secret_box import secret_box
 from farm_scheduler.settings import Settings
@@ -49,25 +52,12 @@ def create_app(settings: Settings, hosts: Sequence[str] = ("*",)) -> FastAPI:
             session.exec(select(1)).one()
         return {"status": "ok"}
 
-    @app.exception_handler(FarmError)
-    def problem(request: Request, error: FarmError) -> JSONResponse:
-        """Every error of the farm as `application/problem+json` (RFC 9457)."""
-        del request
-        document = {"type": f"urn:wheelfarm:error:{error.code}", "title": error.sentence, "code": error.code}
-        status = status_of(error)
-        content = {**document, "status": status, "data": error.data}
-        return JSONResponse(content, status_code=status, media_type="application/problem+json")
-
+    problems.install(app)
     app.include_router(webhook_router(database, engine, settings, secret_box(settings)))
+    app.mount(PREFIX, create_api(database, settings))
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
-    app.mount("/", create_site(database, settings))
+    site: ASGIApp = create_site(database, settings)
+    if not settings.public_read:
+        site = PageGuard(site, database, Rates(settings.requests_per_minute))
+    app.mount("/", site)
     return app
-
-
-def status_of(error: FarmError) -> int:
-    """The HTTP status of an error: its own, or 404 for what is not there, 400 for bad input, 500 for our own fault."""
-    if (own := getattr(type(error), "status", None)) is not None:
-        return int(own)
-    if isinstance(error, NotFoundError):
-        return 404
-    return 400 if isinstance(error, InputError) else 500

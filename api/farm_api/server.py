@@ -32,6 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         listener = bind(options.host, options.port)
         settings = Settings()
+        settings.prepare()
         app = create_app(settings, names(settings) if options.host in LOCAL_NAMES else ("*",))
     except (OSError, FarmError) as error:
         LOG.critical("%s port %d: %s", options.host, options.port, error)

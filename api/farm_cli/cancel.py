@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm_cli.completion import complete_run
+from farm_cli.server_option import server_option
 
 if TYPE_CHECKING:
     from farm_scheduler.cancellation import Cancellation
@@ -24,8 +25,14 @@ Example:
 
 @click.command("cancel", help=HELP)
 @click.argument("run", shell_complete=complete_run)
-def command(run: str) -> int:
+@server_option
+def command(run: str, server: str | None) -> int:
     """The subcommand; its exit code."""
+    if server is not None:
+        from farm_cli.server_results import cancel_of
+
+        click.echo(sentence(cancel_of(server, run), service_is_up=True))
+        return 0
     from farm_cli.probes import listens
     from farm_cli.record import open_record
     from farm_scheduler.runs import cancel

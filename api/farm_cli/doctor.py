@@ -9,6 +9,7 @@ import click
 
 from farm_cli.checks import Finding, Level, host_checks
 from farm_cli.record import open_record, read_settings
+from farm_cli.server_option import server_option
 from farm_images.accelerator import remembered
 from farm_scheduler.errors import FarmError
 from farm_scheduler.guest_text import clean_line
@@ -26,8 +27,11 @@ Exit code 0 when nothing failed (warnings are no failure), 3 when something did.
 
 
 @click.command("doctor", help=HELP)
-def command() -> int:
+@server_option
+def command(server: str | None) -> int:
     """The subcommand; its exit code."""
+    if server is not None:
+        return _examine(server)
     settings = read_settings()
     failed = False
     for finding in findings(settings):
@@ -35,6 +39,22 @@ def command() -> int:
         click.echo(line(finding))
     click.echo("something is missing; see above" if failed else "this machine is fit for the farm")
     return FARMS_FAULT if failed else 0
+
+
+def _examine(server: str) -> int:
+    """Whether a farm elsewhere answers, and what one may do there."""
+    from farm_cli.servers import open_server
+
+    with open_server(server) as farm:
+        found = farm.whoami()
+        ready = [image.name for image in farm.list_images() if image.state == "ready"]
+    scope = f" of {found.project}" if found.project else ""
+    rights = f"{found.role}{scope} ({found.actor})"
+    seen = f"{', '.join(ready)} ready" if ready else "none is ready yet"
+    click.echo(line(Finding(name="server", level=Level.OK, seen=f"{farm.server} answers")))
+    click.echo(line(Finding(name="rights", level=Level.OK, seen=rights)))
+    click.echo(line(Finding(name="images", level=Level.OK, seen=seen)))
+    return 0
 
 
 def findings(settings: Settings) -> Iterator[Finding]:

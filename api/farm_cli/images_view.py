@@ -42,7 +42,7 @@ def system_lines(system: SystemFacts, *, verbose: bool) -> Iterator[str]:
     yield "  ".join(part for part in _head(system.name, row, verbose=verbose) if part)
     if row is None or row.state in {ImageState.MISSING, ImageState.FAILED}:
         duration = left_text(system.bake_seconds).removesuffix(" left")
-        yield f"  the first run that needs it bakes it, in {duration}"
+        yield "  the first run that needs it bakes it" + (f", in {duration}" if duration else "")
     if not entries and system.expected:
         yield f"  it should have Python {', '.join(system.expected)}"
     yield from _table([_document(each) for each in entries], verbose=verbose)

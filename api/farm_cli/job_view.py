@@ -25,6 +25,14 @@ def show_job(record: Record, job_id: str, number: int | None) -> None:
     with record.database.read() as session:
         job = read_job(session, run_of(session, job_id), job_id, number)
         tests = read_outcomes(session, job.attempt.id, outcome=Outcome.FAILED) if job.attempt else None
+    end = None
+    if job.attempt is not None and job.attempt.stream_path is not None:
+        end = log_tail(record.settings.home / job.attempt.stream_path, LOG_LINES)
+    print_job(job, tests, end)
+
+
+def print_job(job: JobReport, tests: OutcomePage | None, end: str | None) -> None:
+    """Print a job of anywhere: `tests` are the failing ones of its attempt, `end` is the end of its log."""
     console = summary_console()
     _print_head(console, job)
     if job.attempt is None or tests is None:
@@ -32,7 +40,7 @@ def show_job(record: Record, job_id: str, number: int | None) -> None:
         return
     _print_steps(console, job)
     _print_tests(console, tests)
-    _print_log(console, record, job)
+    _print_log(console, job, job.attempt.number, end)
 
 
 def _print_head(console: Console, job: JobReport) -> None:
@@ -73,11 +81,10 @@ def _print_tests(console: Console, tests: OutcomePage) -> None:
         console.print(Text(f"… and {tests.found - TESTS_SHOWN} more", style="dim"))
 
 
-def _print_log(console: Console, record: Record, job: JobReport) -> None:
-    assert job.attempt is not None, "whoever calls has looked"  # noqa: S101 - an invariant of show_job
-    if job.attempt.stream_path is None:
+def _print_log(console: Console, job: JobReport, number: int, end: str | None) -> None:
+    if end is None:
         console.print(Text("there is no log (any more)", style="dim"))
         return
-    whole = f"wheelfarm logs {job.cell.job_id} --attempt {job.attempt.number}"
+    whole = f"wheelfarm logs {job.cell.job_id} --attempt {number}"
     console.print(Text(f"the end of the log (all of it: {whole})", style="dim"))
-    print_block(console, tail(log_tail(record.settings.home / job.attempt.stream_path, LOG_LINES), LOG_LINES))
+    print_block(console, tail(end, LOG_LINES))

@@ -10,6 +10,7 @@ import sys
 import click
 
 from farm_cli.completion import complete_job
+from farm_cli.server_option import server_option
 
 HELP = """Print the log of JOB: all that tox and the tests wrote in its machine.
 
@@ -31,7 +32,8 @@ Examples:
 @click.option(
     "--raw", is_flag=True, help="As the guest wrote it, escape sequences and all; not for a terminal."
 )
-def command(job: str, attempt: int | None, follow: bool, raw: bool) -> int:
+@server_option
+def command(job: str, attempt: int | None, follow: bool, raw: bool, server: str | None) -> int:
     """The subcommand; its exit code."""
     from farm_cli.log_view import show_log
     from farm_cli.record import open_record
@@ -39,6 +41,11 @@ def command(job: str, attempt: int | None, follow: bool, raw: bool) -> int:
 
     if raw and sys.stdout.isatty():
         raise InputError("--raw may hold escape sequences of a guest; send it to a file: --raw > FILE")
+    if server is not None:
+        from farm_cli.server_results import show_log_of
+
+        show_log_of(server, job, attempt, follow=follow, raw=raw)
+        return 0
     with open_record() as record:
         show_log(record, job, attempt, follow=follow, raw=raw)
     return 0

@@ -35,6 +35,8 @@ COMMANDS = {
     "gc": ("farm_cli.gc", "Remove images, templates and evidence that are not wanted any more."),
     "doctor": ("farm_cli.doctor", "Check this machine line by line, with what to do."),
     "up": ("farm_cli.up", "Keep the farm up and show its runs in the browser."),
+    "login": ("farm_cli.login", "Keep a token for a farm elsewhere, for --server."),
+    "token": ("farm_cli.token", "Make, list and revoke tokens of the API."),
     "completion": ("farm_cli.completion_script", "Print the script that completes this command in a shell."),
 }
 

@@ -11,6 +11,7 @@ import click
 from farm_cli.json_lines import JsonLines
 from farm_cli.plan_view import plan_document, plan_lines
 from farm_cli.record import Record, open_record
+from farm_cli.server_option import server_option
 from farm_scheduler.dynamic_facts import dynamic_facts
 from farm_scheduler.errors import PlanError
 from farm_scheduler.interpreters import SystemImage
@@ -54,14 +55,22 @@ BY_RECIPE = "its Pythons are those of its recipe, and a run bakes it first"
     "--ask-guest", is_flag=True, help="Ask a machine for metadata that only a build tells, as a run does."
 )
 @click.option("--json", "as_json", is_flag=True, help="One documented JSON object.")
+@server_option
 def command(
-    target: str, pythons: tuple[str, ...], systems: tuple[str, ...], ask_guest: bool, as_json: bool
+    target: str,
+    pythons: tuple[str, ...],
+    systems: tuple[str, ...],
+    ask_guest: bool,
+    as_json: bool,
+    server: str | None,
 ) -> int:
     """The subcommand; its exit code."""
+    if server is not None and ask_guest:
+        raise click.UsageError("--ask-guest asks a machine of this farm; a run there asks by itself")
     wanted = read_target(target)
     narrowing = Narrowing(pythons=pythons, systems=systems)
     with open_record() as record:
-        images = read_systems(record.database, record.settings)
+        images = _systems(record, server)
         system = system_to_ask(images, narrowing)
         source = get_source(wanted, record.settings)
         told = read_or_ask(record, source, system, ask_guest=ask_guest)
@@ -77,6 +86,15 @@ def command(
     for line in plan_lines(f"{project} {version or ''}".strip(), plan, notes):
         click.echo(line)
     return 0
+
+
+def _systems(record: Record, server: str | None) -> list[SystemImage]:
+    """Those of this farm, or of one elsewhere."""
+    if server is None:
+        return read_systems(record.database, record.settings)
+    from farm_cli.server_results import systems_of
+
+    return systems_of(server)
 
 
 def read_or_ask(record: Record, source: Source, system: SystemImage, *, ask_guest: bool) -> Told:

@@ -48,13 +48,19 @@ def show_run(record: Record, run: str, *, failed: bool, as_json: bool) -> None:
     Raises:
         NotFoundError: there is no such run.
     """
-    from farm_cli.summary import TESTS_SHOWN, log_tails, print_summary, summary_console
+    from farm_cli.summary import log_tails
 
     with record.database.read() as session:
         report = read_report(session, run, failing=FAILING_SHOWN)
+    show_report(report, log_tails(report, record.settings.home), failed=failed, as_json=as_json)
+
+
+def show_report(report: RunReport, tails: dict[str, str], *, failed: bool, as_json: bool) -> None:
+    """A report with the ends of its logs, wherever it is from."""
+    from farm_cli.summary import TESTS_SHOWN, print_summary, summary_console
+
     if failed:
         report = replace(report, cells=tuple(cell for cell in report.cells if cell.bad), notes=())
-    tails = log_tails(report, record.settings.home)
     if as_json:
         _tell(report, tails)
         return

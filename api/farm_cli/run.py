@@ -6,6 +6,7 @@ Found by main. It plans and judges nothing itself: the record says what to show,
 import click
 
 from farm_cli.completion import complete_image
+from farm_cli.server_option import server_option
 
 MOST_RETRIES = 5
 """As in farm_scheduler.plan, which would take its time to import."""
@@ -48,8 +49,14 @@ Ctrl-C cancels the run and leaves nothing; a second one does not wait.
     "what then passes is `flaky`, never green.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One documented JSON object a line.")
+@server_option
 def command(
-    target: str, pythons: tuple[str, ...], systems: tuple[str, ...], retries: int | None, as_json: bool
+    target: str,
+    pythons: tuple[str, ...],
+    systems: tuple[str, ...],
+    retries: int | None,
+    as_json: bool,
+    server: str | None,
 ) -> int:
     """The subcommand; its exit code."""
     from farm_cli.run_follower import NewRun, follow
@@ -58,4 +65,8 @@ def command(
 
     read_target(target)  # what can be refused at once is
     narrowing = Narrowing(pythons=pythons, systems=systems)
+    if server is not None:
+        from farm_cli.server_run import run_on_server
+
+        return run_on_server(server, target, narrowing, retries, as_json=as_json)
     return follow(NewRun(target=target, narrowing=narrowing, retries=retries), as_json=as_json)

@@ -29,7 +29,7 @@ def write_junit_file(record: Record, run: str, file: str) -> None:
     """
     with record.database.read() as session:
         report = read_report(session, run, failing=0)
-        with _output(file) as stream:
+        with output(file) as stream:
             write_junit(session, report, stream)
 
 
@@ -46,14 +46,19 @@ def write_subunit_file(record: Record, run: str, file: str) -> None:
         )
     with record.database.read() as session:
         report = read_report(session, run, failing=0)
-    with _output(file) as stream:
-        without = write_evidence(report, record.settings.home, stream)
+    with output(file) as stream:
+        without = write_evidence(report.cells, record.settings.home, stream)
     if without:
         click.echo(f"wheelfarm: there is no evidence of {', '.join(without)}", err=True)
 
 
 @contextmanager
-def _output(file: str) -> Iterator[BinaryIO]:
+def output(file: str) -> Iterator[BinaryIO]:
+    """Where a file is written to; `-` is stdout.
+
+    Raises:
+        InputError: it cannot be written.
+    """
     if file == "-":
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()

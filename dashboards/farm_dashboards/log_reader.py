@@ -1,7 +1,7 @@
-"""Logs for pages, read by processes of their own.
+"""Logs and evidence for pages and the API, read by processes of their own.
 
-Called by job_pages. A guest's stream is hostile, so this process never parses it: a child does, with a time limit, and
-only a few at a time. What has not grown since the last piece needs no child at all.
+Called by job_pages and by the API. A guest's stream is hostile, so this process never parses it: a child does,
+with a time limit, and only a few at a time. What has not grown since the last piece needs no child at all.
 """
 
 import json
@@ -9,10 +9,12 @@ import logging
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import BoundedSemaphore
+
+from farm_scheduler.evidence_stream import HasEvidence
 
 READ_SECONDS = 20.0
 WHOLE_SECONDS = 300.0
@@ -53,16 +55,17 @@ class LogReader:
         with self._place() as free:
             if not free:
                 return
-            child = subprocess.Popen([*_program(self._home / stream_path), "all"], stdout=subprocess.PIPE)
-            deadline = time.monotonic() + WHOLE_SECONDS
-            try:
-                while child.stdout and (chunk := child.stdout.read(CHUNK)) and time.monotonic() < deadline:
-                    yield chunk
-            finally:
-                child.kill()
-                child.wait(timeout=READ_SECONDS)
-                if child.stdout:
-                    child.stdout.close()
+            yield from _output([*_program(self._home / stream_path), "all"], b"")
+
+    def evidence(self, cells: Sequence[HasEvidence]) -> Iterator[bytes]:
+        """The evidence of a run as one subunit stream, in chunks; nothing while too many read."""
+        told = [
+            {"job_id": each.job_id, "label": each.label, "stream_path": each.stream_path} for each in cells
+        ]
+        wanted = json.dumps({"home": str(self._home), "cells": told}).encode()
+        with self._place() as free:
+            if free:
+                yield from _output([sys.executable, "-m", "farm_scheduler.evidence_stream"], wanted)
 
     @contextmanager
     def _place(self) -> Iterator[bool]:
@@ -72,6 +75,23 @@ class LogReader:
         finally:
             if free:
                 self._places.release()
+
+
+def _output(argv: Sequence[str], told: bytes) -> Iterator[bytes]:
+    """What a child writes that is told something on its stdin; it reads all of that first."""
+    child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    deadline = time.monotonic() + WHOLE_SECONDS
+    try:
+        if child.stdin:
+            child.stdin.write(told)
+            child.stdin.close()
+        while child.stdout and (chunk := child.stdout.read(CHUNK)) and time.monotonic() < deadline:
+            yield chunk
+    finally:
+        child.kill()
+        child.wait(timeout=READ_SECONDS)
+        if child.stdout:
+            child.stdout.close()
 
 
 def _program(stream: Path) -> list[str]:

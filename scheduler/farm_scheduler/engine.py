@@ -18,6 +18,7 @@ REPORT = "wheelfarm.report"
 TICKET = "wheelfarm.ticket"
 WATCH = "wheelfarm.watch"
 SWEEP = "wheelfarm.sweep"
+SUBMISSION = "wheelfarm.submission"
 
 QUEUE = "wheelfarm"
 """The queue of this kind of host; hosts of another kind will have one of their own."""
@@ -94,6 +95,15 @@ def publish_question(app: Celery, sha256: str, system: str) -> None:
         EngineError: Redis does not take it.
     """
     _send(app, METADATA, sha256, system)
+
+
+def publish_submission(app: Celery, submission_id: str) -> None:
+    """Have the source of a submission fetched and checked.
+
+    Raises:
+        EngineError: Redis does not take it.
+    """
+    _send(app, SUBMISSION, submission_id)
 
 
 def waiting_tickets(app: Celery) -> int:

@@ -9,9 +9,12 @@ from typing import ClassVar
 from farm_images.errors import FarmError
 
 __all__ = [
+    "AccessError",
+    "CursorError",
     "EngineError",
     "FarmError",
     "FeedbackError",
+    "IdempotencyError",
     "IndexUnavailableError",
     "InputError",
     "NoRoomError",
@@ -24,6 +27,9 @@ __all__ = [
     "SourceError",
     "StateError",
     "TargetError",
+    "TokenError",
+    "TooBusyError",
+    "UploadError",
     "exit_code_of",
 ]
 
@@ -126,4 +132,41 @@ class FeedbackError(FarmError):
     """A forge, a webhook or a mail server did not take what it was told of a run."""
 
     code = "feedback"
+    exit_code: ClassVar[int] = FARMS_FAULT
+
+
+class TokenError(InputError):
+    """No token was given where one is needed, or it is wrong, revoked or expired."""
+
+    code = "token"
+
+
+class AccessError(InputError):
+    """The token is good, but not for this: its role or its project is another."""
+
+    code = "access"
+
+
+class CursorError(InputError):
+    """The cursor of a page was not made by this farm for this list."""
+
+    code = "cursor"
+
+
+class IdempotencyError(InputError):
+    """The Idempotency-Key was used for another request, or the request that has it has not ended yet."""
+
+    code = "idempotency"
+
+
+class UploadError(InputError):
+    """An upload cannot go on like this: a wrong offset, too many bytes, no archive, or it is complete already."""
+
+    code = "upload"
+
+
+class TooBusyError(FarmError):
+    """Too many requests at once, or too many in a short time; `retry_after` is in seconds."""
+
+    code = "too-busy"
     exit_code: ClassVar[int] = FARMS_FAULT

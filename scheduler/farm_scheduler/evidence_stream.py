@@ -1,29 +1,56 @@
 """The evidence of a run as one subunit v2 stream: the streams of its newest attempts, routed by cell.
 
-Called by the command. Every packet is read with bounds and written anew: what a guest garbled or a kill cut off would
-make other readers swallow the packets behind it. Nothing else is changed; it never judges what the packets say.
+Called by the command, and started as `python -m farm_scheduler.evidence_stream` by the API, which parses no guest's
+bytes itself. Every packet is read with bounds and written anew: what a guest garbled or a kill cut off would make
+other readers swallow the packets behind it. Nothing else is changed; it never judges what the packets say.
 """
 
-from collections.abc import Iterator
-from dataclasses import replace
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from farm_images.subunit_stream import Decoder, Event, encode
-from farm_scheduler.run_report import CellReport, RunReport
 
 CHUNK = 1 << 20
 LARGEST_FILE = 1 << 20
 """Bytes of an attachment in one packet: with a longer route a full packet would not fit the format any more."""
 
 
-def write_evidence(report: RunReport, home: Path, stream: BinaryIO) -> list[str]:
+class HasEvidence(Protocol):
+    """What is read of a cell's report."""
+
+    @property
+    def job_id(self) -> str:
+        """Its job."""
+
+    @property
+    def label(self) -> str:
+        """What people see."""
+
+    @property
+    def stream_path(self) -> str | None:
+        """Where its evidence is, relative to the home."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellEvidence:
+    """The same, as it comes from another process."""
+
+    job_id: str
+    label: str
+    stream_path: str | None
+
+
+def write_evidence(cells: Sequence[HasEvidence], home: Path, stream: BinaryIO) -> list[str]:
     """Write the evidence of every cell; returns the jobs that have none (any more).
 
     Routes become `CELL/ENVIRONMENT`, such as `py3.12-debian-12/py312`.
     """
     without = []
-    for cell in report.cells:
+    for cell in cells:
         path = home / cell.stream_path if cell.stream_path else None
         if path is None or not path.is_file():
             without.append(cell.job_id)
@@ -55,6 +82,18 @@ def _parts(event: Event) -> Iterator[Event]:
     yield replace(event, file_bytes=content[last:])
 
 
-def _route(cell: CellReport, environment: str | None) -> str:
+def _route(cell: HasEvidence, environment: str | None) -> str:
     name = cell.label.replace(" · ", "-").replace("/", "-")
     return f"{name}/{environment}" if environment else name
+
+
+def main() -> int:
+    """Read `{"home": PATH, "cells": [...]}` from stdin, and write the stream to stdout."""
+    wanted = json.load(sys.stdin)
+    cells = [CellEvidence(**cell) for cell in wanted["cells"]]
+    write_evidence(cells, Path(wanted["home"]), sys.stdout.buffer)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -41,7 +41,7 @@ from farm_scheduler.triggers import Cause
 BY_A_PERSON = Cause()
 
 
-def submit(
+def submit(  # noqa: PLR0913 - three of them are rare, and named where they are given
     database: Database,
     app: Celery,
     settings: Settings,
@@ -51,11 +51,12 @@ def submit(
     *,
     retries: int | None = None,
     cause: Cause = BY_A_PERSON,
+    source: Source | None = None,
 ) -> Run:
     """Record a run of TARGET and set it going; under `run_id` when the caller must know the id beforehand.
 
     `retries` is how often a cell with failing tests is tried again; None for what the project declares. `cause` is
-    what asked for the run.
+    what asked for the run, `source` what TARGET stands for, where that is stored already.
 
     With its images ready, and nothing to ask of a guest, the run is `queued` when this returns, and its cells and jobs
     are in the record. Else it is `planned` and has none yet: the bake or the guest is asked, and `advance` goes on
@@ -67,7 +68,7 @@ def submit(
         IndexUnavailableError: the package index did not answer.
         EngineError: Redis does not answer; the run is recorded, and the sweep will find it.
     """
-    source = get_source(read_target(target), settings)
+    source = source or get_source(read_target(target), settings)
     run = _new_run(source, target, narrowing, run_id or new_id("r"))
     run.retries = retries
     run.trigger, run.project_id, run.priority = cause.trigger, cause.project_id, cause.priority

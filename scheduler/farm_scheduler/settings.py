@@ -74,6 +74,8 @@ class Settings(BaseSettings):
     python_mirror: str = ""
     keep_images_days: float = Field(default=30, ge=0)
     keep_evidence_days: float = Field(default=90, ge=0)
+    public_read: bool = True
+    requests_per_minute: int = Field(default=1200, ge=1)
     qemu_user: str = "libvirt-qemu"
     systems: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("debian-12", "debian-13", "forky"), min_length=1
@@ -156,6 +158,11 @@ class Settings(BaseSettings):
         return self.home / "sources"
 
     @property
+    def uploads(self) -> Path:
+        """Files that people send in pieces: `UPLOAD`."""
+        return self.home / "uploads"
+
+    @property
     def logs(self) -> Path:
         """The logs of the farm's own processes."""
         return self.home / "logs"
@@ -166,6 +173,6 @@ class Settings(BaseSettings):
         Raises:
             OSError: a folder cannot be made.
         """
-        for folder in (self.images, self.streams, self.sources, self.logs):
+        for folder in (self.images, self.streams, self.sources, self.uploads, self.logs):
             folder.mkdir(parents=True, exist_ok=True)
         self.sockets.mkdir(parents=True, exist_ok=True, mode=0o700)

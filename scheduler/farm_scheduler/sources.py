@@ -14,6 +14,7 @@ from pathlib import Path
 from packaging.utils import InvalidSdistFilename, parse_sdist_filename
 from packaging.version import Version
 
+from farm_scheduler.access_tables import ArchiveKind
 from farm_scheduler.disk_room import FULL, check_room
 from farm_scheduler.errors import IndexUnavailableError, SourceError, TargetError
 from farm_scheduler.folder_archive import write_folder_archive
@@ -96,6 +97,22 @@ def find_commit(target: RepositoryTarget, settings: Settings) -> str:
     options = check_access(target.url, settings)
     with part_folder(settings.sources) as folder:
         return look_up(target, folder, _bounds(settings), options)
+
+
+def get_uploaded(path: Path, kind: ArchiveKind, name: str, settings: Settings) -> Source:
+    """Check a file that somebody sent, under the name that it has there, and store it as a source.
+
+    Raises:
+        SourceError: damaged, unsafe, or no Python project.
+        TargetError: its name is not that of a wheel.
+    """
+    match kind:
+        case ArchiveKind.FOLDER:
+            return _from_archive(path, name, settings, name.rpartition("/")[2] or "project")
+        case ArchiveKind.SDIST:
+            return _from_archive(path, name, settings, *_sdist_name(name), also={"PKG-INFO"})
+        case ArchiveKind.WHEEL:
+            return _from_wheel(WheelTarget(text=name, path=path), settings, name)
 
 
 def source_path(settings: Settings, sha256: str) -> Path:
@@ -194,20 +211,33 @@ def _yanked(release: Release) -> str:
 
 
 def _from_sdist(target: SdistTarget, settings: Settings) -> Source:
+    named, version = _sdist_name(target.path.name)
+    return _from_archive(target.path, target.text, settings, named, version, also={"PKG-INFO"})
+
+
+def _from_archive(
+    archive: Path,
+    text: str,
+    settings: Settings,
+    named: str,
+    version: str | None = None,
+    *,
+    also: Collection[str] = (),
+) -> Source:
+    """A file with one top folder; `named` and `version` if it does not say them, `also` what else marks a project."""
     with _part(settings) as part:
-        _copy(target.path, part, target.text, settings.source_bytes)
-        if target.path.name.lower().endswith(".zip"):
+        _copy(archive, part, text, settings.source_bytes)
+        if text.lower().endswith(".zip"):
             zip_to_tar(part)
         files = read_archive(part)
-        _refuse_no_project(files.names, target.text, {"PKG-INFO"})
+        _refuse_no_project(files.names, text, also)
         metadata = read_metadata(files)
         path, sha256 = _store(part, settings)
-    named, version = _sdist_name(target.path.name)
     return _source(path, sha256, files, metadata.name or named, metadata.version or version)
 
 
-def _from_wheel(target: WheelTarget, settings: Settings) -> Source:
-    wheel = read_wheel_name(target.path.name)
+def _from_wheel(target: WheelTarget, settings: Settings, name: str | None = None) -> Source:
+    wheel = read_wheel_name(name or target.path.name)
     with _part(settings) as copy, _part(settings) as part:
         _copy(target.path, copy, target.text, settings.source_bytes)
         write_wheel_archive(copy, wheel.file, part)

@@ -121,7 +121,7 @@ def test_the_evidence_is_read_by_subunits_own_reader(report, settings):
     second.write_bytes(result)
     (settings.home / report.cells[2].stream_path).unlink()
     out = io.BytesIO()
-    assert write_evidence(report, settings.home, out) == ["j-fin22222"]
+    assert write_evidence(report.cells, settings.home, out) == ["j-fin22222"]
     log = StreamResult()
     ByteStreamToStreamResult(io.BytesIO(out.getvalue()), non_subunit_name="stdout").run(log)
     assert not [event for event in log._events if event[0] == "status" and event.file_name == "stdout"]
@@ -135,7 +135,7 @@ def test_a_full_packet_is_cut(report, settings):
     event = Event(test_id="t", status="fail", file_name="log", file_bytes=content, route_code="e" * 100)
     (settings.home / report.cells[0].stream_path).write_bytes(encode(event))
     out = io.BytesIO()
-    write_evidence(report, settings.home, out)
+    write_evidence(report.cells, settings.home, out)
     found = [event for event in Decoder().feed(out.getvalue()) if event.test_id == "t"]
     assert b"".join(event.file_bytes for event in found) == content
     assert [event.status for event in found if event.status] == ["fail"]

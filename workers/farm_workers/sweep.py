@@ -11,7 +11,7 @@ from celery import Celery
 from sqlalchemy import or_
 from sqlmodel import col, select
 
-from farm_scheduler import runs
+from farm_scheduler import runs, submissions, uploads
 from farm_scheduler.claims import expire_attempts
 from farm_scheduler.database import Database
 from farm_scheduler.engine import MOST_TICKETS, publish_bake, publish_event, publish_tickets, waiting_tickets
@@ -41,6 +41,8 @@ def sweep(database: Database, app: Celery, settings: Settings) -> None:
     _forget_dead_bakes(database)
     with database.write() as session:
         sweep_lanes(session)
+    uploads.drop_old(database, settings)
+    submissions.publish_waiting(database, app)
     for run_id in runs.waiting_runs(database):
         runs.advance(database, app, settings, run_id)
     for system in _wanted_images(database):

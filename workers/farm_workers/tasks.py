@@ -1,4 +1,4 @@
-"""The engine's tasks: ticket, bake, metadata, event, watch, report, sweep.
+"""The engine's tasks: ticket, bake, metadata, submission, event, watch, report, sweep.
 
 Started as `python -m celery -A farm_workers.tasks worker --beat --pool threads`; Celery asks this module for
 `app`, which is built then, from the environment. A task may come twice or never: the record decides. Nothing
@@ -15,7 +15,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import beat_embedded_init, worker_ready, worker_shutting_down
 
-from farm_scheduler import runs
+from farm_scheduler import runs, submissions
 from farm_scheduler.claims import claim_job
 from farm_scheduler.database import Database
 from farm_scheduler.dependents import released
@@ -24,6 +24,7 @@ from farm_scheduler.engine import (
     EVENT,
     METADATA,
     REPORT,
+    SUBMISSION,
     SWEEP,
     TICKET,
     WATCH,
@@ -78,6 +79,7 @@ def worker_app(hands: Hands) -> Celery:
     app.task(name=EVENT, typing=False)(tasks.event)
     app.task(name=REPORT, typing=False)(tasks.report)
     app.task(name=WATCH, typing=False)(tasks.watch)
+    app.task(name=SUBMISSION, typing=False)(tasks.submission)
     app.task(name=SWEEP, typing=False)(tasks.sweep)
     worker_ready.connect(tasks.ready, weak=False)
     beat_embedded_init.connect(_die_with_worker, weak=False)
@@ -182,6 +184,11 @@ class _Tasks:
                 report_runs(self._hands.database, self._hands.settings)
             finally:
                 self._reporting.release()
+
+    def submission(self, submission_id: str) -> None:
+        """Fetch and check what somebody wants to be run, and record the run."""
+        if not self._stop.is_set():
+            submissions.carry_out(self._hands.database, self._app, self._hands.settings, submission_id)
 
     def _advance(self) -> None:
         for run_id in runs.waiting_runs(self._hands.database):

@@ -7,6 +7,7 @@ has no offline mode.
 from alembic import context
 from sqlmodel import SQLModel
 
+from farm_scheduler import access_tables as _access_tables  # noqa: F401 - importing it fills the metadata
 from farm_scheduler import event_tables as _event_tables  # noqa: F401 - importing it is what fills the metadata
 from farm_scheduler import feedback_tables as _feedback_tables  # noqa: F401 - importing it is what fills the metadata
 from farm_scheduler import tables as _tables  # noqa: F401 - importing it is what fills the metadata

@@ -1,0 +1,391 @@
+"""What a farm tells, as plain objects: runs, cells, jobs, attempts, tests, images, tokens and so on.
+
+Made by decoding from the JSON of the server; the fields are those of its OpenAPI document (a test compares them).
+States and verdicts are words, so that a server may have new ones. They know no server and send nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Dict, List, Optional, Tuple
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project that the farm follows."""
+
+    id: str
+    name: str
+    forge: Optional[str]
+    repository: Optional[str]
+    weight: float
+    paused: bool
+    created: datetime
+
+
+@dataclass(frozen=True)
+class Note:
+    """What was left out of a run, or concerns all of it."""
+
+    environment: Optional[str]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Narrowing:
+    """What of the matrix was asked for; empty lists for all of it."""
+
+    pythons: List[str]
+    systems: List[str]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One request to test one source."""
+
+    id: str
+    target: str
+    project: str
+    version: Optional[str]
+    source_sha256: str
+    source_bytes: int
+    state: str
+    created: datetime
+    finished: Optional[datetime]
+    reopened: Optional[datetime]
+    inferred: bool
+    notes: List[Note]
+    narrowing: Narrowing
+    retries: Optional[int]
+    exit_code: Optional[int]
+    """0 as expected, 1 a cell is not, 3 the farm's fault, 130 cancelled; null until the run has ended."""
+    trigger: str
+    ref: Optional[str]
+    revision: Optional[str]
+    priority: int
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One Python on one system."""
+
+    id: str
+    run_id: str
+    position: int
+    python: Optional[str]
+    system: str
+    label: str
+    environments: List[str]
+    tool: str
+    variables: Dict[str, str]
+    inferred_config: Optional[str]
+    expected: str
+    expected_reason: Optional[str]
+    seconds: Optional[float]
+    """The time limit that the project declares."""
+    packages: List[str]
+    retries: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """The work of one cell."""
+
+    id: str
+    run_id: str
+    cell_id: str
+    kind: str
+    state: str
+    verdict: Optional[str]
+    reason: Optional[str]
+    cancel_requested: bool
+    created: datetime
+    started: Optional[datetime]
+    finished: Optional[datetime]
+    not_before: Optional[datetime]
+    expected_seconds: float
+    attempts_before: int
+    tests_passed: int
+    tests_failed: int
+    tests_skipped: int
+    tests_other: int
+    tests_total: int
+    now: Optional[str]
+    left_seconds: Optional[float]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try of a job in one machine."""
+
+    id: str
+    job_id: str
+    number: int
+    state: str
+    worker: str
+    machine: Optional[str]
+    image_digest: Optional[str]
+    accelerator: Optional[str]
+    warm: Optional[bool]
+    leased: datetime
+    answered: Optional[datetime]
+    finished: Optional[datetime]
+    verdict: Optional[str]
+    reason: Optional[str]
+    stream_bytes: int
+    seconds: Dict[str, float]
+    """What each part of it cost."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of an attempt."""
+
+    environment: Optional[str]
+    name: str
+    status: str
+    started: Optional[datetime]
+    finished: Optional[datetime]
+
+
+@dataclass(frozen=True)
+class Test:
+    """One test of an attempt."""
+
+    environment: str
+    name: str
+    status: str
+    """Of subunit v2: success, fail, skip, xfail, uxsuccess, or inprogress for a test that never ended."""
+    seconds: Optional[float]
+    message: Optional[str]
+    position: int
+
+
+@dataclass(frozen=True)
+class Image:
+    """A system, as an image of this farm."""
+
+    name: str
+    digest: Optional[str]
+    state: str
+    progress: int
+    left_seconds: Optional[float]
+    note: str
+    interpreters: List[Dict[str, Any]]
+    """As `interpreters` of docs/json-lines.md."""
+    updated: Optional[datetime]
+    baked: Optional[datetime]
+
+
+@dataclass(frozen=True)
+class WaitingJob:
+    """A job in the queue."""
+
+    job_id: str
+    run_id: str
+    project: str
+    label: str
+    system: str
+    priority: int
+    created: datetime
+    not_before: Optional[datetime]
+    """Not begun before that: it is tried again after a fault of the farm."""
+    expected_seconds: float
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file that a run or an attempt left."""
+
+    name: str
+    media_type: str
+    bytes: Optional[int]
+    """Null for what is made while it is fetched."""
+    href: str
+    """Its address, below that of the API."""
+
+
+@dataclass(frozen=True)
+class FailingTest:
+    """A test that wants a look."""
+
+    environment: str
+    name: str
+    status: str
+    seconds: Optional[float]
+    message: Optional[str]
+
+
+@dataclass(frozen=True)
+class CellReport:
+    """A cell and its job, as people see them."""
+
+    job_id: str
+    label: str
+    python: Optional[str]
+    system: str
+    environments: List[str]
+    tool: str
+    state: str
+    verdict: Optional[str]
+    expected: str
+    reason: Optional[str]
+    passed: int
+    failed: int
+    skipped: int
+    other: int
+    total: int
+    now: Optional[str]
+    seconds: Optional[float]
+    left_seconds: Optional[float]
+    attempt_id: Optional[str]
+    attempts: int
+    history: List[str]
+    machine: Optional[str]
+    accelerator: Optional[str]
+    failing: List[FailingTest]
+
+
+@dataclass(frozen=True)
+class WaitedImage:
+    """An image that a run waits for."""
+
+    name: str
+    state: str
+    progress: int
+    note: str
+    left_seconds: Optional[float]
+
+
+@dataclass(frozen=True)
+class AskedQuestion:
+    """What a machine is being asked before the run can be planned."""
+
+    system: str
+    state: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """A run with its cells, as people see it."""
+
+    id: str
+    target: str
+    project: str
+    version: Optional[str]
+    state: str
+    created: datetime
+    finished: Optional[datetime]
+    seconds: float
+    inferred: bool
+    notes: List[Tuple[Optional[str], str]]
+    """Pairs of environment (or null) and reason."""
+    exit_code: Optional[int]
+    cells: List[CellReport]
+    waits_for: List[WaitedImage]
+    asks: Optional[AskedQuestion]
+
+
+@dataclass(frozen=True)
+class LogPiece:
+    """A piece of a log, made harmless for screens."""
+
+    text: str
+    skipped: bool
+    """Whether there is text before it that no piece gave."""
+    cursor: Optional[str]
+    """For the next piece."""
+    more: bool
+    """Whether there is more already."""
+    ended: bool
+    """Whether the attempt has ended: then there is no more to come."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The wish for a run; its id is that of the run."""
+
+    id: str
+    target: str
+    upload_id: Optional[str]
+    state: str
+    """`accepted`: the run is there. `refused`: `code` and `reason` say why."""
+    code: Optional[str]
+    reason: Optional[str]
+    created: datetime
+
+
+@dataclass(frozen=True)
+class Cancellation:
+    """What a cancellation did."""
+
+    run_id: str
+    before: str
+    state: str
+    never_start: int
+    stopping: int
+    ended: int
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that comes in pieces."""
+
+    id: str
+    name: str
+    kind: str
+    bytes: int
+    sha256: str
+    received: int
+    """Bytes that are there: the offset of the next piece."""
+    state: str
+    created: datetime
+    updated: datetime
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token, without its secret."""
+
+    id: str
+    name: str
+    role: str
+    project: Optional[str]
+    """The one project that it reaches; null for all."""
+    maker: str
+    created: datetime
+    expires: Optional[datetime]
+    revoked: Optional[datetime]
+    used: Optional[datetime]
+    """When it was last used, to the hour."""
+
+
+@dataclass(frozen=True)
+class MadeToken:
+    """A new token. Its secret is told only here."""
+
+    token: Token
+    secret: str
+
+
+@dataclass(frozen=True)
+class Whoami:
+    """Who asks, as the farm sees it."""
+
+    actor: str
+    role: Optional[str]
+    project: Optional[str]
+    expires: Optional[datetime]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change that somebody made."""
+
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    project: Optional[str]
+    details: Dict[str, Any]

@@ -1,0 +1,74 @@
+"""The REST API as an application of its own, below `/api/v1`.
+
+Built by farm_api's factory, and by tests. Its OpenAPI document is whole: every response, every error. It has no pages,
+parses no guest's bytes, and fetches nothing of a project.
+"""
+
+from typing import Any
+
+import anyio
+from fastapi import FastAPI
+
+from farm_api.v1 import attempts, images, jobs, problems, projects, run_files, runs, streams, tokens, uploads
+from farm_api.v1.answer_headers import AnswerHeaders
+from farm_api.v1.body_bounds import BodyBounds
+from farm_api.v1.house import House
+from farm_api.v1.rates import Rates
+from farm_dashboards.log_reader import LogReader
+from farm_scheduler.database import Database
+from farm_scheduler.engine import celery_app
+from farm_scheduler.settings import Settings
+
+PREFIX = "/api/v1"
+STREAMS_AT_ONCE = 64
+DESCRIPTION = """A build farm for Python, over HTTP.
+
+Lists come in pages: `next` of one is `after` of the next. GET answers have an ETag. A POST with an `Idempotency-Key` is
+carried out once. Every error is `application/problem+json` (RFC 9457) with a stable `code`.
+"""
+
+
+def create_api(database: Database, settings: Settings) -> FastAPI:
+    """The API over this record."""
+    app = FastAPI(
+        title="wheelfarm", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None,
+        servers=[{"url": PREFIX}], root_path_in_servers=False, separate_input_output_schemas=False,
+        generate_unique_id_function=lambda route: route.name,
+    )  # fmt: skip
+    app.state.house = House(
+        database=database,
+        settings=settings,
+        engine=celery_app(settings),
+        rates=Rates(settings.requests_per_minute),
+        logs=LogReader(settings.home),
+        streams=anyio.Semaphore(STREAMS_AT_ONCE),
+    )
+    for router in (
+        projects.router,
+        runs.router,
+        run_files.router,
+        streams.router,
+        jobs.router,
+        attempts.router,
+        images.router,
+        uploads.router,
+        tokens.router,
+    ):
+        app.include_router(router)
+    problems.install(app)
+    app.add_middleware(BodyBounds)
+    app.add_middleware(AnswerHeaders)
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]  # as FastAPI documents it
+    return app
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, with the shape of every error in it."""
+    if app.openapi_schema is None:
+        found = FastAPI.openapi(app)
+        schemas = found.setdefault("components", {}).setdefault("schemas", {})
+        schemas["Problem"] = problems.Problem.model_json_schema()
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        app.openapi_schema = found
+    return app.openapi_schema

@@ -1,0 +1,57 @@
+"""The shapes of runs asked for: what a caller may say, and what became of it.
+
+Used by the router of runs. They check form only; whether a target exists is found by a worker, never here.
+"""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from farm_api.v1.shapes import Shape
+from farm_scheduler.access_tables import SubmissionState
+from farm_scheduler.plan import MOST_RETRIES
+from farm_scheduler.states import RunState
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,31}$")]
+
+
+class NewRun(BaseModel):
+    """A run that somebody wants: of a target, or of an upload under the name of `target`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    target: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,500}$")]
+    """`name`, `name==version` or `git+https://HOST/PATH@REF`; with `upload` what people are to see."""
+    upload: Annotated[str, Field(pattern=r"^u-[0-9a-z]{8}$")] | None = None
+    """The id of a complete upload."""
+    pythons: Annotated[tuple[Name, ...], Field(max_length=50)] = ()
+    """Only these Pythons, such as `3.12`."""
+    systems: Annotated[tuple[Name, ...], Field(max_length=50)] = ()
+    """All Pythons of these systems; `all` for every one."""
+    retries: Annotated[int, Field(ge=0, le=MOST_RETRIES)] | None = None
+    """How often a cell with failing tests is tried again; null for what the project declares."""
+
+
+class Submission(Shape):
+    """The wish for a run; its id is that of the run."""
+
+    id: str
+    target: str
+    upload_id: str | None
+    state: SubmissionState
+    """`accepted`: the run is there. `refused`: `code` and `reason` say why."""
+    code: str | None
+    reason: str | None
+    created: datetime
+
+
+class Cancellation(Shape):
+    """What a cancellation did."""
+
+    run_id: str
+    before: RunState
+    state: RunState
+    never_start: int
+    stopping: int
+    ended: int

@@ -1,0 +1,207 @@
+"""Submissions: the wish for a run is recorded at the door, and a worker fetches and checks what it names.
+
+Called by the API's doors (`ask`), by the worker (`carry_out`) and the sweep (`publish_waiting`). A message may come
+twice or never: the record decides, and a run has the id of its submission, so that none is made twice. Nothing of a
+project is fetched or parsed in the API's process.
+"""
+
+import hashlib
+import logging
+from datetime import timedelta
+
+from celery import Celery
+from packaging.utils import canonicalize_name
+from sqlmodel import Session, col, or_, select
+
+from farm_scheduler import runs
+from farm_scheduler.access_tables import Submission, SubmissionState, Upload, UploadState
+from farm_scheduler.audit import note_change
+from farm_scheduler.database import Database
+from farm_scheduler.engine import publish_submission
+from farm_scheduler.errors import (
+    FARMS_FAULT,
+    AccessError,
+    EngineError,
+    FarmError,
+    NotFoundError,
+    SourceError,
+    UploadError,
+    exit_code_of,
+)
+from farm_scheduler.plan import Narrowing
+from farm_scheduler.roles import Caller
+from farm_scheduler.settings import Settings
+from farm_scheduler.sources import Source, get_source, get_uploaded
+from farm_scheduler.tables import Run, now
+from farm_scheduler.targets import ReleaseTarget, read_remote_target
+from farm_scheduler.uploads import find_upload, forget_upload
+
+LOG = logging.getLogger(__name__)
+LEASE = timedelta(minutes=15)
+"""How long fetching may take: a worker that says nothing for longer has died."""
+
+PUBLISH_AGAIN = timedelta(seconds=30)
+MOST_TRIES = 3
+OPEN = frozenset({SubmissionState.WAITING, SubmissionState.FETCHING})
+
+
+def ask(session: Session, caller: Caller, wish: Submission) -> Submission:
+    """Record the wish for a run; asking again under the same id changes nothing. Publish it after the commit.
+
+    Raises:
+        TargetError: the target is none that may be named from elsewhere.
+        AccessError: the token is for another project.
+        NotFoundError: there is no such upload.
+        UploadError: the upload is not complete.
+    """
+    known = session.get(Submission, wish.id)
+    if known is not None:
+        return known
+    if wish.upload_id is None:
+        target = read_remote_target(wish.target)
+        if isinstance(target, ReleaseTarget):
+            _check_scope(wish.scope, target.name)
+    else:
+        upload = find_upload(session, caller, wish.upload_id)
+        if upload.state is not UploadState.COMPLETE:
+            sentence = (
+                f"upload {upload.id} has {upload.received} of {upload.bytes} bytes; send the rest first"
+            )
+            raise UploadError(sentence, received=upload.received)
+    wish.published = now()
+    session.add(wish)
+    note_change(session, caller, "run.submit", wish.id, project=wish.scope, target=wish.target)
+    return wish
+
+
+def find_submission(session: Session, submission_id: str) -> Submission:
+    """The submission of a run.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    found = session.get(Submission, submission_id)
+    if found is None:
+        raise NotFoundError(f"there is no submission {submission_id}", submission=submission_id)
+    return found
+
+
+def withdraw(session: Session, caller: Caller, submission_id: str) -> bool:
+    """Take a wish back while there is no run of it; whether that was so. Who may is the caller's to look at.
+
+    A worker that is fetching its source finds out when that is done.
+    """
+    wish = session.get(Submission, submission_id, with_for_update=True)
+    gone = wish is not None and wish.scope is not None and not caller.reaches(wish.scope)
+    if wish is None or gone or wish.state not in OPEN or session.get(Run, submission_id) is not None:
+        return False
+    wish.state, wish.code, wish.reason = (
+        SubmissionState.REFUSED,
+        "withdrawn",
+        "it was cancelled before it began",
+    )
+    note_change(session, caller, "run.cancel", wish.id, project=wish.scope)
+    return True
+
+
+def carry_out(database: Database, app: Celery, settings: Settings, submission_id: str) -> None:
+    """Fetch and check the source, and record the run; what cannot be used is refused, with its reason."""
+    wish = _claim(database, submission_id)
+    if wish is None:
+        return
+    try:
+        source = _source(database, settings, wish)
+        _check_scope(wish.scope, source.project)
+        narrowing = Narrowing(
+            pythons=tuple(wish.narrowing.get("pythons", ())), systems=tuple(wish.narrowing.get("systems", ()))
+        )
+        runs.submit(
+            database, app, settings, wish.target, narrowing, wish.id, retries=wish.retries, source=source
+        )
+    except EngineError as error:
+        LOG.warning("%s; the sweep goes on with run %s", error, wish.id)
+    except FarmError as error:
+        _end(database, settings, wish.id, error)
+        return
+    _end(database, settings, wish.id, None)
+
+
+def publish_waiting(database: Database, app: Celery) -> None:
+    """Send again the messages that came to nothing, and give back what dead workers had: called by the sweep.
+
+    Raises:
+        EngineError: Redis does not answer.
+    """
+    moment = now()
+    with database.write() as session:
+        stuck = select(Submission).where(
+            Submission.state == SubmissionState.FETCHING, col(Submission.lease_expires) < moment
+        )
+        for wish in session.exec(stuck):
+            wish.state, wish.published = SubmissionState.WAITING, None
+        due = or_(col(Submission.published).is_(None), col(Submission.published) < moment - PUBLISH_AGAIN)
+        waiting = session.exec(
+            select(Submission).where(Submission.state == SubmissionState.WAITING, due)
+        ).all()
+        for wish in waiting:
+            wish.published = moment
+        ids = [wish.id for wish in waiting]
+    for submission_id in ids:
+        publish_submission(app, submission_id)
+
+
+def _claim(database: Database, submission_id: str) -> Submission | None:
+    with database.write() as session:
+        wish = session.get(Submission, submission_id, with_for_update=True)
+        if wish is None or wish.state is not SubmissionState.WAITING:
+            return None
+        if session.get(Run, wish.id) is not None:  # a worker died between the run and its note
+            wish.state = SubmissionState.ACCEPTED
+            return None
+        wish.state, wish.lease_expires, wish.tries = SubmissionState.FETCHING, now() + LEASE, wish.tries + 1
+        return wish
+
+
+def _source(database: Database, settings: Settings, wish: Submission) -> Source:
+    if wish.upload_id is None:
+        return get_source(read_remote_target(wish.target), settings)
+    with database.read() as session:
+        upload = session.get(Upload, wish.upload_id)
+    path = settings.uploads / wish.upload_id
+    if upload is None or not path.is_file():
+        raise SourceError("the upload is not there any more; send it again", upload=wish.upload_id)
+    with path.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != upload.sha256:
+        sentence = "the upload is not what was announced: its SHA-256 is another; send it again"
+        raise SourceError(sentence, upload=wish.upload_id, sha256=found)
+    return get_uploaded(path, upload.kind, upload.name, settings)
+
+
+def _check_scope(scope: str | None, project: str) -> None:
+    if scope is not None and canonicalize_name(project) != scope:
+        sentence = f"this is {project}, and the token is for {scope} only; take a token for it"
+        raise AccessError(sentence, project=scope)
+
+
+def _end(database: Database, settings: Settings, submission_id: str, error: FarmError | None) -> None:
+    with database.write() as session:
+        wish = find_submission(session, submission_id)
+        withdrawn = wish.state is SubmissionState.REFUSED
+        if not withdrawn:
+            _note_end(wish, error)
+        over = wish.state is not SubmissionState.WAITING
+    if over and wish.upload_id is not None:
+        forget_upload(database, settings, wish.upload_id)  # it is a source now, or of no use
+    if withdrawn and error is None:
+        runs.cancel(database, submission_id)
+
+
+def _note_end(wish: Submission, error: FarmError | None) -> None:
+    farms_fault = error is not None and exit_code_of(error) == FARMS_FAULT
+    if farms_fault and wish.tries < MOST_TRIES:
+        wish.state, wish.published = SubmissionState.WAITING, now()
+    elif error is not None:
+        wish.state, wish.code, wish.reason = SubmissionState.REFUSED, error.code, error.sentence
+    else:
+        wish.state = SubmissionState.ACCEPTED

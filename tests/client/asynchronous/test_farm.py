@@ -1,0 +1,154 @@
+"""The client against a real server."""
+
+import io
+import tarfile
+from contextlib import aclosing
+
+import pytest
+
+from wheelfarm_client import AsyncFarm, DeniedError, MissingError, ProblemError, UnreachableError
+
+from .breaking import AsyncBreaking
+
+pytestmark = pytest.mark.anyio
+
+RUN = "r-fin23456"
+JOB = "j-fin22222"
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """A project as a tar.gz."""
+    path = tmp_path / "demo.tar.gz"
+    text = b'[project]\nname = "demo"\nversion = "1"\n'
+    with tarfile.open(path, "w:gz") as stream:
+        entry = tarfile.TarInfo("source/pyproject.toml")
+        entry.size = len(text)
+        stream.addfile(entry, io.BytesIO(text))
+    return path
+
+
+async def test_everything_is_read(farm):
+    """From runs to tests and files, all is there as objects."""
+    async with AsyncFarm(farm.url) as client:
+        runs = [run async for run in client.list_runs(limit=1)]
+        assert {run.id for run in runs} == {RUN, "r-run23456", "r-can23456"}
+        assert (await client.get_run(RUN)).created.tzinfo is not None
+        report = await client.get_report(RUN)
+        assert report.cells[2].failing[0].status == "fail"
+        cells = [cell async for cell in client.list_cells(RUN, limit=3)]
+        assert (await client.get_cell(cells[0].id)) == cells[0]
+        jobs = [job async for job in client.list_jobs(RUN, verdict="failed")]
+        assert jobs == [await client.get_job(JOB)]
+        attempts = [attempt async for attempt in client.list_attempts(JOB)]
+        attempt = await client.get_attempt(attempts[0].id)
+        assert [step.name for step in await client.list_steps(attempt.id)] == ["farm:install"]
+        tests = [test async for test in client.list_tests(attempt.id, outcome="failed")]
+        assert len(tests) == 2
+        assert [file.name for file in await client.list_artifacts(attempt.id)] == [
+            "evidence.subunit",
+            "log.txt",
+        ]
+        assert [file.name for file in await client.list_run_artifacts(RUN)]
+        evidence = b"".join([chunk async for chunk in client.get_evidence(attempt.id)])
+        assert evidence == (farm.settings.home / f"streams/{JOB}.subunit").read_bytes()
+        assert b"PASSED" in b"".join([chunk async for chunk in client.get_log(attempt.id)])
+        assert b"<testsuites" in b"".join([chunk async for chunk in client.get_junit(RUN)])
+        assert b"".join([chunk async for chunk in client.get_run_evidence(RUN)])
+        assert (await client.get_log_piece(attempt.id)).ended
+        assert [image.name async for image in client.list_images()] == ["debian-12"]
+        assert (await client.get_image("debian-12")).state == "ready"
+        assert [waiting async for waiting in client.list_queue()]
+
+
+async def test_problems_are_errors_with_a_code(farm):
+    """What the farm refuses is an error of its own kind, and a server that is not there another."""
+    async with AsyncFarm(farm.url) as client:
+        with pytest.raises(MissingError) as missing:
+            await client.get_run("r-22222222")
+        assert (missing.value.status, missing.value.code) == (404, "not-found")
+        with pytest.raises(DeniedError):
+            await client.start_run("six")
+    async with AsyncFarm("http://127.0.0.1:9", retries=1) as client:
+        with pytest.raises(UnreachableError, match="does not answer"):
+            await client.whoami()
+
+
+async def test_a_lost_answer_does_nothing_twice(farm):
+    """A request whose answer is lost is made again, with the same key, and carried out once."""
+    network = AsyncBreaking(lost={0, 1, 3})
+    async with AsyncFarm(farm.url, farm.token, transport=network) as client:
+        wish = await client.start_run("six==1.17.0", pythons=["3.12"])
+        made = await client.make_project("six")
+        assert (await client.get_submission(wish.id)).state == "waiting"
+        assert (await client.get_project("SIX")) == made
+        changes = [(change.action, change.subject) async for change in client.list_changes()]
+    assert changes == [("project.make", made.id), ("run.submit", wish.id), changes[-1]]
+    assert network.sent[:5] == ["POST /api/v1/runs"] * 3 + ["POST /api/v1/projects"] * 2
+
+
+async def test_a_file_goes_on_where_the_connection_broke(farm, archive):
+    """Pieces whose answer is lost are sent again, one that is begun is ended, and nothing is sent twice else."""
+    told = []
+    size = archive.stat().st_size
+    network = AsyncBreaking(lost={1, 4})
+    async with AsyncFarm(farm.url, farm.token, transport=network) as client:
+        found = await client.send_file(
+            archive, "folder", name="demo", piece_bytes=100, progress=lambda *both: told.append(both)
+        )
+        assert (found.state, found.received) == ("complete", size)
+        assert told[-1] == (size, size)
+        begun = await client.open_upload("demo", "folder", size, found.sha256)
+        await client.append_piece(begun.id, 0, archive.read_bytes()[:50])
+        sent = len(network.sent)
+        ended = await client.send_file(archive, "folder", upload=begun.id)
+        assert (ended.id, ended.state) == (begun.id, "complete")
+        assert len(network.sent) == sent + 2
+        await client.delete_upload(ended.id)
+        with pytest.raises(MissingError):
+            await client.get_upload(ended.id)
+
+
+async def test_a_refusal_is_seen_within_one_piece(farm, tmp_path):
+    """What is no archive is refused with its first piece, however large the file is."""
+    path = tmp_path / "demo.tar.gz"
+    path.write_bytes(b"no archive" * 1000)
+    network = AsyncBreaking()
+    async with AsyncFarm(farm.url, farm.token, transport=network) as client:
+        with pytest.raises(ProblemError, match="is no folder"):
+            await client.send_file(path, "folder", piece_bytes=100)
+    assert len(network.sent) == 2
+
+
+async def test_live_events_go_on_behind_the_last(farm):
+    """A stream that breaks is taken up again, and no event comes twice."""
+    network = AsyncBreaking(cut={0, 2})
+    async with AsyncFarm(farm.url, transport=network) as client:
+        async with aclosing(client.watch_run(RUN)) as events:
+            assert [event.kind async for event in events] == ["report", "end"]
+        attempts = [attempt async for attempt in client.list_attempts(JOB)]
+        kinds, text = [], ""
+        async for event in client.watch_log(attempts[0].id):
+            kinds.append(event.kind)
+            text += str(event.data.get("text", ""))
+    assert kinds == ["log", "end"]
+    assert text.count("PASSED") == 60
+
+
+async def test_a_run_is_cancelled_and_tokens_end(farm):
+    """What changes something is done, and a token that was revoked opens nothing."""
+    async with AsyncFarm(farm.url, farm.token) as client:
+        assert (await client.cancel_run("r-run23456")).before == "running"
+        with pytest.raises(ProblemError) as refused:
+            await client.rerun_job("j-run22221")
+        assert refused.value.code == "rerun"
+        made = await client.make_token("ci", "reader", days=1)
+        assert made.token in [token async for token in client.list_tokens()]
+        assert (await client.make_project("attrs")).paused is False
+        assert (await client.change_project("attrs", paused=True)).paused is True
+        assert [project.name async for project in client.list_projects()] == ["attrs"]
+        async with AsyncFarm(farm.url, made.secret) as other:
+            assert (await other.whoami()).role == "reader"
+            await client.revoke_token(made.token.id)
+            with pytest.raises(DeniedError):
+                await other.whoami()

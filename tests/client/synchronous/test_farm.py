@@ -1,0 +1,154 @@
+"""The client against a real server."""
+
+import io
+import tarfile
+from contextlib import closing
+
+import pytest
+
+from wheelfarm_client import DeniedError, Farm, MissingError, ProblemError, UnreachableError
+
+from .breaking import Breaking
+
+pytestmark = pytest.mark.anyio
+
+RUN = "r-fin23456"
+JOB = "j-fin22222"
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """A project as a tar.gz."""
+    path = tmp_path / "demo.tar.gz"
+    text = b'[project]\nname = "demo"\nversion = "1"\n'
+    with tarfile.open(path, "w:gz") as stream:
+        entry = tarfile.TarInfo("source/pyproject.toml")
+        entry.size = len(text)
+        stream.addfile(entry, io.BytesIO(text))
+    return path
+
+
+def test_everything_is_read(farm):
+    """From runs to tests and files, all is there as objects."""
+    with Farm(farm.url) as client:
+        runs = [run for run in client.list_runs(limit=1)]
+        assert {run.id for run in runs} == {RUN, "r-run23456", "r-can23456"}
+        assert (client.get_run(RUN)).created.tzinfo is not None
+        report = client.get_report(RUN)
+        assert report.cells[2].failing[0].status == "fail"
+        cells = [cell for cell in client.list_cells(RUN, limit=3)]
+        assert (client.get_cell(cells[0].id)) == cells[0]
+        jobs = [job for job in client.list_jobs(RUN, verdict="failed")]
+        assert jobs == [client.get_job(JOB)]
+        attempts = [attempt for attempt in client.list_attempts(JOB)]
+        attempt = client.get_attempt(attempts[0].id)
+        assert [step.name for step in client.list_steps(attempt.id)] == ["farm:install"]
+        tests = [test for test in client.list_tests(attempt.id, outcome="failed")]
+        assert len(tests) == 2
+        assert [file.name for file in client.list_artifacts(attempt.id)] == [
+            "evidence.subunit",
+            "log.txt",
+        ]
+        assert [file.name for file in client.list_run_artifacts(RUN)]
+        evidence = b"".join([chunk for chunk in client.get_evidence(attempt.id)])
+        assert evidence == (farm.settings.home / f"streams/{JOB}.subunit").read_bytes()
+        assert b"PASSED" in b"".join([chunk for chunk in client.get_log(attempt.id)])
+        assert b"<testsuites" in b"".join([chunk for chunk in client.get_junit(RUN)])
+        assert b"".join([chunk for chunk in client.get_run_evidence(RUN)])
+        assert (client.get_log_piece(attempt.id)).ended
+        assert [image.name for image in client.list_images()] == ["debian-12"]
+        assert (client.get_image("debian-12")).state == "ready"
+        assert [waiting for waiting in client.list_queue()]
+
+
+def test_problems_are_errors_with_a_code(farm):
+    """What the farm refuses is an error of its own kind, and a server that is not there another."""
+    with Farm(farm.url) as client:
+        with pytest.raises(MissingError) as missing:
+            client.get_run("r-22222222")
+        assert (missing.value.status, missing.value.code) == (404, "not-found")
+        with pytest.raises(DeniedError):
+            client.start_run("six")
+    with Farm("http://127.0.0.1:9", retries=1) as client:
+        with pytest.raises(UnreachableError, match="does not answer"):
+            client.whoami()
+
+
+def test_a_lost_answer_does_nothing_twice(farm):
+    """A request whose answer is lost is made again, with the same key, and carried out once."""
+    network = Breaking(lost={0, 1, 3})
+    with Farm(farm.url, farm.token, transport=network) as client:
+        wish = client.start_run("six==1.17.0", pythons=["3.12"])
+        made = client.make_project("six")
+        assert (client.get_submission(wish.id)).state == "waiting"
+        assert (client.get_project("SIX")) == made
+        changes = [(change.action, change.subject) for change in client.list_changes()]
+    assert changes == [("project.make", made.id), ("run.submit", wish.id), changes[-1]]
+    assert network.sent[:5] == ["POST /api/v1/runs"] * 3 + ["POST /api/v1/projects"] * 2
+
+
+def test_a_file_goes_on_where_the_connection_broke(farm, archive):
+    """Pieces whose answer is lost are sent again, one that is begun is ended, and nothing is sent twice else."""
+    told = []
+    size = archive.stat().st_size
+    network = Breaking(lost={1, 4})
+    with Farm(farm.url, farm.token, transport=network) as client:
+        found = client.send_file(
+            archive, "folder", name="demo", piece_bytes=100, progress=lambda *both: told.append(both)
+        )
+        assert (found.state, found.received) == ("complete", size)
+        assert told[-1] == (size, size)
+        begun = client.open_upload("demo", "folder", size, found.sha256)
+        client.append_piece(begun.id, 0, archive.read_bytes()[:50])
+        sent = len(network.sent)
+        ended = client.send_file(archive, "folder", upload=begun.id)
+        assert (ended.id, ended.state) == (begun.id, "complete")
+        assert len(network.sent) == sent + 2
+        client.delete_upload(ended.id)
+        with pytest.raises(MissingError):
+            client.get_upload(ended.id)
+
+
+def test_a_refusal_is_seen_within_one_piece(farm, tmp_path):
+    """What is no archive is refused with its first piece, however large the file is."""
+    path = tmp_path / "demo.tar.gz"
+    path.write_bytes(b"no archive" * 1000)
+    network = Breaking()
+    with Farm(farm.url, farm.token, transport=network) as client:
+        with pytest.raises(ProblemError, match="is no folder"):
+            client.send_file(path, "folder", piece_bytes=100)
+    assert len(network.sent) == 2
+
+
+def test_live_events_go_on_behind_the_last(farm):
+    """A stream that breaks is taken up again, and no event comes twice."""
+    network = Breaking(cut={0, 2})
+    with Farm(farm.url, transport=network) as client:
+        with closing(client.watch_run(RUN)) as events:
+            assert [event.kind for event in events] == ["report", "end"]
+        attempts = [attempt for attempt in client.list_attempts(JOB)]
+        kinds, text = [], ""
+        for event in client.watch_log(attempts[0].id):
+            kinds.append(event.kind)
+            text += str(event.data.get("text", ""))
+    assert kinds == ["log", "end"]
+    assert text.count("PASSED") == 60
+
+
+def test_a_run_is_cancelled_and_tokens_end(farm):
+    """What changes something is done, and a token that was revoked opens nothing."""
+    with Farm(farm.url, farm.token) as client:
+        assert (client.cancel_run("r-run23456")).before == "running"
+        with pytest.raises(ProblemError) as refused:
+            client.rerun_job("j-run22221")
+        assert refused.value.code == "rerun"
+        made = client.make_token("ci", "reader", days=1)
+        assert made.token in [token for token in client.list_tokens()]
+        assert (client.make_project("attrs")).paused is False
+        assert (client.change_project("attrs", paused=True)).paused is True
+        assert [project.name for project in client.list_projects()] == ["attrs"]
+        with Farm(farm.url, made.secret) as other:
+            assert (other.whoami()).role == "reader"
+            client.revoke_token(made.token.id)
+            with pytest.raises(DeniedError):
+                other.whoami()
