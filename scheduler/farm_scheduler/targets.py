@@ -165,7 +165,7 @@ def _instead_of_url(text: str) -> str:
     scheme, _, rest = text.partition("://")
     if rest.lower().endswith((*SDIST_ENDINGS, *OTHER_ENDINGS, ".whl")):
         return "download it and give the file"
-    if scheme in GIT_SCHEMES:
+    if scheme in GIT_SCHEMES and scheme != "http":  # which only the hosts of a setting may be asked over
         return f"write git+{text} for a repository, else download it and give the file"
     return "git is asked over https only: write git+https://HOST/PATH@REF, or download it and give the file"
 
