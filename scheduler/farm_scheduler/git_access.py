@@ -1,8 +1,9 @@
 """What git may ask: which schemes, which hosts, and at which addresses.
 
-Called by sources before any git runs. A URL comes from people and from forges' messages, and git runs beside the farm's
-own services: so by default only https to public addresses. The address that was checked is the one that git uses
-(`http.curloptResolve`), as a name may be resolved otherwise a moment later. It never connects to anything.
+Called by sources before any git runs, and (`check_url`, which looks nothing up) by doors that refuse at once. A URL
+comes from people and from forges' messages, and git runs beside the farm's own services: so by default only https to
+public addresses. The address that was checked is the one that git uses (`http.curloptResolve`), as a name may be
+resolved otherwise a moment later. It never connects to anything.
 """
 
 import ipaddress
@@ -16,6 +17,42 @@ from farm_scheduler.settings import Settings
 PORTS = {"https": 443, "http": 80}
 
 
+INNER_DOMAINS = frozenset(
+    {"localhost", "local", "internal", "lan", "home", "corp", "intranet", "onion", "arpa"}
+)
+"""Last parts of names that nobody has on the internet."""
+
+
+def check_url(url: str, settings: Settings) -> bool:
+    """Refuse at once what needs no look-up: a scheme, an address, an inner name. Whether a setting trusts the host.
+
+    Raises:
+        TargetError: the farm does not ask it.
+    """
+    scheme = urlsplit(url).scheme
+    if scheme == "file":
+        if settings.git_files:
+            return True
+        sentence = (
+            f"{url} is a folder of the farm's host; give it as ./folder, or set WHEELFARM_GIT_FILES=true"
+        )
+        raise TargetError(sentence, url=url)
+    if scheme not in PORTS:
+        sentence = f"{url} is not fetched: git is asked over https only; write https://HOST/PATH"
+        raise TargetError(sentence, url=url)
+    host, port = _place(url)
+    if {host, f"{host}:{port}"} & {each.lower() for each in settings.git_hosts}:
+        return True
+    if scheme == "http":
+        sentence = f"{url} is not fetched: git is asked over https only; add {host} to WHEELFARM_GIT_HOSTS"
+        raise TargetError(sentence, url=url, host=host)
+    if _is_address(host):
+        _refuse_internal(url, host, host)
+    elif _is_inner(host):
+        raise _not_public(url, host, host)
+    return False
+
+
 def check_access(url: str, settings: Settings) -> tuple[str, ...]:
     """Git's options for asking this URL: none but the addresses that were found and are allowed.
 
@@ -23,27 +60,10 @@ def check_access(url: str, settings: Settings) -> tuple[str, ...]:
         TargetError: the farm does not ask it.
         IndexUnavailableError: its host has no address.
     """
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        if settings.git_files:
-            return ()
-        sentence = (
-            f"{url} is a folder of the farm's host; give it as ./folder, or set WHEELFARM_GIT_FILES=true"
-        )
-        raise TargetError(sentence, url=url)
-    if parts.scheme not in PORTS:
-        sentence = f"{url} is not fetched: git is asked over https only; write https://HOST/PATH"
-        raise TargetError(sentence, url=url)
-    host, port = _place(url)
-    trusted = {host, f"{host}:{port}"} & {each.lower() for each in settings.git_hosts}
-    if parts.scheme == "http" and not trusted:
-        sentence = f"{url} is not fetched: git is asked over https only; add {host} to WHEELFARM_GIT_HOSTS"
-        raise TargetError(sentence, url=url, host=host)
-    if trusted:
+    if check_url(url, settings):
         return ()
-    if parts.scheme in getproxies_environment() and not proxy_bypass(host):
-        if _is_address(host):
-            _refuse_internal(url, host, host)
+    host, port = _place(url)
+    if urlsplit(url).scheme in getproxies_environment() and not proxy_bypass(host):
         return ()  # the proxy finds the address
     addresses = _addresses(url, host, port)
     for address in addresses:
@@ -71,6 +91,12 @@ def _is_address(host: str) -> bool:
     return True
 
 
+def _is_inner(host: str) -> bool:
+    """A name of the farm's own network, or an address in a spelling of its own (`127.1`, `0x7f000001`)."""
+    last = host.rpartition(".")[2].lower()
+    return "." not in host or last in INNER_DOMAINS or last[:1].isdigit()
+
+
 def _addresses(url: str, host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -86,7 +112,11 @@ def _refuse_internal(url: str, host: str, address: str) -> None:
     mapped = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
     if found.is_global and not found.is_multicast and (mapped is None or mapped.is_global):
         return
+    raise _not_public(url, host, address)
+
+
+def _not_public(url: str, host: str, address: str) -> TargetError:
     sentence = (
         f"{url} leads to {address}, which is no public address; add {host} to WHEELFARM_GIT_HOSTS to allow it"
     )
-    raise TargetError(sentence, url=url, host=host, address=address)
+    return TargetError(sentence, url=url, host=host, address=address)

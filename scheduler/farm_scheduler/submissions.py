@@ -29,11 +29,12 @@ from farm_scheduler.errors import (
     exit_code_of,
 )
 from farm_scheduler.plan import Narrowing
+from farm_scheduler.remote_targets import read_remote_target
 from farm_scheduler.roles import Caller
 from farm_scheduler.settings import Settings
 from farm_scheduler.sources import Source, get_source, get_uploaded
 from farm_scheduler.tables import Run, now
-from farm_scheduler.targets import ReleaseTarget, read_remote_target
+from farm_scheduler.targets import ReleaseTarget
 from farm_scheduler.uploads import find_upload, forget_upload
 
 LOG = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ MOST_TRIES = 3
 OPEN = frozenset({SubmissionState.WAITING, SubmissionState.FETCHING})
 
 
-def ask(session: Session, caller: Caller, wish: Submission) -> Submission:
+def ask(session: Session, settings: Settings, caller: Caller, wish: Submission) -> Submission:
     """Record the wish for a run; asking again under the same id changes nothing. Publish it after the commit.
 
     Raises:
@@ -58,7 +59,7 @@ def ask(session: Session, caller: Caller, wish: Submission) -> Submission:
     if known is not None:
         return known
     if wish.upload_id is None:
-        target = read_remote_target(wish.target)
+        target = read_remote_target(wish.target, settings)
         if isinstance(target, ReleaseTarget):
             _check_scope(wish.scope, target.name)
     else:
@@ -164,7 +165,7 @@ def _claim(database: Database, submission_id: str) -> Submission | None:
 
 def _source(database: Database, settings: Settings, wish: Submission) -> Source:
     if wish.upload_id is None:
-        return get_source(read_remote_target(wish.target), settings)
+        return get_source(read_remote_target(wish.target, settings), settings)
     with database.read() as session:
         upload = session.get(Upload, wish.upload_id)
     path = settings.uploads / wish.upload_id

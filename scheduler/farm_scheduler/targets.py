@@ -24,10 +24,6 @@ SDIST_ENDINGS = (".tar.gz", ".tgz", ".zip")
 OTHER_ENDINGS = (".tar", ".tar.bz2", ".tar.xz", ".tar.z", ".egg", ".exe", ".rpm", ".deb")
 GIT_SCHEMES = ("https", "http", "file")
 """What git may be asked over: nothing that needs a key or a password; `git_access` says which hosts, and if at all."""
-INNER_DOMAINS = frozenset(
-    {"localhost", "local", "internal", "lan", "home", "corp", "intranet", "onion", "arpa"}
-)
-"""Last parts of names that nobody has on the internet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +85,7 @@ def read_target(text: str) -> Target:
     text = text.strip()
     if text.startswith("git+"):
         return _repository(text)
-    if _looks_like_path(text):
+    if looks_like_path(text):
         return _path(text, Path(text).expanduser())
     name, separator, version = text.partition("==")
     name, version = name.strip(), version.strip()
@@ -106,36 +102,8 @@ def read_target(text: str) -> Target:
     return ReleaseTarget(text=text, name=canonicalize_name(name), version=wanted)
 
 
-def read_remote_target(text: str) -> ReleaseTarget | RepositoryTarget:
-    """What a TARGET from elsewhere means: a release, or a repository over https; never anything of this host.
-
-    The disk is not asked whether a path is there.
-
-    Raises:
-        TargetError: it is a path, names a host by its address, or is no target.
-    """
-    text = text.strip()
-    if not text.startswith("git+") and _looks_like_path(text):
-        sentence = f"{text} is a path of your machine; upload it, as `wheelfarm run {text} --server URL` does"
-        raise TargetError(sentence, target=text)
-    target = read_target(text)
-    if isinstance(target, RepositoryTarget):
-        _refuse_inner_host(target)
-    assert isinstance(target, (ReleaseTarget, RepositoryTarget)), "paths were refused"  # noqa: S101 - for mypy
-    return target
-
-
-def _refuse_inner_host(target: RepositoryTarget) -> None:
-    """A name without a dot, or an address, is a machine of the farm's own network."""
-    url = urlsplit(target.url)
-    host = (url.hostname or "").rstrip(".")
-    last = host.rpartition(".")[2]
-    if url.scheme != "https" or "." not in host or not last.isalpha() or last in INNER_DOMAINS:
-        sentence = f"{target.url} is not fetched: give a repository on a public host, over https"
-        raise TargetError(sentence, target=target.text)
-
-
-def _looks_like_path(text: str) -> bool:
+def looks_like_path(text: str) -> bool:
+    """Whether it can only be meant as something on a disk; the disk is not asked."""
     archive = text.lower().endswith((*SDIST_ENDINGS, *OTHER_ENDINGS, ".whl")) and "==" not in text
     return text == "." or text.startswith("~") or "/" in text or archive
 

@@ -13,7 +13,7 @@ import pytest
 
 from farm_scheduler import git_access
 from farm_scheduler.errors import IndexUnavailableError, SourceError, TargetError
-from farm_scheduler.git_access import check_access
+from farm_scheduler.git_access import check_access, check_url
 from farm_scheduler.settings import Settings
 from farm_scheduler.sources import find_commit, get_source
 from farm_scheduler.targets import RepositoryTarget, read_target
@@ -49,6 +49,33 @@ def test_an_internal_address_is_refused(settings: Settings, url: str) -> None:
     """An address that is not public is not asked, whatever its spelling or name."""
     with pytest.raises(TargetError, match="no public address"):
         check_access(url, settings)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://127.1/x", "https://0x7f.1/x", "https://[::1]/x", "https://10.0.0.1/x", "https://localhost./x",
+        "https://intranet/x", "https://DB.internal/x", "http://example.org/x", "ext::sh", "file:///etc", "https://:80/y",
+    ],
+)  # fmt: skip
+def test_what_needs_no_look_up_is_refused_at_once(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """A door refuses schemes, addresses and inner names without asking for an address, behind a proxy as well."""
+    monkeypatch.setattr(git_access.socket, "getaddrinfo", None)
+    monkeypatch.setattr(git_access, "getproxies_environment", lambda: {"https": "http://proxy"})
+    for check in (check_url, check_access):
+        with pytest.raises(TargetError):
+            check(url, settings)
+
+
+def test_a_host_that_is_trusted_or_public_passes_the_door(settings: Settings) -> None:
+    """A host of the setting may be inner and without https; a public name waits for the worker's look-up."""
+    trusting = settings.model_copy(update={"git_hosts": ["Git.internal", "127.0.0.1:3000"]})
+    assert check_url("http://git.internal/x", trusting)
+    assert check_url("http://127.0.0.1:3000/x", trusting)
+    assert not check_url("https://xn--80akhbyknj4f.xn--p1ai/x", settings)
+    assert not check_url("https://93.184.215.14/x", settings)
 
 
 @pytest.mark.parametrize("url", ["http://example.org/x", "file:///etc", "ftp://example.org/x"])

@@ -20,8 +20,8 @@ from farm_scheduler import tables
 from farm_scheduler.audit import note_change
 from farm_scheduler.errors import AccessError, NotFoundError, StateError
 from farm_scheduler.record_pages import read_page
+from farm_scheduler.remote_targets import read_remote_target
 from farm_scheduler.roles import Role
-from farm_scheduler.targets import read_remote_target
 
 router = APIRouter(prefix="/projects", tags=["projects"], route_class=Door)
 
@@ -67,7 +67,7 @@ def list_projects(caller: Reader, house: TheHouse, after: After = None, limit: L
 def make_project(caller: Admin, house: TheHouse, wish: NewProject) -> Project:
     """Follow a project. Its name is normalized."""
     if wish.repository is not None:
-        read_remote_target(f"git+{wish.repository}")
+        read_remote_target(f"git+{wish.repository}", house.settings)
     name = canonicalize_name(wish.name)
     row = tables.Project(name=name, **wish.model_dump(exclude={"name"}))
     try:

@@ -87,7 +87,7 @@ def start_run(
         retries=wish.retries,
     )
     with house.database.write() as session:
-        row = submissions.ask(session, caller, row)
+        row = submissions.ask(session, house.settings, caller, row)
     _publish(house, row.id)
     response.headers["Location"] = f"{request.scope['root_path']}/submissions/{row.id}"
     return Submission.model_validate(row)
