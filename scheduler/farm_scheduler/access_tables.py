@@ -130,6 +130,7 @@ class Submission(SQLModel, table=True):
     upload_id: str | None = None
     narrowing: dict[str, list[str]] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     retries: int | None = None
+    priority: int = 0
     state: SubmissionState = Field(
         default=SubmissionState.WAITING, sa_column=Column(Word(SubmissionState), nullable=False, index=True)
     )

@@ -102,6 +102,12 @@ class NotFoundError(InputError):
     code = "not-found"
 
 
+class ProjectError(InputError):
+    """The name or the repository belongs to another project."""
+
+    code = "project"
+
+
 class RerunError(InputError):
     """The job cannot be run again now (it has not ended, nor has its run), or not any more (its source is gone)."""
 

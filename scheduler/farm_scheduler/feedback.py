@@ -19,6 +19,7 @@ from farm_scheduler.settings import Settings
 from farm_scheduler.settlement import AS_EXPECTED, FARMS_FAULT
 from farm_scheduler.states import RUN_ENDED, RunState
 from farm_scheduler.tables import Attempt, Cell, Job, Project, Run, Test, now
+from farm_scheduler.triggers import Trigger
 from farm_scheduler.verdicts import Verdict
 
 PENDING, ENDED = "pending", "ended"
@@ -135,6 +136,8 @@ def _why_not(session: Session, run: Run, listener: Listener, stage: str) -> str 
     """Why there is nothing to tell; None where there is."""
     if listener.channel is Channel.STATUS:
         return None if run.revision else "the run is of no commit"
+    if run.trigger is Trigger.PERSON:
+        return "a person asked for the run, and looks at it"
     if stage == ENDED and run.state == RunState.CANCELLED:
         return "the run was cancelled"
     before = session.exec(

@@ -9,12 +9,15 @@ from urllib.parse import urlsplit
 from packaging.utils import InvalidName, canonicalize_name
 from sqlmodel import Session, col, select
 
-from farm_scheduler.errors import InputError, NotFoundError
+from farm_scheduler.errors import InputError, NotFoundError, ProjectError
 from farm_scheduler.tables import Project
 from farm_scheduler.targets import read_target
 
 FORGES = ("github", "gitlab", "forgejo", "gitea", "bitbucket", "pagure")
 """The forges whose webhooks are understood."""
+
+LEAST_WEIGHT, GREATEST_WEIGHT = 0.01, 100.0
+LARGEST_QUOTA = 100_000
 
 HOSTS = {"github.com": "github", "gitlab.com": "gitlab", "codeberg.org": "forgejo", "bitbucket.org": "bitbucket",
          "pagure.io": "pagure"}  # fmt: skip
@@ -29,19 +32,25 @@ def address_of(url: str) -> str:
 
 
 def add_project(
-    session: Session, name: str, repository: str | None, forge: str | None, weight: float = 1.0
+    session: Session,
+    name: str,
+    repository: str | None,
+    forge: str | None,
+    weight: float = 1.0,
+    quota: int | None = None,
 ) -> Project:
     """Record a project; `forge` None means the one that its host is known for.
 
     Raises:
-        InputError: the name is none, is taken, or so is the repository; the URL cannot be fetched from; no such forge.
+        ProjectError: the name is taken, or so is the repository.
+        InputError: the name is none; the URL cannot be fetched from; there is no such forge.
     """
     normal = _normal(name)
     if session.exec(select(Project).where(Project.name == normal)).first():
-        raise InputError(f"there is a project {normal} already; see wheelfarm project list", project=normal)
-    project = Project(name=normal, weight=weight)
+        raise ProjectError(f"there is a project {normal} already; see wheelfarm project list", project=normal)
+    project = Project(name=normal, weight=weight, quota=quota)
     if repository is not None:
-        _place(session, project, repository, forge)
+        place_project(session, project, repository, forge)
     elif forge is not None:
         raise InputError("a forge without a repository says nothing; give --repository as well")
     session.add(project)
@@ -74,7 +83,8 @@ def _normal(name: str) -> str:
         raise InputError(sentence, project=name) from error
 
 
-def _place(session: Session, project: Project, repository: str, forge: str | None) -> None:
+def place_project(session: Session, project: Project, repository: str, forge: str | None) -> None:
+    """Say where the source of a project is. Raises as add_project."""
     read_target("git+" + repository)  # refuses what git may not be asked for
     if not repository.startswith(("https://", "http://")):
         sentence = f"{repository} is of no forge; give the URL that git clones over https"
@@ -85,7 +95,9 @@ def _place(session: Session, project: Project, repository: str, forge: str | Non
         sentence = f"which forge is {host or repository}? give --forge, one of {', '.join(FORGES)}"
         raise InputError(sentence, repository=repository)
     address = address_of(repository)
-    chosen = select(Project).where(Project.forge == known, Project.address == address)
+    chosen = select(Project).where(
+        Project.forge == known, Project.address == address, Project.id != project.id
+    )
     if (other := session.exec(chosen).first()) is not None:
-        raise InputError(f"{repository} belongs to the project {other.name}", project=other.name)
+        raise ProjectError(f"{repository} belongs to the project {other.name}", project=other.name)
     project.forge, project.repository, project.address = known, repository, address

@@ -30,12 +30,14 @@ from farm_scheduler.errors import (
 )
 from farm_scheduler.plan import Narrowing
 from farm_scheduler.remote_targets import read_remote_target
-from farm_scheduler.roles import Caller
+from farm_scheduler.roles import Caller, Role
 from farm_scheduler.settings import Settings
 from farm_scheduler.sources import Source, get_source, get_uploaded
-from farm_scheduler.tables import Run, now
+from farm_scheduler.tables import Project, Run, now
 from farm_scheduler.targets import ReleaseTarget
+from farm_scheduler.triggers import Cause
 from farm_scheduler.uploads import find_upload, forget_upload
+from farm_scheduler.urgency import LONGEST_PRIORITY
 
 LOG = logging.getLogger(__name__)
 LEASE = timedelta(minutes=15)
@@ -43,6 +45,9 @@ LEASE = timedelta(minutes=15)
 
 PUBLISH_AGAIN = timedelta(seconds=30)
 MOST_TRIES = 3
+HIGHEST_PRIORITY = {Role.MAINTAINER: 6, Role.ADMIN: LONGEST_PRIORITY}
+"""Of a run that somebody asks for, in hours of head start; for other roles 0."""
+
 OPEN = frozenset({SubmissionState.WAITING, SubmissionState.FETCHING})
 
 
@@ -51,13 +56,14 @@ def ask(session: Session, settings: Settings, caller: Caller, wish: Submission) 
 
     Raises:
         TargetError: the target is none that may be named from elsewhere.
-        AccessError: the token is for another project.
+        AccessError: the token is for another project, or not for this priority.
         NotFoundError: there is no such upload.
         UploadError: the upload is not complete.
     """
     known = session.get(Submission, wish.id)
     if known is not None:
         return known
+    _check_priority(caller, wish.priority)
     if wish.upload_id is None:
         target = read_remote_target(wish.target, settings)
         if isinstance(target, ReleaseTarget):
@@ -116,8 +122,17 @@ def carry_out(database: Database, app: Celery, settings: Settings, submission_id
         narrowing = Narrowing(
             pythons=tuple(wish.narrowing.get("pythons", ())), systems=tuple(wish.narrowing.get("systems", ()))
         )
+        cause = Cause(priority=wish.priority, project_id=_project_id(database, wish.scope))
         runs.submit(
-            database, app, settings, wish.target, narrowing, wish.id, retries=wish.retries, source=source
+            database,
+            app,
+            settings,
+            wish.target,
+            narrowing,
+            wish.id,
+            retries=wish.retries,
+            cause=cause,
+            source=source,
         )
     except EngineError as error:
         LOG.warning("%s; the sweep goes on with run %s", error, wish.id)
@@ -177,6 +192,22 @@ def _source(database: Database, settings: Settings, wish: Submission) -> Source:
         sentence = "the upload is not what was announced: its SHA-256 is another; send it again"
         raise SourceError(sentence, upload=wish.upload_id, sha256=found)
     return get_uploaded(path, upload.kind, upload.name, settings)
+
+
+def _check_priority(caller: Caller, priority: int) -> None:
+    """Refuse a head start over others that the role does not give; going behind them is anybody's right."""
+    highest = HIGHEST_PRIORITY.get(caller.role, 0) if caller.role is not None else 0
+    if priority > highest:
+        sentence = f"the priority {priority} is not for the role {caller.role}; give {highest} at most, or ask an admin"
+        raise AccessError(sentence, priority=priority, highest=highest)
+
+
+def _project_id(database: Database, scope: str | None) -> str | None:
+    """The project whose token it was: the run counts for its share, its quota and its pauses."""
+    if scope is None:
+        return None
+    with database.read() as session:
+        return session.exec(select(Project.id).where(Project.name == scope)).first()
 
 
 def _check_scope(scope: str | None, project: str) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import Row, Select, func, select
 from sqlmodel import Session, col
 
 from farm_scheduler.forecast import Start, forecast
+from farm_scheduler.project_names import of_project
 from farm_scheduler.states import JOB_AT_WORK, JOB_WAITS, ImageState, JobState
 from farm_scheduler.tables import Cell, Image, Job, Project, Run, now
 from farm_scheduler.triggers import Trigger
@@ -49,17 +50,22 @@ class WaitingJob:
         sentence: the same for a person.
         seconds: until it begins, about; None when nobody can tell.
         trigger: what asked for its run.
+        priority: that of its run; the higher goes first.
+        expected_seconds: how long it is likely to take.
     """
 
     job_id: str
     run_id: str
     project: str
     label: str
+    system: str
     trigger: Trigger
+    priority: int
     created: datetime
     wait: Wait
     sentence: str
     seconds: float | None
+    expected_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +90,12 @@ def read_queue(session: Session, *, machines: int, most: int, project: str | Non
     at_work = _at_work(session)
     waiting = select(func.count()).where(col(Job.state).in_(sorted(JOB_WAITS)))
     if project is not None:
-        waiting = waiting.where(col(Job.run_id).in_(select(col(Run.id)).where(col(Run.project) == project)))
+        waiting = waiting.where(
+            col(Job.run_id).in_(select(col(Run.id)).where(of_project(Run.project, project)))
+        )
     machines = max(machines, at_work)
     starts = _starts(session, machines, most if project is None else FARTHEST)
-    rows = _rows() if project is None else _rows().where(col(Run.project) == project)
+    rows = _rows() if project is None else _rows().where(of_project(Run.project, project))
     chosen = [*_first(session, rows, list(starts))]
     others = rows.where(col(Job.id).not_in(starts)).order_by(col(Job.created), col(Job.id))
     chosen = [*chosen, *session.execute(others.limit(max(0, most - len(chosen)))).all()][:most]
@@ -150,11 +158,14 @@ def _describe(session: Session, starts: dict[str, Start], rows: Sequence[Row[Any
                 run_id=run.id,
                 project=run.project,
                 label=cell.label,
+                system=cell.system,
                 trigger=run.trigger,
+                priority=run.priority,
                 created=run.reopened or run.created,
                 wait=wait,
                 sentence=sentence,
                 seconds=seconds,
+                expected_seconds=job.expected_seconds,
             )
         )
     return found

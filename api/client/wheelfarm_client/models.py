@@ -17,7 +17,12 @@ class Project:
     name: str
     forge: Optional[str]
     repository: Optional[str]
+    address: Optional[str]
+    """How webhooks find it: `host/path` of the repository."""
     weight: float
+    """Its share of the farm beside the others'."""
+    quota: Optional[int]
+    """How many of its jobs may be at work at a time; null for any number."""
     paused: bool
     created: datetime
 
@@ -185,11 +190,62 @@ class WaitingJob:
     project: str
     label: str
     system: str
+    trigger: str
     priority: int
     created: datetime
-    not_before: Optional[datetime]
-    """Not begun before that: it is tried again after a fault of the farm."""
+    wait: str
+    """What holds it back now: machine, image, parent, quota, paused or retry."""
+    reason: str
+    """The same as a sentence."""
+    starts_in_seconds: Optional[float]
+    """An estimate; null where nobody can tell."""
     expected_seconds: float
+
+
+@dataclass(frozen=True)
+class Queue:
+    """The queue at this moment."""
+
+    machines: int
+    at_work: int
+    waiting: int
+    """All jobs that wait, also those that are not shown."""
+    jobs: List[WaitingJob]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that asks for a run: of a webhook, or of the release watcher."""
+
+    id: str
+    project: str
+    forge: Optional[str]
+    delivery_id: Optional[str]
+    trigger: str
+    target: str
+    ref: Optional[str]
+    revision: Optional[str]
+    state: str
+    reason: Optional[str]
+    tries: int
+    run_id: Optional[str]
+    """Its run; null while there is none."""
+    created: datetime
+    not_before: Optional[datetime]
+    finished: Optional[datetime]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What a forge told the farm."""
+
+    forge: str
+    delivery_id: str
+    project: str
+    kind: str
+    reason: Optional[str]
+    """Why nothing came of it, where nothing did."""
+    received: datetime
 
 
 @dataclass(frozen=True)
@@ -308,6 +364,7 @@ class Submission:
     id: str
     target: str
     upload_id: Optional[str]
+    priority: int
     state: str
     """`accepted`: the run is there. `refused`: `code` and `reason` say why."""
     code: Optional[str]

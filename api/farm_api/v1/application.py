@@ -9,7 +9,19 @@ from typing import Any
 import anyio
 from fastapi import FastAPI
 
-from farm_api.v1 import attempts, images, jobs, problems, projects, run_files, runs, streams, tokens, uploads
+from farm_api.v1 import (
+    attempts,
+    events,
+    images,
+    jobs,
+    problems,
+    projects,
+    run_files,
+    runs,
+    streams,
+    tokens,
+    uploads,
+)
 from farm_api.v1.answer_headers import AnswerHeaders
 from farm_api.v1.body_bounds import BodyBounds
 from farm_api.v1.house import House
@@ -49,6 +61,7 @@ def create_api(database: Database, settings: Settings) -> FastAPI:
         run_files.router,
         streams.router,
         jobs.router,
+        events.router,
         attempts.router,
         images.router,
         uploads.router,

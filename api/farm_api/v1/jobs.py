@@ -6,14 +6,15 @@ Included by application. Which job goes next is the scheduler's to say; nothing 
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from packaging.utils import canonicalize_name
 from sqlmodel import col, select
 
-from farm_api.v1.callers import Reader, Submitter
+from farm_api.v1.callers import Reader, Submitter, check_reach
 from farm_api.v1.door import CONDITIONAL, NOT_MODIFIED, REPEATABLE, Door
 from farm_api.v1.house import TheHouse
 from farm_api.v1.problems import responses
-from farm_api.v1.reading import find_cell, find_run, find_visible_job, of_project
-from farm_api.v1.runs import check_own
+from farm_api.v1.reading import find_cell, find_run, find_visible_job
+from farm_api.v1.runs import ProjectFilter, check_own
 from farm_api.v1.shapes import (
     After,
     Attempt,
@@ -23,15 +24,17 @@ from farm_api.v1.shapes import (
     JobId,
     Limit,
     Page,
+    Queue,
     Run,
     RunId,
     WaitingJob,
 )
-from farm_scheduler import reruns, tables
+from farm_scheduler import reruns, tables, waiting
 from farm_scheduler.audit import note_change
 from farm_scheduler.record_pages import read_page
 from farm_scheduler.states import JobState
 from farm_scheduler.verdicts import Verdict
+from farm_scheduler.waiting import read_queue
 
 router = APIRouter(tags=["jobs"], route_class=Door)
 
@@ -42,10 +45,6 @@ class JobPage(Page[Job]):
 
 class AttemptPage(Page[Attempt]):
     """A page of attempts."""
-
-
-class QueuePage(Page[WaitingJob]):
-    """A page of jobs that wait."""
 
 
 @router.get("/cells/{cell}", dependencies=CONDITIONAL, responses={**NOT_MODIFIED, **responses(404)})
@@ -112,32 +111,37 @@ def rerun_job(caller: Submitter, house: TheHouse, job: JobId) -> Run:
     return Run.model_validate(reopened)
 
 
-@router.get("/queue", dependencies=CONDITIONAL, responses={**NOT_MODIFIED, **responses()})
-def list_queue(caller: Reader, house: TheHouse, after: After = None, limit: Limit = 100) -> QueuePage:
-    """The jobs that wait, oldest first."""
-    chosen = (
-        select(tables.Job, tables.Run, tables.Cell)
-        .join(tables.Run, col(tables.Run.id) == col(tables.Job.run_id))
-        .join(tables.Cell, col(tables.Cell.id) == col(tables.Job.cell_id))
-        .where(tables.Job.state == JobState.QUEUED)
-    )
-    if caller.project is not None:
-        chosen = chosen.where(of_project(tables.Run.project, caller.project))
+@router.get("/queue", dependencies=CONDITIONAL, responses={**NOT_MODIFIED, **responses(404)})
+def get_queue(caller: Reader, house: TheHouse, project: ProjectFilter = None, limit: Limit = 100) -> Queue:
+    """The jobs that wait, in the order in which they are likely to begin; why each waits, and for how long.
+
+    The order changes with every job that begins, so there is no next page: `waiting` counts those that are not shown.
+    """
+    name = canonicalize_name(project) if project is not None else caller.project
+    if name is not None:
+        check_reach(caller, name, f"project {name}")
     with house.database.read() as session:
-        keys = [col(tables.Job.created), col(tables.Job.id)]
-        page = read_page(session, chosen, keys, after=after, limit=limit)
-    return QueuePage(items=[_waiting(*row) for row in page.rows], next=page.next)
+        found = read_queue(session, machines=house.settings.slots, most=limit, project=name)
+    return Queue(
+        machines=found.machines,
+        at_work=found.at_work,
+        waiting=found.waiting,
+        jobs=[_waiting(job) for job in found.jobs],
+    )
 
 
-def _waiting(job: tables.Job, run: tables.Run, cell: tables.Cell) -> WaitingJob:
+def _waiting(job: waiting.WaitingJob) -> WaitingJob:
     return WaitingJob(
-        job_id=job.id,
-        run_id=run.id,
-        project=run.project,
-        label=cell.label,
-        system=cell.system,
-        priority=run.priority,
+        job_id=job.job_id,
+        run_id=job.run_id,
+        project=job.project,
+        label=job.label,
+        system=job.system,
+        trigger=job.trigger,
+        priority=job.priority,
         created=job.created,
-        not_before=job.not_before,
+        wait=job.wait,
+        reason=job.sentence,
+        starts_in_seconds=job.seconds,
         expected_seconds=job.expected_seconds,
     )

@@ -6,10 +6,8 @@ Included by application. What a project's runs found is below `/runs`; nothing o
 from typing import Annotated
 
 from fastapi import APIRouter
-from packaging.utils import canonicalize_name
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from farm_api.v1.callers import Admin, Maintainer, Reader, check_reach
 from farm_api.v1.door import CONDITIONAL, NOT_MODIFIED, REPEATABLE, Door
@@ -18,9 +16,17 @@ from farm_api.v1.problems import responses
 from farm_api.v1.shapes import NAME, After, Limit, Page, Project, ProjectName
 from farm_scheduler import tables
 from farm_scheduler.audit import note_change
-from farm_scheduler.errors import AccessError, NotFoundError, StateError
+from farm_scheduler.errors import AccessError, InputError
+from farm_scheduler.git_access import check_url
+from farm_scheduler.projects import (
+    GREATEST_WEIGHT,
+    LARGEST_QUOTA,
+    LEAST_WEIGHT,
+    add_project,
+    find_project,
+    place_project,
+)
 from farm_scheduler.record_pages import read_page
-from farm_scheduler.remote_targets import read_remote_target
 from farm_scheduler.roles import Role
 
 router = APIRouter(prefix="/projects", tags=["projects"], route_class=Door)
@@ -30,26 +36,42 @@ class ProjectPage(Page[Project]):
     """A page of projects."""
 
 
+Forge = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+Repository = Annotated[str, Field(pattern=r"^https?://[!-~]{1,400}$")]
+Weight = Annotated[float, Field(ge=LEAST_WEIGHT, le=GREATEST_WEIGHT)]
+Quota = Annotated[int, Field(ge=0, le=LARGEST_QUOTA)]
+FOR_ADMINS = ("weight", "quota", "repository", "forge")
+
+
 class NewProject(BaseModel):
     """A project to follow."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     name: Annotated[str, Field(pattern=NAME)]
-    forge: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")] | None = None
-    repository: Annotated[str, Field(pattern=r"^https://[!-~]{1,400}$")] | None = None
-    weight: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    forge: Forge | None = None
+    """What the repository's host runs, where the farm does not know it."""
+    repository: Repository | None = None
+    """The URL that git clones."""
+    weight: Weight = 1.0
     """Its share of the farm beside the others'."""
+    quota: Quota | None = None
+    """How many of its jobs may be at work at a time; null for any number."""
 
 
 class ProjectChange(BaseModel):
-    """What is changed of a project; what is left out stays."""
+    """What is changed of a project; what is left out stays. All but `paused` is for admins only."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     paused: bool | None = None
-    weight: Annotated[float, Field(gt=0, le=1000)] | None = None
-    """For admins only."""
+    weight: Weight | None = None
+    quota: Quota | None = None
+    """Null, where it is sent, for any number."""
+    repository: Repository | None = None
+    """Where its source is now; the address by which webhooks find it follows."""
+    forge: Forge | None = None
+    """Goes with `repository`."""
 
 
 @router.get("", dependencies=CONDITIONAL, responses={**NOT_MODIFIED, **responses()})
@@ -65,18 +87,12 @@ def list_projects(caller: Reader, house: TheHouse, after: After = None, limit: L
 
 @router.post("", status_code=201, dependencies=REPEATABLE, responses=responses(409, 413))
 def make_project(caller: Admin, house: TheHouse, wish: NewProject) -> Project:
-    """Follow a project. Its name is normalized."""
+    """Follow a project. Its name is normalized. The secret of its webhook is made on the farm's host."""
     if wish.repository is not None:
-        read_remote_target(f"git+{wish.repository}", house.settings)
-    name = canonicalize_name(wish.name)
-    row = tables.Project(name=name, **wish.model_dump(exclude={"name"}))
-    try:
-        with house.database.write() as session:
-            session.add(row)
-            session.flush()
-            note_change(session, caller, "project.make", row.id, project=name)
-    except IntegrityError as error:
-        raise StateError(f"project {name} is there already; change it instead", project=name) from error
+        check_url(wish.repository, house.settings)
+    with house.database.write() as session:
+        row = add_project(session, wish.name, wish.repository, wish.forge, wish.weight, wish.quota)
+        note_change(session, caller, "project.make", row.id, project=row.name)
     return Project.model_validate(row)
 
 
@@ -85,28 +101,31 @@ def get_project(caller: Reader, house: TheHouse, project: ProjectName) -> Projec
     """One project, by any spelling of its name."""
     check_reach(caller, project, f"project {project}")
     with house.database.read() as session:
-        return Project.model_validate(_find(session, project))
+        return Project.model_validate(find_project(session, project))
 
 
-@router.patch("/{project}", responses=responses(404, 413))
+@router.patch("/{project}", responses=responses(404, 409, 413))
 def change_project(
     caller: Maintainer, house: TheHouse, project: ProjectName, change: ProjectChange
 ) -> Project:
-    """Pause a project or let it go on; admins may change its share."""
+    """Pause a project or let it go on; admins may change its share, its quota and where its source is."""
     check_reach(caller, project, f"project {project}")
-    if change.weight is not None and not caller.may(Role.ADMIN):
-        raise AccessError("the weight of a project is the admins' to change", role=Role.ADMIN.value)
-    changes = change.model_dump(exclude_none=True)
+    changes = change.model_dump(exclude_unset=True)
+    changes = {name: value for name, value in changes.items() if value is not None or name == "quota"}
+    refused = [name for name in FOR_ADMINS if name in changes]
+    if refused and not caller.may(Role.ADMIN):
+        sentence = f"the {refused[0]} of a project is the admins' to change; ask one"
+        raise AccessError(sentence, role=Role.ADMIN.value)
+    if change.repository is not None:
+        check_url(change.repository, house.settings)
+    elif change.forge is not None:
+        raise InputError("a forge without a repository says nothing; send the repository as well")
     with house.database.write() as session:
-        row = _find(session, project)
-        for name, value in changes.items():
-            setattr(row, name, value)
+        row = find_project(session, project)
+        for name in ("paused", "weight", "quota"):
+            if name in changes:
+                setattr(row, name, changes[name])
+        if change.repository is not None:
+            place_project(session, row, change.repository, change.forge)
         note_change(session, caller, "project.change", row.id, project=row.name, **changes)
     return Project.model_validate(row)
-
-
-def _find(session: Session, name: str) -> tables.Project:
-    row = session.exec(select(tables.Project).where(tables.Project.name == canonicalize_name(name))).first()
-    if row is None:
-        raise NotFoundError(f"the farm follows no project {name}", project=name)
-    return row

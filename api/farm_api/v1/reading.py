@@ -3,10 +3,7 @@
 Called by the routers. It reads and never writes.
 """
 
-from typing import Any
-
-from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, func
+from sqlmodel import Session
 
 from farm_api.v1.callers import check_reach
 from farm_scheduler.errors import NotFoundError
@@ -51,9 +48,3 @@ def find_attempt(session: Session, caller: Caller, attempt_id: str) -> Attempt:
         raise NotFoundError(f"there is no attempt {attempt_id}", attempt=attempt_id)
     find_visible_job(session, caller, attempt.job_id)
     return attempt
-
-
-def of_project(column: Any, name: str) -> ColumnElement[bool]:
-    """Whether a column has the name of a project, in any spelling (PEP 503)."""
-    plain = func.replace(func.replace(func.lower(col(column)), "_", "-"), ".", "-")
-    return plain == name

@@ -7,14 +7,13 @@ recorded and answered with 202.
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from packaging.utils import canonicalize_name
 from sqlmodel import Session, col, select
 
 from farm_api.v1.callers import Reader, Submitter
 from farm_api.v1.door import CONDITIONAL, NOT_MODIFIED, REPEATABLE, Door
 from farm_api.v1.house import TheHouse
 from farm_api.v1.problems import responses
-from farm_api.v1.reading import find_run, of_project
+from farm_api.v1.reading import find_run
 from farm_api.v1.shapes import NAME, After, Cell, Limit, Page, Report, Run, RunId
 from farm_api.v1.wishes import Cancellation, NewRun, Submission
 from farm_scheduler import access_tables, runs, submissions, tables
@@ -23,6 +22,7 @@ from farm_scheduler.engine import publish_submission
 from farm_scheduler.errors import AccessError, EngineError
 from farm_scheduler.identifiers import new_id
 from farm_scheduler.kept_answers import derived_id
+from farm_scheduler.project_names import of_project
 from farm_scheduler.record_pages import read_page
 from farm_scheduler.roles import Caller, Role
 from farm_scheduler.run_report import read_report
@@ -56,7 +56,7 @@ def list_runs(
     """The runs, newest first."""
     chosen = select(tables.Run)
     for name in filter(None, (project, caller.project)):
-        chosen = chosen.where(of_project(tables.Run.project, canonicalize_name(name)))
+        chosen = chosen.where(of_project(tables.Run.project, name))
     if state is not None:
         chosen = chosen.where(tables.Run.state == state)
     if failed:
@@ -85,6 +85,7 @@ def start_run(
         upload_id=wish.upload,
         narrowing={"pythons": list(wish.pythons), "systems": list(wish.systems)},
         retries=wish.retries,
+        priority=wish.priority,
     )
     with house.database.write() as session:
         row = submissions.ask(session, house.settings, caller, row)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from farm_scheduler.states import AttemptState, ImageState, JobState, QuestionState, RunState
 from farm_scheduler.triggers import Trigger
 from farm_scheduler.verdicts import Verdict
+from farm_scheduler.waiting import Wait
 
 Item = TypeVar("Item")
 
@@ -43,8 +44,14 @@ class Project(Shape):
     name: str
     forge: str | None
     repository: str | None
+    address: str | None
+    """How webhooks find it: `host/path` of the repository."""
     weight: float
+    """Its share of the farm beside the others'."""
+    quota: int | None
+    """How many of its jobs may be at work at a time; null for any number."""
     paused: bool
+    """Its jobs wait until it goes on."""
     created: datetime
 
 
@@ -203,11 +210,27 @@ class WaitingJob(Shape):
     project: str
     label: str
     system: str
+    trigger: Trigger
     priority: int
     created: datetime
-    not_before: datetime | None
-    """Not begun before that: it is tried again after a fault of the farm."""
+    wait: Wait
+    """What holds it back now."""
+    reason: str
+    """The same as a sentence."""
+    starts_in_seconds: float | None
+    """An estimate; null where nobody can tell."""
     expected_seconds: float
+
+
+class Queue(Shape):
+    """The queue at this moment."""
+
+    machines: int
+    """How many may be at work at a time."""
+    at_work: int
+    waiting: int
+    """All jobs that wait, also those that are not shown."""
+    jobs: list[WaitingJob]
 
 
 class Artifact(Shape):

@@ -12,6 +12,7 @@ from farm_api.v1.shapes import Shape
 from farm_scheduler.access_tables import SubmissionState
 from farm_scheduler.plan import MOST_RETRIES
 from farm_scheduler.states import RunState
+from farm_scheduler.urgency import LONGEST_PRIORITY
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,31}$")]
 
@@ -31,6 +32,8 @@ class NewRun(BaseModel):
     """All Pythons of these systems; `all` for every one."""
     retries: Annotated[int, Field(ge=0, le=MOST_RETRIES)] | None = None
     """How often a cell with failing tests is tried again; null for what the project declares."""
+    priority: Annotated[int, Field(ge=-LONGEST_PRIORITY, le=LONGEST_PRIORITY)] = 0
+    """The higher goes first: each step is an hour of head start. Above 0 for maintainers (6 at most) and admins."""
 
 
 class Submission(Shape):
@@ -39,6 +42,7 @@ class Submission(Shape):
     id: str
     target: str
     upload_id: str | None
+    priority: int
     state: SubmissionState
     """`accepted`: the run is there. `refused`: `code` and `reason` say why."""
     code: str | None

@@ -95,6 +95,43 @@ def test_a_submitter_cancels_only_what_is_its_own(door):
     assert again.json()["state"] in {"cancelling", "cancelled"}
 
 
+def test_an_admin_changes_the_share_of_a_project(door):
+    """Weight, quota and the place of the source are changed and read back; what is taken or inner is refused."""
+    admin = door.token(Role.ADMIN)
+    url = "https://github.com/me/Demo.git"
+    made = door.post("/projects", {"name": "demo", "repository": url, "quota": 3}, admin).json()
+    assert (made["forge"], made["address"], made["quota"]) == ("github", "github.com/me/demo", 3)
+    assert door.post("/projects", {"name": "b", "repository": url}, admin).json()["code"] == "project"
+    assert door.post("/projects", {"name": "b"}, admin).status_code == 201
+
+    def change(name, **wanted):
+        return door.client.patch(f"/api/v1/projects/{name}", json=wanted, headers=admin)
+
+    changed = change("demo", weight=2, quota=None, repository="https://gitlab.com/me/demo").json()
+    assert (changed["weight"], changed["quota"], changed["address"]) == (2.0, None, "gitlab.com/me/demo")
+    assert change("demo", weight=None, quota=0).json()["quota"] == 0
+    assert change("b", repository="https://gitlab.com/ME/demo").status_code == 409
+    assert change("b", repository="https://10.0.0.1/x", forge="gitea").json()["code"] == "target"
+    assert change("b", forge="gitea").status_code == 400
+    assert change("nobody", paused=True).status_code == 404
+    assert [project["address"] for project in door.get("/projects").json()["items"]] == [
+        None,
+        "gitlab.com/me/demo",
+    ]
+
+
+def test_priority_is_bounded_by_the_role(door):
+    """Everybody may go behind others; before them a maintainer by six hours at most, an admin by a day."""
+    for role, highest in ((Role.SUBMITTER, 0), (Role.MAINTAINER, 6), (Role.ADMIN, 24)):
+        headers = door.token(role, project="six" if role is Role.MAINTAINER else None)
+        assert (
+            door.post("/runs", {"target": "six", "priority": highest}, headers).json()["priority"] == highest
+        )
+        assert door.post("/runs", {"target": "six", "priority": -24}, headers).status_code == 202
+        over = door.post("/runs", {"target": "six", "priority": highest + 1}, headers)
+        assert over.status_code == (422 if highest == 24 else 403)
+
+
 def test_a_maintainer_stays_in_the_project(door):
     """Its tokens are of that project and no higher; its project can be paused, its weight not."""
     admin = door.token(Role.ADMIN)
@@ -108,6 +145,7 @@ def test_a_maintainer_stays_in_the_project(door):
     paused = door.client.patch("/api/v1/projects/six", json={"paused": True}, headers=mine)
     assert paused.json()["paused"] is True
     assert door.client.patch("/api/v1/projects/six", json={"weight": 9}, headers=mine).status_code == 403
+    assert door.client.patch("/api/v1/projects/six", json={"quota": 9}, headers=mine).status_code == 403
     assert {token["project"] for token in door.get("/tokens", mine).json()["items"]} == {"six"}
 
 

@@ -12,7 +12,7 @@ from farm_scheduler import submissions
 from farm_scheduler.access_tables import KeptAnswer, Submission, Upload
 from farm_scheduler.engine import celery_app
 from farm_scheduler.roles import Role
-from farm_scheduler.tables import Run, now
+from farm_scheduler.tables import Project, Run, now
 from farm_scheduler.uploads import KEPT_FOR, LARGEST_PIECE, drop_old
 
 PIECE = "application/octet-stream"
@@ -107,8 +107,10 @@ def test_what_may_not_be_named_is_refused(lite, target):
 
 
 def test_a_folder_is_uploaded_and_run(door):
-    """It comes in pieces, goes on where it was, and a worker checks it and makes the run."""
-    headers = door.token(Role.SUBMITTER)
+    """It comes in pieces, goes on where it was, and a worker checks it and makes the run, of the token's project."""
+    with door.database.write() as session:
+        session.add(Project(id="p-demo", name="demo"))
+    headers = door.token(Role.SUBMITTER, project="demo")
     upload = _announce(door, headers).json()["id"]
     half = len(PROJECT) // 2
     assert _send(door, headers, upload, 0, PROJECT[:half]).json()["received"] == half
@@ -118,15 +120,17 @@ def test_a_folder_is_uploaded_and_run(door):
     early = door.post("/runs", {"target": "./demo", "upload": upload}, headers)
     assert (early.status_code, early.json()["code"]) == (400, "upload")
     assert _send(door, headers, upload, half, PROJECT[half:]).json()["state"] == "complete"
-    run = door.post("/runs", {"target": "./demo", "upload": upload, "pythons": ["3.12"]}, headers).json()[
-        "id"
-    ]
+    wish = {"target": "./demo", "upload": upload, "pythons": ["3.12"], "priority": -2}
+    run = door.post("/runs", wish, headers).json()["id"]
     assert door.get(f"/runs/{run}").status_code == 404
     _work(door, run)
     _work(door, run)
     assert door.get(f"/submissions/{run}").json()["state"] == "accepted"
     found = door.get(f"/runs/{run}").json()
     assert (found["project"], found["version"], found["target"]) == ("demo", "1", "./demo")
+    assert (found["trigger"], found["priority"]) == ("person", -2)
+    with door.database.read() as session:
+        assert session.get(Run, run).project_id == "p-demo"
     assert [cell["python"] for cell in door.get(f"/runs/{run}/cells").json()["items"]] == ["3.12"]
     assert list(door.settings.uploads.iterdir()) == []
 

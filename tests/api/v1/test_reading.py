@@ -1,9 +1,14 @@
 """Reading the record over REST."""
 
+from datetime import timedelta
+
 import pytest
 
 from farm_images.subunit_stream import Decoder
+from farm_scheduler.event_tables import Delivery, Event
+from farm_scheduler.roles import Role
 from farm_scheduler.tables import Project, Run, now
+from farm_scheduler.triggers import Trigger
 
 RUN = "r-fin23456"
 JOB = "j-fin22222"
@@ -67,10 +72,43 @@ def test_lists_are_filtered(door):
 
 
 def test_the_queue_tells_what_waits(door):
-    """A queued job stands in the queue with its run and label."""
-    found = door.get("/queue").json()["items"]
-    assert found
-    assert {item["run_id"] for item in found} == {"r-run23456"}
+    """A queued job stands in the queue with its run, why it waits and for how long; all are counted."""
+    found = door.get("/queue", limit=1).json()
+    assert (found["waiting"], {item["run_id"] for item in found["jobs"]}) == (1, {"r-run23456"})
+    assert found["jobs"][0]["wait"] in {"machine", "image"}
+    assert found["jobs"][0]["reason"]
+    assert door.get("/queue", project="attrs").json()["jobs"] == []
+
+
+def test_events_and_deliveries_are_told(door):
+    """What came in by itself is listed newest first, page by page, filtered, and with its run where it has one."""
+    with door.database.write() as session:
+        for name in ("demo", "other"):
+            session.add(Project(id=f"p-{name}", name=name))
+        session.flush()
+        for number, name in enumerate(("demo", "demo", "other")):
+            at = now() + timedelta(seconds=number)
+            reason = "a branch was deleted" if number == 1 else None
+            session.add(Delivery(forge="github", delivery_id=str(number), project_id=f"p-{name}", kind="push",
+                                 reason=reason, received=at))  # fmt: skip
+            session.flush()
+            session.add(Event(forge="github", delivery_id=str(number), project_id=f"p-{name}", trigger=Trigger.PUSH,
+                              target="git+https://h.org/x", ref="main", created=at,
+                              run_id=RUN if number == 0 else f"r-{number}"))  # fmt: skip
+    first = door.get("/events", project="Demo", limit=1).json()
+    second = door.get("/events", project="Demo", limit=1, after=first["next"]).json()
+    found = [*first["items"], *second["items"]]
+    assert [(each["delivery_id"], each["run_id"]) for each in found] == [("1", None), ("0", RUN)]
+    assert second["next"] is None
+    assert len(door.get("/events", state="waiting", trigger="push").json()["items"]) == 3
+    assert door.get("/events", trigger="tag").json()["items"] == []
+    assert door.get("/deliveries", door.token(Role.SUBMITTER)).status_code == 403
+    told = door.get("/deliveries", door.token(Role.ADMIN), ignored=True).json()["items"]
+    assert [each["reason"] for each in told] == ["a branch was deleted"]
+    mine = door.token(Role.MAINTAINER, project="other")
+    assert [each["delivery_id"] for each in door.get("/deliveries", mine).json()["items"]] == ["2"]
+    assert [each["project"] for each in door.get("/events", mine).json()["items"]] == ["other"]
+    assert door.get("/events", mine, project="demo").json()["items"] == []
 
 
 def test_images_and_projects_are_to_be_had(door):

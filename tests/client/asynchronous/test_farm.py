@@ -58,7 +58,9 @@ async def test_everything_is_read(farm):
         assert (await client.get_log_piece(attempt.id)).ended
         assert [image.name async for image in client.list_images()] == ["debian-12"]
         assert (await client.get_image("debian-12")).state == "ready"
-        assert [waiting async for waiting in client.list_queue()]
+        queue = await client.get_queue(limit=1)
+        assert (queue.waiting, queue.jobs[0].run_id) == (1, "r-run23456")
+        assert [event async for event in client.list_events()] == []
 
 
 async def test_problems_are_errors_with_a_code(farm):
@@ -146,6 +148,9 @@ async def test_a_run_is_cancelled_and_tokens_end(farm):
         assert made.token in [token async for token in client.list_tokens()]
         assert (await client.make_project("attrs")).paused is False
         assert (await client.change_project("attrs", paused=True)).paused is True
+        assert (await client.change_project("attrs", quota=2, weight=3)).quota == 2
+        assert (await client.change_project("attrs", no_quota=True)).quota is None
+        assert [delivery async for delivery in client.list_deliveries(ignored=True)] == []
         assert [project.name async for project in client.list_projects()] == ["attrs"]
         async with AsyncFarm(farm.url, made.secret) as other:
             assert (await other.whoami()).role == "reader"

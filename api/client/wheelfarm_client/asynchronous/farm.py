@@ -49,14 +49,16 @@ class AsyncFarm(AsyncUploading):
         pythons: Sequence[str] = (),
         systems: Sequence[str] = (),
         retries: Optional[int] = None,
+        priority: int = 0,
         key: Optional[str] = None,
     ) -> models.Submission:
-        """Ask for a run of a target, or of an upload that is called so.
+        """Ask for a run of a target, or of an upload that is called so; the role bounds its `priority`.
 
         `key` makes two calls one, also from two processes; without it only the repetitions of this call are one.
         """
         body: Dict[str, Any] = {
             "target": target, "upload": upload, "pythons": list(pythons), "systems": list(systems), "retries": retries,
+            "priority": priority,
         }  # fmt: skip
         headers = {"Idempotency-Key": key} if key else None
         return decode(models.Submission, await self.request("POST", "/runs", body=body, headers=headers))
@@ -189,10 +191,36 @@ class AsyncFarm(AsyncUploading):
 
     # The farm
 
-    async def list_queue(self, *, limit: int = 100) -> AsyncIterator[models.WaitingJob]:
-        """The jobs that wait."""
-        async for item in self.pages("/queue", {"limit": limit}):
-            yield decode(models.WaitingJob, item)
+    async def get_queue(self, *, project: Optional[str] = None, limit: int = 100) -> models.Queue:
+        """The jobs that wait, in the order in which they are likely to begin, and why each of them does."""
+        found = await self.request("GET", "/queue", params={"project": project, "limit": limit})
+        return decode(models.Queue, found)
+
+    async def list_events(
+        self,
+        *,
+        project: Optional[str] = None,
+        state: Optional[str] = None,
+        trigger: Optional[str] = None,
+        limit: int = 100,
+    ) -> AsyncIterator[models.Event]:
+        """What asked for a run by itself, newest first, with the run of each."""
+        wanted = {"project": project, "state": state, "trigger": trigger, "limit": limit}
+        async for item in self.pages("/events", wanted):
+            yield decode(models.Event, item)
+
+    async def list_deliveries(
+        self,
+        *,
+        project: Optional[str] = None,
+        forge: Optional[str] = None,
+        ignored: bool = False,
+        limit: int = 100,
+    ) -> AsyncIterator[models.Delivery]:
+        """What forges told the farm, newest first; `ignored` for what nothing came of."""
+        wanted = {"project": project, "forge": forge, "ignored": ignored or None, "limit": limit}
+        async for item in self.pages("/deliveries", wanted):
+            yield decode(models.Delivery, item)
 
     async def list_images(self, *, limit: int = 100) -> AsyncIterator[models.Image]:
         """The systems."""
@@ -213,17 +241,40 @@ class AsyncFarm(AsyncUploading):
         return decode(models.Project, await self.request("GET", f"/projects/{project}"))
 
     async def make_project(
-        self, name: str, *, forge: Optional[str] = None, repository: Optional[str] = None, weight: float = 1.0
+        self,
+        name: str,
+        *,
+        forge: Optional[str] = None,
+        repository: Optional[str] = None,
+        weight: float = 1.0,
+        quota: Optional[int] = None,
     ) -> models.Project:
         """Follow a project."""
-        body = {"name": name, "forge": forge, "repository": repository, "weight": weight}
+        body = {"name": name, "forge": forge, "repository": repository, "weight": weight, "quota": quota}
         return decode(models.Project, await self.request("POST", "/projects", body=body))
 
     async def change_project(
-        self, project: str, *, paused: Optional[bool] = None, weight: Optional[float] = None
+        self,
+        project: str,
+        *,
+        paused: Optional[bool] = None,
+        weight: Optional[float] = None,
+        quota: Optional[int] = None,
+        no_quota: bool = False,
+        repository: Optional[str] = None,
+        forge: Optional[str] = None,
     ) -> models.Project:
-        """Change what is given."""
-        body = {"paused": paused, "weight": weight}
+        """Change what is given; `no_quota` ends the quota."""
+        wanted = {
+            "paused": paused,
+            "weight": weight,
+            "quota": quota,
+            "repository": repository,
+            "forge": forge,
+        }
+        body: Dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
+        if no_quota:
+            body["quota"] = None
         return decode(models.Project, await self.request("PATCH", f"/projects/{project}", body=body))
 
     # Tokens

@@ -49,14 +49,16 @@ class Farm(Uploading):
         pythons: Sequence[str] = (),
         systems: Sequence[str] = (),
         retries: Optional[int] = None,
+        priority: int = 0,
         key: Optional[str] = None,
     ) -> models.Submission:
-        """Ask for a run of a target, or of an upload that is called so.
+        """Ask for a run of a target, or of an upload that is called so; the role bounds its `priority`.
 
         `key` makes two calls one, also from two processes; without it only the repetitions of this call are one.
         """
         body: Dict[str, Any] = {
             "target": target, "upload": upload, "pythons": list(pythons), "systems": list(systems), "retries": retries,
+            "priority": priority,
         }  # fmt: skip
         headers = {"Idempotency-Key": key} if key else None
         return decode(models.Submission, self.request("POST", "/runs", body=body, headers=headers))
@@ -187,10 +189,36 @@ class Farm(Uploading):
 
     # The farm
 
-    def list_queue(self, *, limit: int = 100) -> Iterator[models.WaitingJob]:
-        """The jobs that wait."""
-        for item in self.pages("/queue", {"limit": limit}):
-            yield decode(models.WaitingJob, item)
+    def get_queue(self, *, project: Optional[str] = None, limit: int = 100) -> models.Queue:
+        """The jobs that wait, in the order in which they are likely to begin, and why each of them does."""
+        found = self.request("GET", "/queue", params={"project": project, "limit": limit})
+        return decode(models.Queue, found)
+
+    def list_events(
+        self,
+        *,
+        project: Optional[str] = None,
+        state: Optional[str] = None,
+        trigger: Optional[str] = None,
+        limit: int = 100,
+    ) -> Iterator[models.Event]:
+        """What asked for a run by itself, newest first, with the run of each."""
+        wanted = {"project": project, "state": state, "trigger": trigger, "limit": limit}
+        for item in self.pages("/events", wanted):
+            yield decode(models.Event, item)
+
+    def list_deliveries(
+        self,
+        *,
+        project: Optional[str] = None,
+        forge: Optional[str] = None,
+        ignored: bool = False,
+        limit: int = 100,
+    ) -> Iterator[models.Delivery]:
+        """What forges told the farm, newest first; `ignored` for what nothing came of."""
+        wanted = {"project": project, "forge": forge, "ignored": ignored or None, "limit": limit}
+        for item in self.pages("/deliveries", wanted):
+            yield decode(models.Delivery, item)
 
     def list_images(self, *, limit: int = 100) -> Iterator[models.Image]:
         """The systems."""
@@ -211,17 +239,40 @@ class Farm(Uploading):
         return decode(models.Project, self.request("GET", f"/projects/{project}"))
 
     def make_project(
-        self, name: str, *, forge: Optional[str] = None, repository: Optional[str] = None, weight: float = 1.0
+        self,
+        name: str,
+        *,
+        forge: Optional[str] = None,
+        repository: Optional[str] = None,
+        weight: float = 1.0,
+        quota: Optional[int] = None,
     ) -> models.Project:
         """Follow a project."""
-        body = {"name": name, "forge": forge, "repository": repository, "weight": weight}
+        body = {"name": name, "forge": forge, "repository": repository, "weight": weight, "quota": quota}
         return decode(models.Project, self.request("POST", "/projects", body=body))
 
     def change_project(
-        self, project: str, *, paused: Optional[bool] = None, weight: Optional[float] = None
+        self,
+        project: str,
+        *,
+        paused: Optional[bool] = None,
+        weight: Optional[float] = None,
+        quota: Optional[int] = None,
+        no_quota: bool = False,
+        repository: Optional[str] = None,
+        forge: Optional[str] = None,
     ) -> models.Project:
-        """Change what is given."""
-        body = {"paused": paused, "weight": weight}
+        """Change what is given; `no_quota` ends the quota."""
+        wanted = {
+            "paused": paused,
+            "weight": weight,
+            "quota": quota,
+            "repository": repository,
+            "forge": forge,
+        }
+        body: Dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
+        if no_quota:
+            body["quota"] = None
         return decode(models.Project, self.request("PATCH", f"/projects/{project}", body=body))
 
     # Tokens
