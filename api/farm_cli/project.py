@@ -8,6 +8,9 @@ import sys
 
 import click
 
+from farm_cli import project_change
+from farm_cli.project_change import QUOTA, WEIGHT
+
 ADD = """Add the project NAME, so that its forge's webhooks and its releases may start runs.
 
 \b
@@ -66,9 +69,12 @@ def command() -> None:
 @click.argument("name")
 @click.option("--repository", metavar="URL", help="Where its source is: the URL that git clones.")
 @click.option("--forge", help="What the repository's host runs, where the farm does not know it.")
-@click.option("--weight", default=1.0, show_default=True, type=click.FloatRange(0.01, 100),
+@click.option("--weight", default=1.0, show_default=True, type=WEIGHT,
               help="Its share of the farm beside the others'.")  # fmt: skip
-def add(name: str, repository: str | None, forge: str | None, weight: float) -> int:
+@click.option(
+    "--quota", type=QUOTA, help="How many of its jobs may be at work at a time.  [default: any number]"
+)
+def add(name: str, repository: str | None, forge: str | None, weight: float, quota: int | None) -> int:
     """The subcommand; its exit code."""
     from farm_cli.record import open_record
     from farm_scheduler.git_access import check_access
@@ -81,7 +87,7 @@ def add(name: str, repository: str | None, forge: str | None, weight: float) -> 
         if repository is not None:
             check_access(repository, record.settings)
         with record.database.write() as session:
-            project = add_project(session, name, repository, forge, weight)
+            project = add_project(session, name, repository, forge, weight, quota)
             secret = add_secret(session, box, project.id)
             door = f"/webhooks/{project.forge or 'pypi'}"
             named = project.name
@@ -200,3 +206,6 @@ def tell(name: str, status: bool, webhook: str | None, email: str | None, stop: 
         click.echo("the secret that signs it, which is not shown again:", err=True)
         click.echo(made)
     return 0
+
+
+command.add_command(project_change.command)

@@ -38,6 +38,8 @@ def _line(session: Session, project: Project) -> str:
         parts.append("releases followed" + (f" ({clean_line(watch.note)})" if watch.note else ""))
     if project.weight != 1:
         parts.append(f"weight {project.weight:g}")
+    if project.quota is not None:
+        parts.append(f"quota {project.quota}")
     if project.paused:
         parts.append("paused")
     chosen = select(Event).where(Event.project_id == project.id)

@@ -1,9 +1,13 @@
 """`wheelfarm queue`: the jobs that wait, why each of them does, and when it is likely to begin.
 
-Found by main. It reads the record and changes nothing; it never starts the service.
+Found by main. It reads the record, here or of a farm elsewhere, and changes nothing; it never starts the service.
 """
 
+from typing import TYPE_CHECKING
+
 import click
+
+from farm_cli.server_option import server_option
 
 HELP = """Show the jobs that wait, in the order in which they are likely to begin, and why each of them waits.
 
@@ -25,7 +29,11 @@ Examples:
   wheelfarm queue -n 200             more of them
   wheelfarm queue --project six      those of one project
   wheelfarm queue --json             one documented JSON object a line
+  wheelfarm queue --server https://farm.example
 """
+
+if TYPE_CHECKING:
+    from farm_scheduler.waiting import Queue
 
 MOST = 10_000
 
@@ -36,18 +44,16 @@ MOST = 10_000
 )
 @click.option("--project", metavar="NAME", help="Only the jobs of this project.")
 @click.option("--json", "as_json", is_flag=True, help="One documented JSON object a line.")
-def command(most: int, project: str | None, as_json: bool) -> int:
+@server_option
+def command(most: int, project: str | None, as_json: bool, server: str | None) -> int:
     """The subcommand; 0 also when nothing waits."""
     from packaging.utils import canonicalize_name
 
     from farm_cli.json_lines import JsonLines
     from farm_cli.queue_view import queue_document, queue_lines, waiting_document
-    from farm_cli.record import open_record
-    from farm_scheduler.waiting import read_queue
 
-    with open_record() as record, record.database.read() as session:
-        name = canonicalize_name(project) if project is not None else None
-        queue = read_queue(session, machines=record.settings.slots, most=most, project=name)
+    name = canonicalize_name(project) if project is not None else None
+    queue = _read_here(most, name) if server is None else _read_there(server, most, name)
     if as_json:
         lines = JsonLines(click.echo)
         lines.tell("queue", **queue_document(queue))
@@ -57,3 +63,19 @@ def command(most: int, project: str | None, as_json: bool) -> int:
     for line in queue_lines(queue, name):
         click.echo(line)
     return 0
+
+
+def _read_here(most: int, project: str | None) -> "Queue":
+    from farm_cli.record import open_record
+    from farm_scheduler.waiting import read_queue
+
+    with open_record() as record, record.database.read() as session:
+        return read_queue(session, machines=record.settings.slots, most=most, project=project)
+
+
+def _read_there(server: str, most: int, project: str | None) -> "Queue":
+    from farm_cli.server_queue import MOST_AT_ONCE, read_queue_of
+
+    if most > MOST_AT_ONCE:
+        raise click.UsageError(f"a farm elsewhere tells {MOST_AT_ONCE} jobs at most; give a smaller -n")
+    return read_queue_of(server, most=most, project=project)

@@ -53,6 +53,9 @@ def test_a_project_is_added_with_a_secret(farm, capsys):
         (["add", "y", "--repository", "ext::sh"], "git is asked over https only"),
         (["add", "y", "--repository", "https://10.0.0.1/x"], "no public address"),
         (["secret", "nobody"], "there is no project nobody"),
+        (["change", "nobody", "--pause"], "there is no project nobody"),
+        (["change", "demo-x"], "give what to change"),
+        (["change", "demo-x", "--quota", "1", "--no-quota"], "give one of them"),
         (["follow", "nobody"], "there is no project nobody"),
         (["tell", "demo-x"], "give one of --status"),
         (["tell", "demo-x", "--email", "x"], "no address of mail"),
@@ -107,3 +110,17 @@ def test_following_and_telling_are_begun_and_ended(farm, capsys, monkeypatch):
     with farm.read() as session:
         (listener,) = session.exec(select(Listener))
     assert "token" not in str(listener.sealed)
+
+
+def test_a_projects_share_is_changed(farm, capsys):
+    """Weight, quota and the pause are kept, shown in the list, and taken back."""
+    add()
+    assert outcome(["project", "change", "demo.x", "--weight", "2.5", "--quota", "3", "--pause"]) == 0
+    assert "demo-x has weight 2.5 and quota 3; it is paused" in capsys.readouterr().out
+    assert outcome(["project", "list"]) == 0
+    assert "weight 2.5  quota 3  paused" in capsys.readouterr().out
+    assert outcome(["project", "change", "demo-x", "--no-quota", "--resume"]) == 0
+    assert "demo-x has weight 2.5 and no quota" in capsys.readouterr().out
+    with farm.read() as session:
+        project = find_project(session, "demo-x")
+    assert (project.weight, project.quota, project.paused) == (2.5, None, False)

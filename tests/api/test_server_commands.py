@@ -14,6 +14,7 @@ from farm_scheduler import runs, submissions
 from farm_scheduler.access_tables import Submission, SubmissionState
 from farm_scheduler.engine import celery_app
 from farm_scheduler.roles import LOCAL, Role
+from farm_scheduler.tables import Project
 from farm_scheduler.tokens import make_token
 
 from ..conftest import fill
@@ -183,3 +184,23 @@ def test_tokens_are_made_here_and_elsewhere(farm, capsys):
         assert outcome(["token", "revoke", name, *where]) == 0
         capsys.readouterr()
     assert outcome(["token", "make", "ci", "--role", "maintainer"]) == 2
+
+
+def test_the_queue_there_is_shown_as_the_one_here(farm, capsys):
+    """The same lines and objects, from the farm elsewhere; more than it tells is refused."""
+    assert outcome(["queue", "--server", farm]) == 0
+    assert "1 job waits; " in capsys.readouterr().out
+    assert outcome(["queue", "--server", farm, "--json"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (told[0]["waiting"], told[1]["run"]) == (1, "r-run23456")
+    assert outcome(["queue", "--server", farm, "-n", "501"]) == 2
+
+
+def test_a_project_there_is_paused(farm, token, database, capsys):
+    """`project change --server` changes the farm elsewhere, and needs a token for it."""
+    del token
+    with database.write() as session:
+        session.add(Project(name="six"))
+    assert outcome(["project", "change", "Six", "--pause", "--quota", "1", "--server", farm]) == 0
+    assert "six has weight 1 and quota 1; it is paused" in capsys.readouterr().out
+    assert outcome(["project", "change", "nobody", "--pause", "--server", farm]) == 2
