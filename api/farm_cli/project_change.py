@@ -1,6 +1,6 @@
 """`wheelfarm project change`: a project's share of the farm, its quota, and whether its jobs wait.
 
-Added to its group by project. It writes into the record, here or of a farm elsewhere; what runs goes on.
+Added to its group by project. It writes into the record, here or of a farm elsewhere; it never ends what is at work.
 """
 
 import click
