@@ -77,9 +77,11 @@ def command() -> None:
 def add(name: str, repository: str | None, forge: str | None, weight: float, quota: int | None) -> int:
     """The subcommand; its exit code."""
     from farm_cli.record import open_record
+    from farm_scheduler.audit import note_change
     from farm_scheduler.git_access import check_access
     from farm_scheduler.project_secrets import add_secret
     from farm_scheduler.projects import add_project
+    from farm_scheduler.roles import LOCAL
     from farm_scheduler.secret_box import secret_box
 
     with open_record() as record:
@@ -89,6 +91,7 @@ def add(name: str, repository: str | None, forge: str | None, weight: float, quo
         with record.database.write() as session:
             project = add_project(session, name, repository, forge, weight, quota)
             secret = add_secret(session, box, project.id)
+            note_change(session, LOCAL, "project.make", project.id, project=project.name)
             door = f"/webhooks/{project.forge or 'pypi'}"
             named = project.name
         address = record.settings.public_url.rstrip("/") + door
@@ -119,8 +122,10 @@ def show() -> int:
 def secret(name: str, drop_old: bool, given: bool) -> int:
     """The subcommand; its exit code."""
     from farm_cli.record import open_record
+    from farm_scheduler.audit import note_change
     from farm_scheduler.project_secrets import add_secret, drop_old_secret
     from farm_scheduler.projects import find_project
+    from farm_scheduler.roles import LOCAL
     from farm_scheduler.secret_box import secret_box
 
     if drop_old and given:
@@ -134,6 +139,7 @@ def secret(name: str, drop_old: bool, given: bool) -> int:
                 dropped = drop_old_secret(session, project.id)
             else:
                 made = add_secret(session, box, project.id, word)
+            note_change(session, LOCAL, "project.secret", project.id, project=project.name, dropped=drop_old)
     if drop_old:
         click.echo("only the newest secret is valid now" if dropped else "there was only one secret already")
     elif given:
@@ -152,8 +158,10 @@ def secret(name: str, drop_old: bool, given: bool) -> int:
 def follow_releases(name: str, stop: bool) -> int:
     """The subcommand; its exit code."""
     from farm_cli.record import open_record
+    from farm_scheduler.audit import note_change
     from farm_scheduler.projects import find_project
     from farm_scheduler.release_watch import follow, follow_pattern, unfollow, unfollow_pattern
+    from farm_scheduler.roles import LOCAL
 
     pattern = "*" in name or "?" in name
     with open_record() as record, record.database.write() as session:
@@ -164,6 +172,8 @@ def follow_releases(name: str, stop: bool) -> int:
             project = find_project(session, name)
             known = project.name
             changed = unfollow(session, project) if stop else follow(session, project)
+        if changed:
+            note_change(session, LOCAL, "project.unfollow" if stop else "project.follow", known)
     now = "not followed any more" if stop else "followed from now on"
     before = "was not followed" if stop else "is followed already"
     click.echo(f"{known} is {now}" if changed else f"{known} {before}; nothing was changed")
@@ -179,9 +189,11 @@ def follow_releases(name: str, stop: bool) -> int:
 def tell(name: str, status: bool, webhook: str | None, email: str | None, stop: bool) -> int:
     """The subcommand; its exit code."""
     from farm_cli.record import open_record
+    from farm_scheduler.audit import note_change
     from farm_scheduler.feedback_tables import Channel
     from farm_scheduler.listeners import add_listener, stop_listener
     from farm_scheduler.projects import find_project
+    from farm_scheduler.roles import LOCAL
     from farm_scheduler.secret_box import secret_box
 
     if sum([status, webhook is not None, email is not None]) != 1:
@@ -196,6 +208,8 @@ def tell(name: str, status: bool, webhook: str | None, email: str | None, stop: 
                 told = stop_listener(session, project, channel)
             else:
                 made = add_listener(session, box, project, channel, place=webhook or email, token=token)
+            action = "project.untell" if stop else "project.tell"
+            note_change(session, LOCAL, action, project.id, project=project.name, channel=channel.value)
     if stop:
         click.echo(
             f"the {channel} is told no longer" if told else f"no {channel} was told; nothing was changed"

@@ -65,7 +65,8 @@ def command(
         project = find_project(session, name)
         for key, value in changes.items():
             setattr(project, key, value)
-        note_change(session, LOCAL, "project.change", project.id, project=project.name, **changes)
+        told = {**changes, "no_quota": no_quota or None}
+        note_change(session, LOCAL, "project.change", project.id, project=project.name, **told)
     click.echo(_sentence(project.name, project.weight, project.quota, paused=project.paused))
     return 0
 

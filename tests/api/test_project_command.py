@@ -6,6 +6,7 @@ import pytest
 from sqlmodel import select
 
 from farm_cli.main import outcome
+from farm_scheduler.access_tables import AuditEntry
 from farm_scheduler.event_tables import ProjectSecret
 from farm_scheduler.feedback_tables import Listener
 from farm_scheduler.projects import find_project
@@ -123,4 +124,8 @@ def test_a_projects_share_is_changed(farm, capsys):
     assert "demo-x has weight 2.5 and no quota" in capsys.readouterr().out
     with farm.read() as session:
         project = find_project(session, "demo-x")
+        noted = [
+            (each.actor, each.action) for each in session.exec(select(AuditEntry).order_by(AuditEntry.id))
+        ]
     assert (project.weight, project.quota, project.paused) == (2.5, None, False)
+    assert noted == [("local", "project.make"), ("local", "project.change"), ("local", "project.change")]

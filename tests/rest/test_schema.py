@@ -50,7 +50,7 @@ def test_no_input_leads_out_of_the_document(settings, record_url, role, tmp_path
         argv += [
             "examples,coverage,fuzzing",
             "--exclude-path-regex",
-            "events$",
+            "[}g]/events$",  # of live events, which do not end by themselves
             "--no-color",
             "--workers",
             "1",

@@ -127,5 +127,7 @@ def change_project(
                 setattr(row, name, changes[name])
         if change.repository is not None:
             place_project(session, row, change.repository, change.forge)
+        if "quota" in changes and change.quota is None:
+            changes["no_quota"] = True  # the log leaves out what is null
         note_change(session, caller, "project.change", row.id, project=row.name, **changes)
     return Project.model_validate(row)
