@@ -13,7 +13,7 @@ class Role(StrEnum):
     """What the holder of a token may do; each may also do what those before it may."""
 
     READER = "reader"
-    """See everything."""
+    """See everything but the audit log and what forges sent."""
 
     SUBMITTER = "submitter"
     """Start runs; cancel and rerun those that were started with the same token."""
