@@ -52,7 +52,7 @@ def phase_of(statuses: Mapping[str, str]) -> str:
     """The phase, from the last status of each step of an environment."""
     if ID_COMMANDS in statuses:
         return {"success": SUCCESS, "fail": COMMANDS}.get(statuses[ID_COMMANDS], NONE)
-    if statuses.get(ID_CREATE) == "skip":
+    if any(statuses.get(step) == "skip" for step in _SETUP_STEPS):
         return SKIPPED
     failed = [step for step in _SETUP_STEPS if statuses.get(step) == "fail"]
     return failed[0].removeprefix("farm:") if failed else NONE

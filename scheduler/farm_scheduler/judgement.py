@@ -121,9 +121,11 @@ def _environment(evidence: Evidence, name: str) -> Judgement | None:
 
 def _setup(evidence: Evidence, name: str) -> Judgement | None:
     """What comes before the commands."""
-    skipped = evidence.report is not None and _skipped(evidence, name)
-    if evidence.statuses.get((name, CREATE)) == "skip" or skipped:
-        said = _said(evidence, (name, CREATE)) or ": no interpreter, or another platform"
+    left_out = [step for step, *_ in _SETUP_STEPS if evidence.statuses.get((name, step)) == "skip"]
+    if left_out or _skipped(evidence, name):
+        # The interpreter that lacks may be that of the packaging environment.
+        said = next(filter(None, (_said(evidence, (name, step)) for step in left_out)), "")
+        said = said or ": no interpreter, or another platform"
         return Judgement(verdict=Verdict.UNSUPPORTED, reason=f"{name}: tox left it out{said}")
     for step, verdict, words in _SETUP_STEPS:
         if evidence.statuses.get((name, step)) == "fail":

@@ -158,6 +158,15 @@ CASES = {
         None,
     ),
     "an environment that tox skipped": (replace(GOOD, statuses=steps(create="skip")), "unsupported", None),
+    "a packaging environment without its interpreter": (
+        replace(
+            GOOD,
+            statuses={**steps(create="success", package="skip")},
+            reasons={("py312", "farm:package"): "could not find python interpreter with spec(s): 3.15"},
+        ),
+        "unsupported",
+        "py312: tox left it out: could not find python interpreter with spec(s): 3.15",
+    ),
     "skipped by the report": (replace(GOOD, report=report(0, skipped=True)), "unsupported", None),
     "an environment that never ran": (
         replace(GOOD, statuses={}, end=JobEnd(exit_code=1)),

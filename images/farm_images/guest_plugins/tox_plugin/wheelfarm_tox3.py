@@ -32,7 +32,7 @@ def tox_testenv_install_deps(venv, action):
     if not _is_isolated_build(venv):
         _steps3(venv).begin("farm:install")
         if venv.envconfig.envname == getattr(config, "provision_tox_env", None):
-            come_along(venv.envconfig.envsitepackagesdir)
+            come_along(venv.envconfig.get_envsitepackagesdir())
     outcome = yield
     if outcome.excinfo is not None and not _is_isolated_build(venv):
         _steps3(venv).end("fail", str(outcome.excinfo[1]))
@@ -62,7 +62,7 @@ def _runtest_pre(venv):
     for name, value in PLUGIN.variables(venv.envconfig.envname, current).items():
         venv.envconfig.setenv[name] = value
     if PLUGIN.agent.results:
-        wheelfarm_pth.start_plugins_in(venv.envconfig.envsitepackagesdir, RESULTS, PYTEST_FOLDER)
+        wheelfarm_pth.start_plugins_in(venv.envconfig.get_envsitepackagesdir(), RESULTS, PYTEST_FOLDER)
 
 
 @hook(optionalhook=True, trylast=True)
@@ -73,7 +73,7 @@ def tox_runtest_post(venv):
 
 def _runtest_post(venv):
     steps = _steps3(venv)
-    wheelfarm_pth.leave(venv.envconfig.envsitepackagesdir)
+    wheelfarm_pth.leave(venv.envconfig.get_envsitepackagesdir())
     steps.commands(_entries3(venv))
     steps.end("fail" if venv.status else "success", str(venv.status or ""))
 
