@@ -1,15 +1,16 @@
 # -*- coding: utf-8 -*-
 """Tells the guest agent what each test did, as subunit v2 packets on a unix socket. PYTEST_DONT_REWRITE
 
-`wheelfarm_start` hands it to the pytest that a tox environment's command starts. No dependencies but `wheelfarm_stream` beside it, Python 2.7 to the newest, pytest 4.6 to the newest. It never changes what
-pytest does, and takes itself out of the environment variables at once: what the tests start knows nothing
-of it.
+`wheelfarm_start` hands it to the pytest that a tox environment's command starts. No dependencies but
+`wheelfarm_stream` beside it, Python 2.7 to the newest, pytest 4.6 to the newest. It never changes what pytest does,
+and takes itself out of the environment variables at once: what the tests start knows nothing of it.
 """
 
 import os
 import traceback
 
-from wheelfarm_stream import ENVIRONMENT, RESULTS, SUBTEST_LIMIT, Run, Stream, exists_packets, take_variables, test_packets
+from wheelfarm_stream import ENVIRONMENT, RESULTS, SUBTEST_LIMIT, Run, Stream
+from wheelfarm_stream import exists_packets, take_variables, test_packets
 
 _text = type(u"")
 _LISTING = ("collectonly", "showfixtures", "show_fixtures_per_test", "setuponly", "setupplan", "cacheshow", "markers")

@@ -2,7 +2,8 @@
 """Waits in a Python process until it imports pytest or unittest, and then loads the plugin for it.
 
 `sitecustomize` beside it runs it, or a .pth file in the environment (`wheelfarm_tox`), which works where a command sets
-PYTHONPATH anew or ignores it; both give it FOLDER. Until then nothing of the process is touched but `sys.meta_path`. What it loads has no file names, so that coverage does not count it. Python 2.7 to the newest.
+PYTHONPATH anew or ignores it; both give it FOLDER. Until then nothing of the process is touched but `sys.meta_path`. What it
+loads has no file names, so that coverage does not count it. Python 2.7 to the newest.
 """
 
 import os
