@@ -22,8 +22,7 @@ SPECIAL = ("2.7", "pypy3.11")
 
 SETUP = 'from setuptools import setup\n\nsetup(name="toy", version="1.0", py_modules=[])\n'
 DECLARED = '[tool.wheelfarm.environment]\nTOY_COLOUR = "deep blue"\n'
-TEST_SETUP = 'from setuptools import setup\n\nsetup(name="toy", version="1.0", py_modules=[])\n'
-DECLARED = """
+TEST_DECLARED = """
 import os
 
 def test_declared():
@@ -75,7 +74,7 @@ def test_every_python_of_the_system_was_started(baked: Baked) -> None:
 
 
 def test_a_project_passes_on_its_special_pythons(baked: Baked) -> None:
-    """The newest Python, PyPy and 2.7 drive tox, build and install the package, install pytest, see declared variables and report each test."""
+    """The newest Python, PyPy and 2.7 build and install, see declared variables and report each test."""
     there = {each["name"] for each in baked.facts["interpreters"]}
     wanted = [each for each in (NEWEST[baked.name], *SPECIAL) if each in there]
     cells = {cell["python"]: cell for cell in baked.run.cells().values()}
