@@ -70,7 +70,7 @@ def test_a_package_that_cannot_be_built(agent: AgentHost) -> None:
 def test_plugins_leave_the_environment(agent: AgentHost) -> None:
     """The plugins for tests are in an environment of tox 3 while its commands run, and not after."""
     look = "import glob, sysconfig; print('pth', glob.glob(sysconfig.get_path('purelib') + '/wheelfarm*.pth') != [])"
-    ini = f"[tox]\nenvlist = one\nskipsdist = true\n[testenv]\ncommands = python -c \"{look}\"\n"
+    ini = f'[tox]\nenvlist = one\nskipsdist = true\n[testenv]\ncommands = python -c "{look}"\n'
     stream = agent.run({"tox.ini": ini}, tool="tox3")
     assert "pth True" in stream.log
     assert list((agent.root / "home/job").glob("**/wheelfarm*.pth")) == []
