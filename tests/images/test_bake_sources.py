@@ -65,6 +65,7 @@ def test_locks_hold_the_tools_that_are_needed() -> None:
     versions = {name: version for tool in guest_tools.tools() for name, version in tool.versions().items()}
     assert versions["tox/tox"].startswith("4.")
     assert (versions["tox3/tox"], versions["tox3/virtualenv"]) == ("3.28.0", "20.21.1")
+    assert "tox3/setuptools" in versions
     assert versions["uv/uv"] == importlib.metadata.version("uv")
 
 

@@ -18,14 +18,18 @@ LOG = "agent.log"
 _PYTHON = ("env", "--default-signal", "/usr/bin/python3", "-I", "-S")
 
 
-def fill_guest(root: Path, *tools: str) -> None:
-    """Put what the agent needs of a guest below a folder; `tools` are beside tox on the job's PATH."""
+def fill_guest(root: Path, *tools: str, tox3: Path = ENVIRONMENT) -> None:
+    """Put what the agent needs of a guest below a folder; `tools` are beside tox on the job's PATH.
+
+    `tox3` is the virtual environment whose tox stands for tox 3.
+    """
     install_guest_files(root)
     (root / "home/job").mkdir(parents=True)
     (root / "opt/wheelfarm/venvs").mkdir(exist_ok=True)
-    for name in ("tox", "tox3"):
-        (root / "opt/wheelfarm/venvs" / name).symlink_to(ENVIRONMENT)
+    for name, environment in (("tox", ENVIRONMENT), ("tox3", tox3)):
+        (root / "opt/wheelfarm/venvs" / name).symlink_to(environment)
     (root / "opt/wheelfarm/bin").mkdir()
+    (root / "opt/wheelfarm/bin/tox3").symlink_to(tox3 / "bin/tox")
     for name in ("tox", *tools):
         (root / "opt/wheelfarm/bin" / name).symlink_to(ENVIRONMENT / "bin" / name)
 

@@ -20,6 +20,7 @@ NEWEST = {"forky": "3.15", "debian-13": "3.13"}
 SPECIAL = ("2.7", "pypy3.11")
 """Run where the system has them, beside its newest Python."""
 
+SETUP = 'from setuptools import setup\n\nsetup(name="toy", version="1.0", py_modules=[])\n'
 DECLARED = '[tool.wheelfarm.environment]\nTOY_COLOUR = "deep blue"\n'
 TEST_DECLARED = """
 import os
@@ -49,9 +50,10 @@ def baked(request: pytest.FixtureRequest, test_home: Path, tmp_path_factory: pyt
     wanted = ", ".join(f"py{each.removeprefix('py')}".replace(".", "") for each in (NEWEST[name], *SPECIAL))
     text = (toy / "tox.ini").read_text(encoding="utf-8")
     assert "env_list = py311" in text
-    # What tells tox 4 to build no package is unknown to tox 3, which drives 2.7.
-    listed = f"env_list = {wanted}\nskipsdist = true"
-    (toy / "tox.ini").write_text(text.replace("env_list = py311", listed), encoding="utf-8")
+    # Its package is built and installed: by tox 4 in a build environment, by tox 3, which drives 2.7, without one.
+    text = text.replace("env_list = py311", f"env_list = {wanted}").replace("package = skip\n", "")
+    (toy / "tox.ini").write_text(text, encoding="utf-8")
+    (toy / "setup.py").write_text(SETUP, encoding="utf-8")
     (toy / "pyproject.toml").write_text(DECLARED, encoding="utf-8")
     (toy / "test_declared.py").write_text(TEST_DECLARED, encoding="utf-8")
     farm = Farm(home=test_home)
@@ -72,7 +74,7 @@ def test_every_python_of_the_system_was_started(baked: Baked) -> None:
 
 
 def test_a_project_passes_on_its_special_pythons(baked: Baked) -> None:
-    """The newest Python, PyPy and 2.7 drive tox, install pytest, see declared variables and report each test."""
+    """The newest Python, PyPy and 2.7 build and install, see declared variables and report each test."""
     there = {each["name"] for each in baked.facts["interpreters"]}
     wanted = [each for each in (NEWEST[baked.name], *SPECIAL) if each in there]
     cells = {cell["python"]: cell for cell in baked.run.cells().values()}

@@ -153,7 +153,7 @@ def project_archive(files: dict[str, str]) -> bytes:
         for name, text in files.items():
             content = textwrap.dedent(text).encode()
             member = tarfile.TarInfo(name if name.startswith("/") else f"project/{name}")
-            member.size = len(content)
+            member.size, member.mtime = len(content), 1_700_000_000  # zip files know no time before 1980
             tar.addfile(member, io.BytesIO(content))
     return sink.getvalue()
 
