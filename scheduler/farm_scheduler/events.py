@@ -179,7 +179,8 @@ def _put_off(database: Database, event: Event, error: FarmError) -> None:
     LOG.warning("%s failed: %s", event.id, error)
     with database.write() as session:
         row = session.get_one(Event, event.id)
-        row.state, row.reason, row.finished = EventState.FAILED, error.sentence, now()
+        if row.state == EventState.WORKING and row.worker == event.worker:
+            row.state, row.reason, row.finished = EventState.FAILED, error.sentence, now()
 
 
 def _release(database: Database, event: Event, wait: timedelta, reason: str) -> None:
