@@ -13,6 +13,7 @@ from farm_scheduler.verdicts import Verdict
 
 CREATE, INSTALL, PACKAGE = "farm:create", "farm:install", "farm:package"
 COMMANDS, PROVISION, PACKAGES = "farm:commands", "farm:provision", "farm:system-packages"
+SOURCE = "farm:source"
 NOTHING_COLLECTED = 5
 """Exit code of pytest when there was no test (pytest.ExitCode.NO_TESTS_COLLECTED), and of unittest since 3.12."""
 
@@ -90,7 +91,10 @@ def _hosts(evidence: Evidence, name: str | None) -> str:
 
 
 def _before_environments(evidence: Evidence) -> Judgement | None:
-    """What comes before all environments: system packages, and what tox itself requires."""
+    """What comes before all environments: the source, system packages, and what tox itself requires."""
+    if evidence.statuses.get((None, SOURCE)) == "fail":
+        said = _said(evidence, (None, SOURCE))
+        return Judgement(verdict=Verdict.BUILD_FAILED, reason=f"the machine did not take the source{said}")
     if evidence.statuses.get((None, PACKAGES)) == "fail":
         said = _said(evidence, (None, PACKAGES))
         return Judgement(

@@ -130,6 +130,16 @@ CASES = {
         "no-tests",
         "py312: `python tests.py` found no test",
     ),
+    "source": (
+        replace(
+            GOOD,
+            statuses={(None, "farm:source"): "fail"},
+            reasons={(None, "farm:source"): "The source could not be unpacked: [Errno 28] No space left on device."},
+            end=JobEnd(),
+        ),
+        "build-failed",
+        "the machine did not take the source: The source could not be unpacked: [Errno 28] No space left on device.",
+    ),
     "system packages": (
         replace(
             GOOD,
