@@ -315,6 +315,20 @@ def test_an_index_that_is_none_is_told(index: Index, settings: Settings) -> None
         fetch(settings, "demo")
 
 
+@pytest.mark.parametrize(
+    ("as_json", "page"),
+    [
+        (True, b'{"meta": {"api-version": "2.0"}, "files": []}'),
+        (False, b'<meta name="pypi:repository-version" content="2.0"><a href="demo-1.0.tar.gz">x</a>'),
+    ],
+)
+def test_an_index_of_the_future_is_told(index: Index, settings: Settings, as_json: bool, page: bytes) -> None:
+    """A page that says a later major version is not guessed at (PEP 629)."""
+    index.json, index.page = as_json, page
+    with pytest.raises(IndexUnavailableError, match=r"version '2\.0' of the simple API"):
+        fetch(settings, "demo")
+
+
 @pytest.mark.parametrize("body", [b"[" * 500_000, b'{"files":' * 200_000, b"null", b'{"files": [[]]}'])
 def test_a_hostile_page_is_told(index: Index, settings: Settings, body: bytes) -> None:
     """JSON that is nested without end, or is no page, is one sentence like any other answer that is no page."""
