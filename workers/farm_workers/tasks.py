@@ -92,8 +92,8 @@ class _Tasks:
         LOG.info("%s: attempt %d of %s", claim.attempt_id, claim.number, claim.job_id)
         run_claim(self._hands, claim)
 
-    def bake(self, system: str) -> None:
-        """Bring the image of a system to ready, then plan the runs that wait for it."""
+    def bake(self, system: str, look_only: bool = False) -> None:
+        """Bring the image of a system to ready (or only look at it), then plan the runs that wait for it."""
         hands = self._hands
         ImageBake(
             system,
@@ -101,7 +101,7 @@ class _Tasks:
             database=hands.database,
             machines=hands.machines,
             stop=self._stop,
-        ).run()
+        ).run(look_only=look_only)
         self._advance()
         self.sweep()
 
