@@ -60,6 +60,12 @@ def bake(
             return _bake(run, providers, key)
 
 
+def find_ready(recipe: Recipe, *, images: Path, providers: Providers) -> Image | None:
+    """The image that `bake` would find ready; None where it would make one."""
+    key = bake_key(recipe, providers.local(recipe), providers.uv.mirror if providers.uv else "")
+    return next((image for image in catalogue.images(images, recipe.name) if image.key == key), None)
+
+
 def _bake(run: BakeRun, providers: Providers, key: str) -> Image:
     begun = time.monotonic()
     run.progress(0, "collecting interpreters, tools and agent")

@@ -70,13 +70,13 @@ def publish_tickets(app: Celery, count: int) -> None:
         _send(app, TICKET)
 
 
-def publish_bake(app: Celery, system: str) -> None:
-    """Ask for the image of a system.
+def publish_bake(app: Celery, system: str, *, look_only: bool = False) -> None:
+    """Ask for the image of a system; with `look_only` for a look whether it is there and still right.
 
     Raises:
         EngineError: Redis does not take it.
     """
-    _send(app, BAKE, system)
+    _send(app, BAKE, system, look_only)
 
 
 def publish_event(app: Celery, *event_ids: str) -> None:
@@ -120,7 +120,7 @@ def waiting_tickets(app: Celery) -> int:
         raise _unreachable(app) from error
 
 
-def _send(app: Celery, task: str, *arguments: str) -> None:
+def _send(app: Celery, task: str, *arguments: str | bool) -> None:
     try:
         app.send_task(task, args=arguments, queue=QUEUE, retry=False)
     except (OperationalError, OSError) as error:

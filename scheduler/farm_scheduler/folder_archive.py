@@ -67,12 +67,10 @@ def write_folder_archive(folder: Path, into: io.BufferedIOBase, limit: int) -> N
         ):
             archive.addfile(_folder_entry())
             for path in sorted(paths):
-                written += _add(archive, folder, path)
-                if written > limit:
-                    sentence = (
-                        f"{folder} holds more than {limit} bytes; raise WHEELFARM_SOURCE_BYTES to allow it"
-                    )
-                    raise SourceError(sentence, folder=str(folder), limit=limit)
+                written += _add(archive, folder, path, limit - written)
+    except _LargerError as error:
+        sentence = f"{folder} holds more than {limit} bytes; raise WHEELFARM_SOURCE_BYTES to allow it"
+        raise SourceError(sentence, folder=str(folder), limit=limit) from error
     except OSError as error:
         if error.errno in FULL:
             raise
@@ -80,8 +78,16 @@ def write_folder_archive(folder: Path, into: io.BufferedIOBase, limit: int) -> N
         raise SourceError(sentence, folder=str(folder)) from error
 
 
-def _add(archive: tarfile.TarFile, folder: Path, path: Path) -> int:
-    """Add one path; returns its bytes. What is not there any more or is no file or link is left out."""
+class _LargerError(Exception):
+    """There is no room for a file, which is not read then."""
+
+
+def _add(archive: tarfile.TarFile, folder: Path, path: Path, room: int) -> int:
+    """Add one path; returns its bytes. What is not there any more or is no file or link is left out.
+
+    Raises:
+        _LargerError: it has more bytes than there is `room` for.
+    """
     full = folder / path
     # git names what its index holds, also below a folder that has become a link to elsewhere on this host.
     if any((folder / parent).is_symlink() for parent in path.parents[:-1]):
@@ -103,6 +109,8 @@ def _add(archive: tarfile.TarFile, folder: Path, path: Path) -> int:
         return 0
     with full.open("rb") as stream:
         entry.size = os.fstat(stream.fileno()).st_size
+        if entry.size > room:
+            raise _LargerError
         archive.addfile(entry, stream)
     return entry.size
 
@@ -132,7 +140,10 @@ def _walk(folder: Path, without: frozenset[str]) -> list[Path]:
 
 
 def _git_paths(folder: Path) -> list[Path] | None:
-    """The paths that git names, or None when this is no git folder or git is not there."""
+    """The paths that git names, or None when it names none: no git folder, git not there, or all is ignored.
+
+    A repository around the folder may ignore it: one of dotfiles in the home folder, or `build/`.
+    """
     inside = _git(folder, "rev-parse", "--is-inside-work-tree")
     if inside is None or inside.strip() != b"true":
         return None
@@ -141,6 +152,8 @@ def _git_paths(folder: Path) -> list[Path] | None:
         sentence = f"git cannot list the files of {folder}; run git status there"
         raise SourceError(sentence, folder=str(folder))
     names = [name for name in listed.split(b"\0") if name]
+    if not names:
+        return None
     _refuse_many(len(names), folder)
     return list(_expanded(folder, [Path(os.fsdecode(name)) for name in names]))
 

@@ -5,7 +5,7 @@ tox's exit code alone, and never says `passed` unless a test ran and passed and 
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from farm_scheduler.evidence import CommandEntry, Evidence
@@ -13,6 +13,7 @@ from farm_scheduler.verdicts import Verdict
 
 CREATE, INSTALL, PACKAGE = "farm:create", "farm:install", "farm:package"
 COMMANDS, PROVISION, PACKAGES = "farm:commands", "farm:provision", "farm:system-packages"
+SOURCE = "farm:source"
 NOTHING_COLLECTED = 5
 """Exit code of pytest when there was no test (pytest.ExitCode.NO_TESTS_COLLECTED), and of unittest since 3.12."""
 
@@ -71,7 +72,10 @@ def _failing_tests(evidence: Evidence) -> Judgement | None:
     environment, test = evidence.failing[0] if evidence.failing else ("?", "a test")
     more = evidence.counts.failed - 1
     rest = f", and {more} more" if more > 0 else ""
-    return Judgement(verdict=Verdict.FAILED, reason=f"{environment}: {test} failed{rest}")
+    named = {each for each, _ in evidence.failing}
+    found = [_environment(evidence, name) for name in evidence.environments if name not in named]
+    others = _others([each for each in found if each and each.verdict is not Verdict.UNSUPPORTED])
+    return Judgement(verdict=Verdict.FAILED, reason=f"{environment}: {test} failed{rest}{others}")
 
 
 def _needs_network(evidence: Evidence, name: str) -> Judgement | None:
@@ -90,7 +94,10 @@ def _hosts(evidence: Evidence, name: str | None) -> str:
 
 
 def _before_environments(evidence: Evidence) -> Judgement | None:
-    """What comes before all environments: system packages, and what tox itself requires."""
+    """What comes before all environments: the source, system packages, and what tox itself requires."""
+    if evidence.statuses.get((None, SOURCE)) == "fail":
+        said = _said(evidence, (None, SOURCE))
+        return Judgement(verdict=Verdict.BUILD_FAILED, reason=f"the machine did not take the source{said}")
     if evidence.statuses.get((None, PACKAGES)) == "fail":
         said = _said(evidence, (None, PACKAGES))
         return Judgement(
@@ -108,8 +115,22 @@ def _before_environments(evidence: Evidence) -> Judgement | None:
 def _environments(evidence: Evidence) -> Judgement | None:
     """The worst that an environment came to, the first of equals: one that cannot run here hides no other's failure."""
     found = [judgement for name in evidence.environments if (judgement := _environment(evidence, name))]
-    return min(found, key=lambda each: _MILD.get(each.verdict, 0), default=None)
+    found.sort(key=lambda each: _MILD.get(each.verdict, 0))
+    if not found:
+        return None
+    worst, *rest = found
+    return Judgement(verdict=worst.verdict, reason=f"{worst.reason}{_others(rest)}")
 
+
+def _others(judgements: Sequence[Judgement]) -> str:
+    """What other environments came to, a few by name."""
+    told = "".join(f"; {_short(each.reason or '')}" for each in judgements[:MOST_OTHERS])
+    more = len(judgements) - MOST_OTHERS
+    return f"{told}; and {more} more environments" if more > 0 else told
+
+
+MOST_OTHERS = 3
+"""Environments that a reason names beside the worst."""
 
 _MILD = {Verdict.NO_TESTS: 1, Verdict.UNSUPPORTED: 2}
 

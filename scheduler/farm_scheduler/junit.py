@@ -15,7 +15,7 @@ from sqlmodel import Session, col, func, select
 
 from farm_scheduler.guest_text import clean, clean_line
 from farm_scheduler.run_report import CellReport, RunReport
-from farm_scheduler.tables import Attempt, Test
+from farm_scheduler.tables import Attempt, Step, Test
 
 ELEMENTS = {
     "fail": ("failure", "failed"),
@@ -25,6 +25,9 @@ ELEMENTS = {
     "xfail": ("skipped", "failed, as expected"),
 }
 """The element in a test case and its message, by status (subunit v2); none for `success`."""
+
+RED = ("fail", "uxsuccess", "inprogress")
+"""The statuses that are not as they should be."""
 
 SHOWN = 200
 """Characters of a message's last line that stand in the attribute; all of it is in the element."""
@@ -38,7 +41,8 @@ def write_junit(session: Session, report: RunReport, stream: BinaryIO) -> None:
     counts = {cell.job_id: _counts(session, cell) for cell in report.cells}
     totals = [number for found in counts.values() for number in found.values()]
     head = {"name": clean_line(report.title), **_sums(totals, report.seconds)}
-    extra = sum(_without_a_test(cell, counts[cell.job_id]) for cell in report.cells)
+    extra = sum(len(_silent(session, cell, counts[cell.job_id])) for cell in report.cells)
+    extra += sum(_without_a_test(cell, counts[cell.job_id]) for cell in report.cells)
     head["tests"], head["errors"] = str(int(head["tests"]) + extra), str(int(head["errors"]) + extra)
     xml.startDocument()
     with _element(xml, "testsuites", **head):
@@ -77,26 +81,45 @@ def _sums(counts: list[Counts], seconds: float | None) -> dict[str, str]:
 
 def _without_a_test(cell: CellReport, counts: Mapping[str, Counts]) -> bool:
     """Whether a cell wants a look, and no test of it says so: its verdict becomes a case of its own."""
-    told = sum(
-        found.get(status, 0) for found in counts.values() for status in ("fail", "uxsuccess", "inprogress")
-    )
+    told = sum(found.get(status, 0) for found in counts.values() for status in RED)
     return cell.bad and not told
 
 
+def _silent(session: Session, cell: CellReport, counts: Mapping[str, Counts]) -> dict[str, str]:
+    """The step that failed, by environment, where a bad cell has failing tests and it has none of them."""
+    if not cell.bad or _without_a_test(cell, counts):
+        return {}
+    quiet = [name for name, found in counts.items() if not any(found.get(status) for status in RED)]
+    rows = session.exec(
+        select(Step.environment, Step.name).where(
+            Step.attempt_id == cell.attempt_id, Step.status == "fail", col(Step.environment).in_(quiet)
+        )
+    )
+    return {environment: step.removeprefix("farm:") for environment, step in rows if environment is not None}
+
+
 def _write_cell(xml: XMLGenerator, session: Session, cell: CellReport, counts: Mapping[str, Counts]) -> None:
-    seconds = _seconds(session, cell)
+    seconds, silent = _seconds(session, cell), _silent(session, cell, counts)
     for environment, found in counts.items():
-        _write_suite(xml, session, cell, environment, {**_sums([found], seconds.get(environment))})
+        sums, step = _sums([found], seconds.get(environment)), silent.get(environment)
+        if step is not None:
+            sums |= {"tests": str(int(sums["tests"]) + 1), "errors": str(int(sums["errors"]) + 1)}
+        _write_suite(xml, session, cell, environment, sums, step)
     if not _without_a_test(cell, counts):
         return
     sums = {"tests": "1", "failures": "0", "errors": "1", "skipped": "0"}
     with _element(xml, "testsuite", name=clean_line(cell.label), **sums):
         _write_properties(xml, cell)
-        with (
-            _element(xml, "testcase", classname=clean_line(cell.label), name=cell.word, time="0"),
-            _element(xml, "error", type=cell.word, message=clean_line(cell.reason or "")),
-        ):
-            xml.characters(clean(cell.reason or ""))
+        _write_verdict(xml, clean_line(cell.label), cell.word, cell.reason or "")
+
+
+def _write_verdict(xml: XMLGenerator, group: str, word: str, reason: str) -> None:
+    """A case that is no test, and is not as it should be."""
+    with (
+        _element(xml, "testcase", classname=group, name=word, time="0"),
+        _element(xml, "error", type=word, message=clean_line(reason)),
+    ):
+        xml.characters(clean(reason))
 
 
 def _seconds(session: Session, cell: CellReport) -> dict[str, float]:
@@ -110,8 +133,14 @@ def _seconds(session: Session, cell: CellReport) -> dict[str, float]:
 
 
 def _write_suite(
-    xml: XMLGenerator, session: Session, cell: CellReport, environment: str, sums: Mapping[str, str]
+    xml: XMLGenerator,
+    session: Session,
+    cell: CellReport,
+    environment: str,
+    sums: Mapping[str, str],
+    failed: str | None,
 ) -> None:
+    """One environment; `failed` is a step of it that failed without a failing test."""
     attempt = session.get(Attempt, cell.attempt_id) if cell.attempt_id else None
     began = attempt.leased.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S") if attempt else None
     when = {} if began is None else {"timestamp": began}
@@ -120,6 +149,8 @@ def _write_suite(
         _write_properties(xml, cell)
         for test in _tests(session, cell, environment):
             _write_test(xml, test)
+        if failed is not None:
+            _write_verdict(xml, name, failed, f"{failed} failed without a failing test; see the log")
 
 
 def _write_properties(xml: XMLGenerator, cell: CellReport) -> None:

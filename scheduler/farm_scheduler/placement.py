@@ -68,6 +68,7 @@ class Placement:
         self._whole = whole
         self._reasons: dict[str, str] = {}
         self._placed: set[str] = set()
+        self._without: dict[str, str] = {}
         empty = {DEFAULT_ENVIRONMENT: ToxEnvironment(name=DEFAULT_ENVIRONMENT)}
         self._environments = dict(tox.environments) or empty
 
@@ -90,6 +91,7 @@ class Placement:
         """What is in no cell, and why."""
         reasons = {name: reason for name, reason in self._reasons.items() if name not in self._placed}
         notes = [Note(environment=name, reason=reason) for name, reason in reasons.items()]
+        notes += [Note(environment=None, reason=reason) for reason in self._without.values()]
         lacking = [name for name in uv_environments(self._tox) if name in self._placed]
         return [Note(environment=None, reason=ADDED_TOX_UV.format(lacking[0])), *notes] if lacking else notes
 
@@ -210,16 +212,18 @@ class Placement:
     def _with_dependencies(
         self, names: list[str], by_python: dict[str | None, list[str]], system: SystemImage
     ) -> list[str]:
-        """Add what the further cell depends on; of environments with a Python, those of the newest one."""
-        wanted: list[str] = []
+        """Add what the further cell depends on, as far as one tox can run it on this system."""
+        together = {each.name for each in system.working() if choose_tool(each.name, self._tox) == Tool()}
+        there = {name for python in together for name in by_python.get(python, [])}
+        wanted: set[str] = set()
         for name in names:
             patterns = self._environments[name].depends
-            for interpreter in reversed(system.working()):
-                there = by_python.get(interpreter.name, [])
-                found = [each for each in there if any(matches(each, pattern) for pattern in patterns)]
-                if found:
-                    wanted += found
-                    break
+            asked = [each for each in self._environments if any(matches(each, one) for one in patterns)]
+            wanted.update(each for each in asked if each in there)
+            lacking = [each for each in asked if each not in there and each not in names]
+            if lacking:
+                reason = f"{name} runs without {', '.join(lacking)}, on which it depends: not in its machine"
+                self._without.setdefault(name, reason)
         return [name for name in self._environments if name in names or name in wanted]
 
 

@@ -9,6 +9,7 @@ import tarfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from farm_scheduler.bounded_reads import BoundedGzip, TooMuchError
@@ -37,6 +38,9 @@ MAX_TEST_TEXTS = 200
 
 MAX_NAME = 4096
 """Characters of a path, as Linux has it (PATH_MAX)."""
+
+MAX_PART = 255
+"""Bytes of one part of a path, as the file systems of Linux have it (NAME_MAX)."""
 
 MAX_NAMES = 64 << 20
 """Characters of all paths together: they are kept."""
@@ -95,6 +99,7 @@ def read_archive(path: Path) -> ProjectFiles:
         many = len(reading.tops)
         sentence = f"the source archive has {many} top folders where an sdist has one; build it again"
         raise SourceError(sentence, folders=sorted(reading.tops)[:10])
+    reading.refuse_conflict()
     return ProjectFiles(texts=reading.texts, names=frozenset(reading.names))
 
 
@@ -105,6 +110,8 @@ class _Reading:
         self.texts: dict[str, str] = {}
         self.names: set[str] = set()
         self.tops: set[str] = set()
+        self._files: set[str] = set()
+        self._folders: set[str] = set()
         self._unpacked = self._named = 0
         self._read = {MAX_REQUIREMENTS: 0, MAX_TEST_TEXT: 0}
 
@@ -117,8 +124,11 @@ class _Reading:
             return
         self.tops.add(parts[0])
         below = "/".join(parts[1:])
-        if below and not member.isdir():
-            self.names.add(below)
+        if below:
+            kind = self._folders if member.isdir() else self.names
+            kind.add(below)
+            if member.isreg():
+                self._files.add(below)
             self._named += len(below)
             _refuse_bomb(number, self._unpacked if self._named < MAX_NAMES else MAX_UNPACKED + 1)
         bound = self._bound(below) if member.isreg() else 0
@@ -127,6 +137,17 @@ class _Reading:
             self._read[bound] = self._read.get(bound, 0) + 1
             stream = archive.extractfile(member)
             self.texts[below] = "" if stream is None else stream.read(bound).decode("utf-8", "replace")
+
+    def refuse_conflict(self) -> None:
+        """Refuse what is a file and a folder at once: no machine could unpack it."""
+        # With the lowest character for the slash, what is below a path follows it at once.
+        paths = sorted(self.names, key=lambda path: path.replace("/", "\0"))
+        both = self._files & self._folders
+        below = (a for a, b in pairwise(paths) if a in self._files and b.startswith(f"{a}/"))
+        found = next(below, None) or next(iter(both), None)
+        if found is not None:
+            sentence = f"the source archive has {found[:200]!r} as a file and as a folder; build it again"
+            raise SourceError(sentence, member=found[:200])
 
     def _bound(self, below: str) -> int:
         """How many bytes of this file are read; 0 for none."""
@@ -151,6 +172,12 @@ def _safe_parts(member: tarfile.TarInfo) -> tuple[str, ...]:
     if len(member.name) > MAX_NAME:
         sentence = f"the source archive has a name of {len(member.name)} characters; it was not used"
         raise SourceError(sentence, characters=len(member.name))
+    longest = max((len(part.encode("utf-8", "surrogateescape")) for part in path.parts), default=0)
+    if longest > MAX_PART:
+        sentence = (
+            f"the source archive has a file name of {longest} bytes, and a file system takes {MAX_PART}"
+        )
+        raise SourceError(f"{sentence}; it was not used", bytes=longest)
     if path.is_absolute() or ".." in path.parts:
         sentence = (
             f"the source archive has a member that leaves its folder ({member.name!r}); it was not used"

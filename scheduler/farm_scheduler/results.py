@@ -90,7 +90,9 @@ class Results:
         self._files = Attachments()
         self._names = NamesAsked()
         self._steps: dict[StepKey, StepResult] = {}
-        self._changed: dict[StepKey, StepResult] = {}
+        self._changed: dict[
+            int, StepResult
+        ] = {}  # by identity: a step may come again before the first is taken
         self._known: set[TestKey] = set()
         self._waiting: dict[TestKey, None] = {}
         self._skipped_fixtures: set[str] = set()
@@ -208,7 +210,7 @@ class Results:
         else:
             word = key[1].removeprefix("farm:")
             self.now = f"{key[0]}: {word}" if key[0] else word
-        self._changed[key] = step
+        self._changed[id(step)] = step
 
     def _test_event(self, event: Event, key: TestKey) -> None:
         if event.file_name in _MESSAGES and event.file_bytes is not None:

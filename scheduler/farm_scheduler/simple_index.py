@@ -224,7 +224,9 @@ def _sdists(files: Iterator[Mapping[str, Any]], name: str, page: str) -> Iterato
 
 
 def _json_files(body: bytes) -> Iterator[Mapping[str, Any]]:
-    for file in json.loads(body)["files"]:
+    page = json.loads(body)
+    _check_version(page.get("meta", {}).get("api-version"))
+    for file in page["files"]:
         yanked = file.get("yanked", False)
         yield {
             "filename": file["filename"],
@@ -241,6 +243,7 @@ def _html_files(body: bytes) -> Iterator[Mapping[str, Any]]:
     parser.close()
     if not parser.page:
         raise ValueError("no HTML")
+    _check_version(parser.version)
     for attributes in parser.anchors:
         href = attributes.get("href")
         if not href:
@@ -255,15 +258,24 @@ def _html_files(body: bytes) -> Iterator[Mapping[str, Any]]:
         }
 
 
+def _check_version(version: Any) -> None:
+    """Refuse a page of a later major version, whose meaning nobody knows yet (PEP 629)."""
+    if version is not None and not str(version).startswith("1."):
+        raise ValueError(f"it says version {str(version)[:20]!r} of the simple API, and the farm knows 1")
+
+
 class _Anchors(HTMLParser):
-    """Collects the anchors of a page."""
+    """Collects the anchors of a page, and the version that it says."""
 
     def __init__(self) -> None:
         super().__init__()
         self.anchors: list[dict[str, str | None]] = []
+        self.version: str | None = None
         self.page = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.page = True
         if tag == "a":
             self.anchors.append(dict(attrs))
+        elif tag == "meta" and dict(attrs).get("name") == "pypi:repository-version":
+            self.version = dict(attrs).get("content")

@@ -139,7 +139,10 @@ def _instead_of_url(text: str) -> str:
 
 
 def _repository(text: str) -> RepositoryTarget:
-    rest = text.removeprefix("git+").partition("#")[0]
+    rest, _, fragment = text.removeprefix("git+").partition("#")
+    if "subdirectory=" in fragment:
+        sentence = "#subdirectory= is not known here; clone the repository, and give the folder below it"
+        raise TargetError(sentence, target=text)
     scheme, separator, behind = rest.partition("://")
     if not separator or scheme not in GIT_SCHEMES:
         shown = _USER.sub("://…@", text)

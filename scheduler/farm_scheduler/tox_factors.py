@@ -56,14 +56,18 @@ def section_names(text: str) -> list[str]:
         return []
 
 
+def active_factors(name: str | None) -> set[str]:
+    """The factors that hold for an environment (`name` None: for the core section): its own, and the platform's."""
+    own = () if name is None else chain.from_iterable(_split_factor_names(name))
+    return {"linux", "x86_64", *own}
+
+
 def filter_lines(text: str, name: str | None) -> str:
     """The lines of a value that hold for an environment: `py312,docs: VALUE` only where the factors match.
 
     `name` None is the core section. The factor of the platform (`linux`) always holds.
     """
-    active = {"linux", "x86_64"}
-    if name is not None:
-        active.update(chain.from_iterable(_split_factor_names(name)))
+    active = active_factors(name)
     kept: list[str] = []
     continued = skipping = False
     for groups, content in _conditional_lines(text):

@@ -19,6 +19,9 @@ MAX_DEPTH = 20
 MAX_VALUE = 1 << 20
 """Characters that a value may have after substitution."""
 
+_SECTIONS = ("tox", "testenv", "pkgenv")
+"""What the sections of tox begin with."""
+
 _COMMENT = re.compile(r"(\s)*(?<!\\)#.*")
 _INNERMOST = re.compile(r"\{([^{}]*)\}")
 _REFERENCE = re.compile(
@@ -34,7 +37,7 @@ _MARKS = str.maketrans({plain: mark for mark, plain in _PLAIN.items()})
 
 
 def read_ini(text: str, file: str, *, core: str = "tox", also: Iterable[str] = ()) -> ToxConfiguration | None:
-    """The configuration in an INI text, or None when a setup.cfg has no tox section.
+    """The configuration in an INI text, or None when it has no section of tox: other tools use these files as well.
 
     Args:
         text: the whole file.
@@ -51,7 +54,8 @@ def read_ini(text: str, file: str, *, core: str = "tox", also: Iterable[str] = (
     except IniError as error:
         sentence = f"{file} cannot be read: {' '.join(str(error).split())}; correct it"
         raise PlanError(sentence, file=file) from error
-    if core != "tox" and not parser.has_section(core):
+    sections = (core,) if core != "tox" else _SECTIONS
+    if not any(section.partition(":")[0] in sections or section in sections for section in parser.sections()):
         return None
     return _IniReader(parser, core).configuration(file, also)
 

@@ -1,7 +1,7 @@
 """Reads tox configuration in TOML form: tox.toml and `[tool.tox]` of pyproject.toml.
 
 Called by tox_configuration with the parsed table. It never imports tox and runs nothing. Where tox replaces a
-value at run time (`{ replace = "env" }`), the default stands.
+value at run time (`{ replace = "env" }`), the default stands, as no variable is set in the guest.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any
 
 from farm_scheduler.errors import PlanError
+from farm_scheduler.tox_condition import holds
 from farm_scheduler.tox_environment import ToxConfiguration, ToxEnvironment
 from farm_scheduler.tox_factors import MAX_NAMES, OPEN_RANGE_FIRST, OPEN_RANGE_LAST
 
@@ -60,9 +61,9 @@ class _TomlReader:
     def _environment(self, name: str) -> ToxEnvironment:
         return ToxEnvironment(
             name=name,
-            base_python=tuple(self._texts(self._value(name, "base_python", "basepython"))),
-            depends=tuple(self._names(self._value(name, "depends"))),
-            deps=tuple(self._texts(self._value(name, "deps"))),
+            base_python=tuple(self._texts(self._value(name, "base_python", "basepython"), name)),
+            depends=tuple(self._names(self._value(name, "depends"), name)),
+            deps=tuple(self._texts(self._value(name, "deps"), name)),
             runner=str(self._value(name, "runner") or ""),
             installs=not (
                 self._value(name, "skip_install") is True
@@ -109,28 +110,29 @@ class _TomlReader:
             for name in names:
                 yield f"{base}-{name}", base
 
-    def _names(self, value: Any) -> list[str]:
+    def _names(self, value: Any, name: str | None = None) -> list[str]:
         if value is None:
             return []
-        entries = [value] if isinstance(value, str) else value
+        whole = isinstance(value, str) or (isinstance(value, Mapping) and "replace" in value)
+        entries = [value] if whole else value
         if not isinstance(entries, list):
             raise self._refusal("a list of environments must be a list of strings")
         names: dict[str, None] = {}
         for entry in entries:
-            names.update(dict.fromkeys(self._names_of(entry)))
+            names.update(dict.fromkeys(self._names_of(entry, name)))
         return list(names)
 
-    def _names_of(self, entry: Any) -> Iterator[str]:
+    def _names_of(self, entry: Any, name: str | None) -> Iterator[str]:
         if isinstance(entry, str):
             yield entry
         elif isinstance(entry, Mapping) and "product" in entry:
             excluded = set(map(str, entry.get("exclude") or ()))
             names = ("-".join(each) for each in self._product(entry["product"]))
-            yield from (name for name in names if name not in excluded)
+            yield from (each for each in names if each not in excluded)
         elif isinstance(entry, Mapping) and "replace" not in entry:
             yield from self._factor_group(entry)
         else:
-            yield from self._texts([entry])
+            yield from self._texts([entry], name)
 
     def _product(self, groups: Any) -> Iterator[tuple[str, ...]]:
         if not isinstance(groups, list):
@@ -162,19 +164,21 @@ class _TomlReader:
             raise self._refusal("start and stop of a range must be small integers")
         return [f"{group['prefix']}{number}" for number in range(start, stop + 1)]
 
-    def _texts(self, value: Any, depth: int = 0) -> Iterator[str]:
-        """The strings of a value: lists flattened, replacements by their defaults, `extend` followed."""
+    def _texts(self, value: Any, name: str | None = None, depth: int = 0) -> Iterator[str]:
+        """The strings of a value for an environment: lists flattened, `extend` followed, all replaced."""
         if depth > MAX_DEPTH:
             raise self._refusal("references go round in circles")
         if isinstance(value, str):
             yield from (line.strip() for line in value.split("\n") if line.strip())
         elif isinstance(value, list):
             for each in value:
-                yield from self._texts(each, depth + 1)
+                yield from self._texts(each, name, depth + 1)
         elif isinstance(value, Mapping) and "replace" in value:
-            yield from self._texts(self._replaced(value), depth + 1)
+            yield from self._texts(self._replaced(value, name), name, depth + 1)
 
-    def _replaced(self, value: Table) -> Any:
+    def _replaced(self, value: Table, name: str | None) -> Any:
+        if value["replace"] == "if":
+            return self._chosen(value, name)
         if value["replace"] == "ref":
             here: Any = self._root
             keys = value.get("of")
@@ -184,6 +188,15 @@ class _TomlReader:
                 return here
             return self._table_at("env", str(value.get("env"))).get(str(value.get("key")))
         return value.get("default")
+
+    def _chosen(self, value: Table, name: str | None) -> Any:
+        condition = value.get("condition")
+        if not isinstance(condition, str) or "then" not in value:
+            raise self._refusal('{ replace = "if" } needs a condition and then')
+        try:
+            return value["then"] if holds(condition, name=name) else value.get("else")
+        except ValueError as error:
+            raise self._refusal(str(error)) from error
 
     @staticmethod
     def _first(table: Table, *keys: str) -> Any:

@@ -130,6 +130,16 @@ CASES = {
         "no-tests",
         "py312: `python tests.py` found no test",
     ),
+    "source": (
+        replace(
+            GOOD,
+            statuses={(None, "farm:source"): "fail"},
+            reasons={(None, "farm:source"): "The source could not be unpacked: [Errno 28] No space left on device."},
+            end=JobEnd(),
+        ),
+        "build-failed",
+        "the machine did not take the source: The source could not be unpacked: [Errno 28] No space left on device.",
+    ),
     "system packages": (
         replace(
             GOOD,
@@ -248,13 +258,32 @@ def test_what_cannot_run_hides_no_failure() -> None:
         commands={"py312": (entry(3),)},
     )
     found = judge(evidence)
-    assert (found.verdict, found.reason) == (Verdict.FAILED, "py312: `pytest -q` ended with 3")
+    assert found.verdict is Verdict.FAILED
+    assert (
+        found.reason == "py312: `pytest -q` ended with 3; docs: needs network: it asked for docs.python.org"
+    )
     lacking = replace(entry(1), missing="npm")
     found = judge(replace(evidence, unreachable={}, commands={"docs": (lacking,), "py312": (entry(3),)}))
     assert found.verdict is Verdict.FAILED
     green = replace(evidence, statuses={**statuses, COMMANDS: "success"}, commands={})
     reports["py312"] = EnvironmentReport(exit_code=0)
     assert judge(green).verdict is Verdict.UNSUPPORTED
+
+
+def test_failures_beside_a_failing_test_are_told() -> None:
+    """What failed in other environments is named behind the failing test, a few of many."""
+    names = ("py312", *(f"e{number}" for number in range(5)))
+    evidence = replace(
+        GOOD,
+        environments=names,
+        counts=TestCounts(passed=2, failed=1),
+        failing=(("py312", "t::a"),),
+        statuses={(name, "farm:commands"): "fail" for name in names},
+        report=ToxReport(environments={name: EnvironmentReport(exit_code=1) for name in names}),
+        commands={name: (entry(2),) for name in names},
+    )
+    told = "; ".join(f"e{number}: `pytest -q` ended with 2" for number in range(3))
+    assert judge(evidence).reason == f"py312: t::a failed; {told}; and 2 more environments"
 
 
 COUNTS = st.builds(

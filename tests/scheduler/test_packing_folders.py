@@ -71,6 +71,16 @@ def test_a_git_folder_is_what_git_knows(settings: Settings, folder: Path) -> Non
     assert not {name for name in found if name.startswith((".git/config", ".git/hooks", ".git/logs"))}
 
 
+@pytest.mark.parametrize("ignored", ["*", "project/", "project/*"])
+def test_a_repository_around_that_ignores_the_folder_hides_nothing(
+    settings: Settings, folder: Path, tmp_path: Path, ignored: str
+) -> None:
+    """A folder that an outer repository ignores is packed as one without git, and not empty."""
+    git(tmp_path, "init", "-q")
+    (tmp_path / ".gitignore").write_text(f"{ignored}\n")
+    assert {"setup.py", "sub/a.py", "new.py"} <= names(settings, folder)
+
+
 def test_versions_can_come_from_tags(settings: Settings, folder: Path, tmp_path: Path) -> None:
     """The packed repository still describes its commit."""
     git(folder, "init", "-q")
@@ -139,6 +149,14 @@ def test_a_folder_that_cannot_be_used_is_told(settings: Settings, tmp_path: Path
     with pytest.raises(FarmError) as caught:
         fetch(settings, str(folder))
     assert isinstance(caught.value, (TargetError, SourceError))
+
+
+def test_a_file_that_is_too_large_is_not_read(settings: Settings, folder: Path) -> None:
+    """A sparse file of a terabyte is refused by its size, and not compressed first."""
+    with (folder / "large").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(SourceError, match="holds more than 100000 bytes"):
+        fetch(settings, str(folder))
 
 
 def test_a_wheel_can_be_made_of_packed_files(settings: Settings, folder: Path) -> None:

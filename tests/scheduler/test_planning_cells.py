@@ -173,10 +173,12 @@ def test_a_project_that_needs_tox_4_has_no_cell_for_2_7(texts: dict[str, str]) -
 
 
 def test_dependencies_that_fit_come_along() -> None:
-    """The further cell brings what it depends on, of the newest Python that has it."""
-    more = "[testenv:cover]\ndepends = py3{11,12}\n"
-    found = plan(tox("py311, py312, cover", more))
-    assert cells(found)["other · debian-12"] == ("py312", "cover")
+    """The further cell brings all that it depends on, as in one run of tox; what it cannot have is told."""
+    more = "[testenv:cover]\ndepends = py3{11,12}, py27, py399\n"
+    found = plan(tox("py27, py311, py312, py399, cover", more))
+    assert cells(found)["other · debian-12"] == ("py311", "py312", "cover")
+    told = [note.reason for note in found.notes if note.environment is None]
+    assert told == ["cover runs without py27, py399, on which it depends: not in its machine"]
 
 
 def test_narrowing_leaves_the_rest_out() -> None:

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped
+from sqlmodel import select
 from subunit import ByteStreamToStreamResult
 from testtools.testresult.doubles import StreamResult
 
@@ -12,7 +13,7 @@ from farm_images.subunit_stream import MAX_PACKET, Decoder, Event, encode
 from farm_scheduler.evidence_stream import write_evidence
 from farm_scheduler.junit import split_name, write_junit
 from farm_scheduler.run_report import read_report
-from farm_scheduler.tables import Test
+from farm_scheduler.tables import Cell, Job, Step, Test
 
 RUN = "r-fin23456"
 
@@ -87,6 +88,23 @@ def test_a_cell_without_a_failing_test_is_red_as_well(junit):
     assert case.name == "timed-out"
     assert isinstance(case.result[0], Error)
     assert "other · debian-12" not in found
+
+
+def test_an_environment_that_fails_beside_failing_tests_is_red(runs, report):
+    """A step that failed is a case of its environment, where only another one has failing tests."""
+    with runs.write() as session:
+        cell = session.exec(select(Cell).join(Job).where(Job.id == report.cells[2].job_id)).one()
+        cell.environments = [*cell.environments, "cov"]
+        attempt = report.cells[2].attempt_id
+        session.add(Step(attempt_id=attempt, environment="cov", name="farm:commands", status="fail"))
+    with runs.read() as session:
+        stream = io.BytesIO()
+        write_junit(session, read_report(session, RUN, failing=0), stream)
+    suite = suites(stream.getvalue())["py3.11 · debian-12 · cov"]
+    assert (suite.tests, suite.failures, suite.errors) == (1, 0, 1)
+    ((found,),) = [case.result for case in suite]
+    assert (type(found), found.type) == (Error, "commands")
+    test_the_sums_are_right(stream.getvalue())
 
 
 def test_the_sums_are_right(junit):

@@ -166,6 +166,9 @@ def test_steps_change_and_are_taken_once() -> None:
     results.feed([step("install", "inprogress")])
     (second,) = results.take_steps()
     assert second is not first
+    results.feed([step("install", "success"), step("install", "inprogress")])
+    assert [each.status for each in results.take_steps()] == ["success", "inprogress"]
+    assert second.status == "success"
 
 
 def test_nothing_counts_after_the_last_word() -> None:

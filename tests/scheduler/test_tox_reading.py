@@ -166,6 +166,19 @@ def test_whole_files_agree(tmp_path: Path, entries: list[str], deps: str) -> Non
         ({"pyproject.toml": "= nothing"}, "pyproject.toml is not TOML"),
         ({"tox.toml": "env_list = 3"}, "list of strings"),
         ({"pyproject.toml": "x = " + "[" * 50_000}, "nested deeper"),
+        (
+            {"tox.toml": 'env_list = [{ replace = "if", condition = "1 < 2", then = ["a"] }]'},
+            "'1 < 2' is nothing",
+        ),
+        ({"tox.toml": 'env_list = [{ replace = "if", condition = "env.X" }]'}, "needs a condition and then"),
+        (
+            {"tox.toml": f'env_list = [{{ replace = "if", condition = "{"(" * 900}", then = [] }}]'},
+            "is no condition",
+        ),
+        (
+            {"tox.toml": f'env_list = [{{ replace = "if", condition = "{"not " * 490}x", then = [] }}]'},
+            "'x' is nothing",
+        ),
         ({"tox.ini": "[tox]\nenv_list = py{1-99999999}\n"}, "too long"),
         ({"tox.ini": "[tox]\nenv_list = " + "{a,b,c,d,e,f,g,h,i,j}" * 9 + "\n"}, "more than 10000"),
         ({"tox.ini": "[tox]\nenv_list = {[x]y}\n[x]\ny = {[x]z}\nz = {[x]y}\n"}, "round in circles"),
@@ -189,6 +202,18 @@ def test_no_configuration_is_none(tmp_path: Path) -> None:
     """A project without any of the files, or with others' settings only, has no tox configuration."""
     (tmp_path / "pyproject.toml").write_text("[tool.black]\nline-length = 88\n")
     assert read(tmp_path) is None
+
+
+@pytest.mark.parametrize("section", ["pytest", "flake8", "isort", "coverage:run"])
+def test_a_file_of_other_tools_is_none(section: str) -> None:
+    """A tox.ini with the settings of other tools only, as old projects have it, configures no tox."""
+    assert read_configuration(ProjectFiles(texts={"tox.ini": f"[{section}]\nx = y\n"})) is None
+
+
+@pytest.mark.parametrize("section", ["tox", "testenv", "testenv:docs", "pkgenv"])
+def test_one_section_of_tox_is_enough(section: str) -> None:
+    """Any section of tox makes the file its configuration."""
+    assert read_configuration(ProjectFiles(texts={"tox.ini": f"[{section}]\nx = y\n"})) is not None
 
 
 @given(st.text(max_size=300))

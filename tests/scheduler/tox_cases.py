@@ -246,6 +246,26 @@ deps = ["ruff"]
 depends = ["a"]
 """
     },
+    "conditions": {
+        "tox.toml": """
+env_list = [
+    "a-x",
+    { replace = "if", condition = "env.NEVER_SET", then = ["ci"], else = ["b", "c"], extend = true },
+    { replace = "if", condition = "not env.NEVER_SET and env_name == ''", then = ["d"], extend = true },
+    { replace = "if", condition = "env['NEVER_SET'] != ''", then = ["e"], else = [], extend = true },
+]
+[env_run_base]
+deps = [
+    { replace = "if", condition = "factor.x and factor.linux or factor['b']", then = "six", else = "attrs" },
+    { replace = "if", condition = "env_name == 'c'", then = "tomli", else = "ruff" },
+]
+[env.c]
+depends = [{ replace = "if", condition = "factor.c", then = ["a-x", "b"], extend = true }]
+"""
+    },
+    "a list chosen whole": {
+        "tox.toml": 'env_list = { replace = "if", condition = "env.NEVER_SET", then = ["a"], else = ["b", "c"] }\n'
+    },
     "base in TOML": {
         "tox.toml": """
 env_list = ["a", "b", "c"]

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from farm_images.bake import bake
+from farm_images.bake import bake, find_ready
 from farm_images.bake_estimate import BakeEstimate, expected_seconds
 from farm_images.catalogue import Image, Interpreter, with_interpreters
 from farm_images.errors import FarmError, ImageError
@@ -69,11 +69,17 @@ class ImageBake:
         self._written = 0.0
         self._estimate: BakeEstimate | None = None
 
-    def run(self) -> bool:
-        """Bring the image to ready or failed; returns False when another bake of it is at work."""
+    def run(self, *, look_only: bool = False) -> bool:
+        """Bring the image to ready or failed; returns False when another bake of it is at work.
+
+        With `look_only` an image that would have to be made stays missing: nobody wants it now.
+        """
         if not self._begin():
             return False
         try:
+            if look_only and not self._is_there():
+                self._write(state=ImageState.MISSING, progress=0, note="")
+                return True
             image, found = self._image()
         except FarmError as error:
             self._fail(error.sentence)
@@ -96,6 +102,10 @@ class ImageBake:
             row.note, row.updated = "looking at the image", now()
             session.add(row)
             return True
+
+    def _is_there(self) -> bool:
+        recipe, providers = recipe_of(self._name, self._settings), providers_of(self._settings)
+        return find_ready(recipe, images=self._settings.images, providers=providers) is not None
 
     def _image(self) -> tuple[Image, list[dict[str, Any]]]:
         recipe = recipe_of(self._name, self._settings)

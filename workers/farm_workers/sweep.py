@@ -64,16 +64,17 @@ def first_sweep(database: Database, app: Celery, settings: Settings) -> None:
     expire_attempts(database, dead_workers=dead)
     expire_questions(database, dead_workers=dead)
     expire_events(database, dead_workers=dead)
+    looked_at: list[str] = []
     with database.write() as session:
         for image in session.exec(select(Image)):
+            if image.state is ImageState.READY:
+                looked_at.append(image.name)
             if image.state in {ImageState.BAKING, ImageState.READY}:
-                # The farm may have changed since: the bake finds in a moment whether its image is still right.
                 image.state, image.updated = ImageState.MISSING, None
         sweep_lanes(session, missing=True)
-        known = set(session.exec(select(Image.name)))
-    for system in settings.systems:
-        if system in known:
-            publish_bake(app, system)
+    for system in looked_at:
+        # The farm may have changed since. What nobody wants any more is not made, only looked at.
+        publish_bake(app, system, look_only=True)
     sweep(database, app, settings)
 
 

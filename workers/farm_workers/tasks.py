@@ -135,8 +135,8 @@ class _Tasks:
         except EngineError as error:
             LOG.warning("%s", error)  # the sweep sends them
 
-    def bake(self, system: str) -> None:
-        """Bring the image of a system to ready, then plan the runs that wait for it."""
+    def bake(self, system: str, look_only: bool = False) -> None:
+        """Bring the image of a system to ready (or only look at it), then plan the runs that wait for it."""
         hands = self._hands
         ImageBake(
             system,
@@ -144,7 +144,7 @@ class _Tasks:
             database=hands.database,
             machines=hands.machines,
             stop=self._stop,
-        ).run()
+        ).run(look_only=look_only)
         self._advance()
         self.sweep()
 

@@ -161,3 +161,17 @@ def test_no_agent_no_trouble(tmp_path: Path) -> None:
     run = PytestRun(tmp_path, text, "-W", "error", "-p", "no:terminal")
     assert (run.exit_code, run.tests()) == (0, {"test_it.py::test_it": "success"})
     assert run.output == ""
+
+
+@pytest.mark.parametrize("name", ["struct.pack", "zlib.crc32", "time.time", "os.write", "hashlib.sha256"])
+def test_what_a_test_replaces_for_good_is_not_ours(tmp_path: Path, name: str) -> None:
+    """A test that leaves a mock in a module of the standard library changes no result of those after it."""
+    text = "from unittest import mock\n"
+    text += f"def test_a(): mock.patch({name!r}).start()\ndef test_b{'x' * 5000}(): pass\ndef test_c(): assert 0\n"
+    run = PytestRun(tmp_path, {"test_it.py": text}, "-p", "no:cacheprovider", "-p", "no:terminal")
+    statuses = {test_id[:19]: status for test_id, status in run.tests().items()}
+    assert statuses == {
+        "test_it.py::test_a": "success",
+        "test_it.py::test_bx": "success",
+        "test_it.py::test_c": "fail",
+    }, run.output

@@ -105,6 +105,27 @@ def test_a_probed_image_is_ready_at_once(settings: Settings, database: Database)
     assert again.interpreters == first.interpreters
 
 
+def test_a_look_makes_nothing(settings: Settings, database: Database) -> None:
+    """An image that nobody wants now is ready if it is there, and else stays missing."""
+
+    def none(*_: object) -> Any:
+        pytest.fail("no machine is needed")
+
+    def look() -> ImageState:
+        task = ImageBake(
+            "debian-12", settings=settings, database=database, machines=none, stop=threading.Event()
+        )
+        assert task.run(look_only=True)
+        with database.read() as session:
+            return session.get_one(Image, "debian-12").state
+
+    assert look() is ImageState.MISSING
+    assert list(settings.images.glob("*/.bake-*")) == []
+    add_image(settings)
+    bake(settings, database, AgentMachines())
+    assert look() is ImageState.READY
+
+
 def test_no_machine_is_told(settings: Settings, database: Database) -> None:
     """A bake that fails leaves its sentence, and the next one may try again."""
     add_image(settings)

@@ -2,7 +2,7 @@
 """Tells the guest agent what each test did, as subunit v2 packets on a unix socket. PYTEST_DONT_REWRITE
 
 `wheelfarm_start` hands it to the pytest that a tox environment's command starts. No dependencies but
-`wheelfarm_stream` beside it, Python 2.7 to the newest, pytest 4.6 to the newest. It never changes what pytest does,
+`wheelfarm_stream` beside it, Python 2.7 to the newest, pytest 2.9 to the newest. It never changes what pytest does,
 and takes itself out of the environment variables at once: what the tests start knows nothing of it.
 """
 
@@ -76,7 +76,8 @@ def longrepr_text(report):
     if isinstance(longrepr, tuple):
         return _text(longrepr[-1])
     try:
-        return _text(report.longreprtext) if longrepr is not None else ""
+        # pytest before 3.0 has no text of it.
+        return _text(getattr(report, "longreprtext", longrepr)) if longrepr is not None else ""
     except Exception as error:  # an exception whose repr fails must not hide the failure of its test
         return "the traceback could not be shown: %s" % type(error).__name__
 
@@ -94,14 +95,14 @@ def reason_text(report):
 def _guarded(hook):
     """A hook that reports its own failure as a failed test, once, instead of breaking the project's run."""
 
-    def guarded(self, report):
+    def guarded(self, *arguments):
         if self.broken:
             return
         try:
-            hook(self, report)
+            hook(self, *arguments)
         except Exception:
             self.broken = True
-            self.send("wheelfarm_pytest", "fail", {"traceback": _text(traceback.format_exc())})
+            self.tell_failure(traceback.format_exc())
 
     return guarded
 
@@ -109,8 +110,9 @@ def _guarded(hook):
 class Reporter(object):
     """The hooks of one pytest session: the only one, or the controller of xdist's workers."""
 
-    def __init__(self, stream, environment):
+    def __init__(self, stream, environment, told_of_ends=True):
         self.broken = False
+        self._told_of_ends = told_of_ends
         self._stream = stream
         self._environment = environment
         self._running = {}
@@ -123,6 +125,13 @@ class Reporter(object):
         self._reported = True
         self._stream.write(test_packets(test_id, status, self._environment, texts, runnable))
 
+    def tell_failure(self, text):
+        """A failure of ours, if it can be told at all: tests that get no end are no green either."""
+        try:
+            self.send("wheelfarm_pytest", "fail", {"traceback": _text(text)})
+        except Exception:
+            os.write(2, b"wheelfarm_pytest failed, and could not tell it\n")
+
     def pytest_collection_finish(self, session):
         # What is only listed is not announced: an announced test that never ends makes the job `lost`.
         if not getattr(session.config.option, "collectonly", False):
@@ -130,6 +139,9 @@ class Reporter(object):
 
     def enumerate(self, ids):
         """Announce the tests that are there, so that what is left can be shown."""
+        self._enumerate(ids)
+
+    def _enumerate(self, ids):
         ids = [test_id for test_id in ids if test_id not in self._collected]
         self._collected.update(ids)
         for packets in exists_packets(ids, self._environment):
@@ -155,6 +167,9 @@ class Reporter(object):
     pytest_sessionfinish.pytest_impl = FIRST
 
     def pytest_runtest_logstart(self, nodeid):
+        self._begin(nodeid)
+
+    def _begin(self, nodeid):
         self._running[nodeid] = Record()
         self.send(nodeid, "inprogress")
 
@@ -167,7 +182,8 @@ class Reporter(object):
             self._subtest(record, report)
             return
         record.add(report)
-        if report.when == "???":  # xdist: the worker died in this test; no other report follows
+        # xdist: the worker died in this test; no other report follows. pytest before 3.4 does not tell of a test's end.
+        if report.when == "???" or (report.when == "teardown" and not self._told_of_ends):
             self._finish(report.nodeid)
 
     def _subtest(self, record, report):
@@ -181,6 +197,8 @@ class Reporter(object):
 
     def pytest_runtest_logfinish(self, nodeid):
         self._finish(nodeid)
+
+    pytest_runtest_logfinish.pytest_impl = dict(FIRST, tryfirst=False, optionalhook=True)
 
     def _finish(self, nodeid):
         record = self._running.pop(nodeid, None)
@@ -207,6 +225,8 @@ class Reporter(object):
 
     _interrupted = _guarded(_interrupted)
     _collection_problem = _guarded(_collection_problem)
+    _enumerate = _guarded(_enumerate)
+    _begin = _guarded(_begin)
     _phase = _guarded(_phase)
     _finish = _guarded(_finish)
 
@@ -231,7 +251,8 @@ def _start(config):
     is_worker = hasattr(config, "workerinput") or hasattr(config, "slaveinput")
     if path and not is_worker:
         with_xdist = any(config.pluginmanager.hasplugin(name) for name in ("xdist", "xdist.plugin"))
-        reporter = (DistributedReporter if with_xdist else Reporter)(Stream(path), environment)
+        told = hasattr(config.hook, "pytest_runtest_logfinish")
+        reporter = (DistributedReporter if with_xdist else Reporter)(Stream(path), environment, told)
         config.pluginmanager.register(reporter, "wheelfarm_reporter")
 
 

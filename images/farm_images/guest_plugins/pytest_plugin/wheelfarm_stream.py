@@ -24,15 +24,16 @@ _ID_CHARACTERS = 4000
 _TEXT_CHARACTERS = 65536
 _NAMES = (None, "exists", "inprogress", "success", "uxsuccess", "skip", "fail", "xfail")
 _STATUS = {name: bits for bits, name in enumerate(_NAMES)}
-# Kept out of reach of tests that replace the clock or the file system for whole modules.
+# Kept out of reach of tests that replace the clock, the file system or a whole module for good.
 _REAL = {"time": time.time, "write": os.write, "fstat": os.fstat, "getpid": os.getpid}
+_pack, _crc32, _sha256 = struct.pack, zlib.crc32, hashlib.sha256
 
 
 def packet(test_id, status=None, route=None, runnable=True, name=None, content=None, mime=None, eof=False):
     """The bytes of one subunit v2 packet, stamped with the time; texts are unicode or UTF-8."""
     now = _REAL["time"]()
     flags = 0x2A00 | _STATUS[status]
-    body = struct.pack(">I", int(now)) + _number(int(now % 1 * 1000000) * 1000) + _string(test_id)
+    body = _pack(">I", int(now)) + _number(int(now % 1 * 1000000) * 1000) + _string(test_id)
     if mime is not None:
         flags |= 0x20
         body += _string(mime)
@@ -45,18 +46,18 @@ def packet(test_id, status=None, route=None, runnable=True, name=None, content=N
     flags |= (0x100 if runnable else 0) | (0x10 if eof else 0)
     length = len(body) + 7
     length += 1 if length <= 62 else 2 if length <= 16381 else 3
-    head = struct.pack(">BH", 0xB3, flags) + _number(length)
-    return head + body + struct.pack(">I", zlib.crc32(head + body) & 0xFFFFFFFF)
+    head = _pack(">BH", 0xB3, flags) + _number(length)
+    return head + body + _pack(">I", _crc32(head + body) & 0xFFFFFFFF)
 
 
 def _number(value):
     if value < 0x40:
-        return struct.pack(">B", value)
+        return _pack(">B", value)
     if value < 0x4000:
-        return struct.pack(">H", value | 0x4000)
+        return _pack(">H", value | 0x4000)
     if value < 0x400000:
-        return struct.pack(">I", value | 0x800000)[1:]
-    return struct.pack(">I", value | 0xC0000000)
+        return _pack(">I", value | 0x800000)[1:]
+    return _pack(">I", value | 0xC0000000)
 
 
 def _string(value):
@@ -165,7 +166,7 @@ def short_id(test_id):
     """An id of bounded length; a long one ends in a digest, so that it stays one test."""
     if len(test_id) <= _ID_CHARACTERS:
         return test_id
-    digest = hashlib.sha256(to_bytes(test_id)).hexdigest()[:16]
+    digest = _sha256(to_bytes(test_id)).hexdigest()[:16]
     return "%s[...]%s" % (test_id[: _ID_CHARACTERS - 24], digest)
 
 
