@@ -7,8 +7,12 @@ never changes what it asks.
 import socket
 from pathlib import Path
 
+import redis
+
 PROBE_SECONDS = 0.5
 LARGEST_ANSWER = 1024 * 1024
+PRIVATE = "redis+socket://"
+"""How the URL of the private Redis begins (kombu's spelling of a unix socket)."""
 
 
 def listens(path: Path) -> bool:
@@ -27,9 +31,16 @@ def redis_answers(path: Path) -> bool:
     return ask_redis(path, b"PING") == b"+PONG\r\n"
 
 
-def worker_waits(path: Path) -> bool:
-    """Whether a Celery worker waits for messages on this Redis: a client is inside BRPOP."""
-    return b"cmd=brpop" in ask_redis(path, b"CLIENT LIST").lower()
+def worker_waits(url: str) -> bool:
+    """Whether a Celery worker waits for messages on the Redis of this URL: a client is inside BRPOP."""
+    if url.startswith(PRIVATE):
+        return b"cmd=brpop" in ask_redis(Path(url.removeprefix(PRIVATE)), b"CLIENT LIST").lower()
+    options = {"socket_timeout": PROBE_SECONDS, "socket_connect_timeout": PROBE_SECONDS}
+    try:
+        with redis.Redis.from_url(url, **options) as client:
+            return any(each.get("cmd") == "brpop" for each in client.client_list())
+    except (redis.RedisError, ValueError):
+        return False
 
 
 def ask_redis(path: Path, command: bytes) -> bytes:

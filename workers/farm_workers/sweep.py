@@ -13,6 +13,7 @@ from sqlmodel import col, select
 
 from farm_scheduler import runs, submissions, uploads
 from farm_scheduler.claims import expire_attempts
+from farm_scheduler.clock_jumps import ClockWatch, forget_the_future
 from farm_scheduler.database import Database
 from farm_scheduler.engine import MOST_TICKETS, publish_bake, publish_event, publish_tickets, waiting_tickets
 from farm_scheduler.events import due_events, expire_events, working_workers
@@ -21,6 +22,7 @@ from farm_scheduler.questions import asking_workers, expire_questions
 from farm_scheduler.settings import Settings
 from farm_scheduler.states import JOB_AT_WORK, ImageState, JobState
 from farm_scheduler.tables import Attempt, Image, Job, Lane, Project, Share, now
+from farm_scheduler.worker_lives import silent_workers
 from farm_workers.image_bake import STALE
 
 
@@ -29,20 +31,23 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def sweep(database: Database, app: Celery, settings: Settings) -> None:
-    """One round.
+def sweep(database: Database, app: Celery, settings: Settings, clock: ClockWatch | None = None) -> None:
+    """One round; `clock` tells whether the host's was set back since the last one.
 
     Raises:
         EngineError: Redis does not answer; the next round tries again.
     """
-    expire_attempts(database)
-    expire_questions(database)
-    expire_events(database)
+    if clock is not None and clock.was_set_back():
+        forget_the_future(database, settings)
+    dead = _dead_workers(database, settings)
+    expire_attempts(database, dead_workers=dead)
+    expire_questions(database, dead_workers=dead)
+    expire_events(database, dead_workers=dead)
     _forget_dead_bakes(database)
     with database.write() as session:
         sweep_lanes(session)
     uploads.drop_old(database, settings)
-    submissions.publish_waiting(database, app)
+    submissions.publish_waiting(database, app, dead)
     for run_id in runs.waiting_runs(database):
         runs.advance(database, app, settings, run_id)
     for system in _wanted_images(database):
@@ -55,15 +60,12 @@ def sweep(database: Database, app: Celery, settings: Settings) -> None:
 
 
 def first_sweep(database: Database, app: Celery, settings: Settings) -> None:
-    """The round of a worker that starts: what died with its forerunner, and images to be looked at again.
+    """The round of a worker that starts: images and times that its forerunner left are looked at again.
 
     Raises:
         EngineError: Redis does not answer.
     """
-    dead = _dead_workers(database)
-    expire_attempts(database, dead_workers=dead)
-    expire_questions(database, dead_workers=dead)
-    expire_events(database, dead_workers=dead)
+    forget_the_future(database, settings)
     with database.write() as session:
         for image in session.exec(select(Image)):
             if image.state in {ImageState.BAKING, ImageState.READY}:
@@ -77,8 +79,8 @@ def first_sweep(database: Database, app: Celery, settings: Settings) -> None:
     sweep(database, app, settings)
 
 
-def _dead_workers(database: Database) -> frozenset[str]:
-    """Workers of this host that have attempts, questions or events at work and no process."""
+def _dead_workers(database: Database, settings: Settings) -> frozenset[str]:
+    """Workers that have something at work, and no process on this host, or have long said nothing."""
     with database.read() as session:
         chosen = (
             select(Attempt.worker)
@@ -87,8 +89,12 @@ def _dead_workers(database: Database) -> frozenset[str]:
             .distinct()
         )
         names = {*session.exec(chosen), *asking_workers(session), *working_workers(session)}
+        names |= submissions.fetching_workers(session)
+        silent = silent_workers(session, names, settings.lease_seconds) if names else set()
     host = socket.gethostname()
-    return frozenset(name for name in names if name.rpartition(":")[0] == host and not _alive(name))
+    return frozenset(
+        silent | {name for name in names if name.rpartition(":")[0] == host and not _alive(name)}
+    )
 
 
 def _alive(worker: str) -> bool:

@@ -1,0 +1,56 @@
+"""A host's clock that was set back: times that lie in the future of the new clock are brought to it.
+
+Called by the sweep. A clock that was set forward needs nothing: leases expire early, and their jobs are tried again. It
+changes no time that says when something was.
+"""
+
+import time
+from datetime import timedelta
+
+from sqlalchemy import update
+from sqlmodel import col
+
+from farm_scheduler.access_tables import Submission
+from farm_scheduler.database import Database
+from farm_scheduler.event_tables import Event
+from farm_scheduler.events import lease_of_event
+from farm_scheduler.feedback_tables import Report
+from farm_scheduler.settings import Settings
+from farm_scheduler.submissions import LEASE as SUBMISSION_LEASE
+from farm_scheduler.tables import Attempt, Job, Question, now
+from farm_scheduler.worker_lives import WorkerLife
+
+NOTICED_SECONDS = 1.0
+WAITS = (col(Job.not_before), col(Event.not_before), col(Report.not_before), col(WorkerLife.seen))
+SENT = (col(Event.published), col(Submission.published))
+
+
+class ClockWatch:
+    """Compares the time of day with the monotonic clock from one look to the next."""
+
+    def __init__(self) -> None:
+        self._ahead = time.time() - time.monotonic()
+
+    def was_set_back(self) -> bool:
+        """Whether the time of day went back since the last look."""
+        before, self._ahead = self._ahead, time.time() - time.monotonic()
+        return self._ahead < before - NOTICED_SECONDS
+
+
+def forget_the_future(database: Database, settings: Settings) -> None:
+    """Have nothing wait for a time of the clock as it was: waits end now, leases as if they were given now."""
+    moment = now()
+    ours = moment + timedelta(seconds=settings.lease_seconds)
+    leases = {
+        col(Attempt.lease_expires): ours,
+        col(Question.lease_expires): ours,
+        col(Event.lease_expires): moment + lease_of_event(settings),
+        col(Submission.lease_expires): moment + SUBMISSION_LEASE,
+    }
+    with database.write_connection() as connection:
+        for wait in WAITS:
+            connection.execute(update(wait.class_).where(wait > moment).values({wait: moment}))
+        for lease, latest in leases.items():
+            connection.execute(update(lease.class_).where(lease > latest).values({lease: latest}))
+        for sent in SENT:
+            connection.execute(update(sent.class_).where(sent > moment).values({sent: None}))

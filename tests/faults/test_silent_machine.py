@@ -1,0 +1,34 @@
+"""A machine that stops to answer amid its job."""
+
+import os
+import signal
+
+from sqlmodel import select
+
+from farm_scheduler.tables import Job
+from farm_scheduler.verdicts import Verdict
+from farm_workers.run import GRACE_SECONDS
+
+from .farm import RECOVERS_SECONDS, Farm, wait_for
+
+HANGS = "import time\ndef test_a(): time.sleep(600)\n"
+JOB_SECONDS = 15
+
+
+def test_a_machine_that_never_answers_holds_up_nobody(farm: Farm) -> None:
+    """Others go on meanwhile; the silent one is ended at the job's limit and a minute, its job `timed-out`."""
+    farm.redis()
+    farm.beat()
+    farm.worker(WHEELFARM_JOB_SECONDS=str(JOB_SECONDS))
+    farm.submit(HANGS)
+    wait_for(lambda: [str(each.state) for each in farm.attempts()] == ["running"])
+    (agent,) = farm.agents()
+    os.kill(agent, signal.SIGSTOP)
+    farm.submit()
+    wait_for(lambda: farm.verdicts()[1:] == [Verdict.PASSED], RECOVERS_SECONDS)
+    wait_for(farm.ended, JOB_SECONDS + GRACE_SECONDS + RECOVERS_SECONDS)
+    with farm.database.read() as session:
+        silent = session.exec(select(Job).order_by(Job.created)).first()  # type: ignore[arg-type]
+    assert silent is not None
+    assert (silent.verdict, len(farm.attempts())) == (Verdict.TIMED_OUT, 2)
+    wait_for(lambda: not farm.agents(), 20)
