@@ -21,8 +21,13 @@ from farm_scheduler.tables import Attempt, Job, Question, now
 from farm_scheduler.worker_lives import WorkerLife
 
 NOTICED_SECONDS = 1.0
-WAITS = (col(Job.not_before), col(Event.not_before), col(Report.not_before), col(WorkerLife.seen))
-SENT = (col(Event.published), col(Submission.published))
+WAITS = (
+    (Job, col(Job.not_before)),
+    (Event, col(Event.not_before)),
+    (Report, col(Report.not_before)),
+    (WorkerLife, col(WorkerLife.seen)),
+)
+SENT = ((Event, col(Event.published)), (Submission, col(Submission.published)))
 
 
 class ClockWatch:
@@ -41,16 +46,16 @@ def forget_the_future(database: Database, settings: Settings) -> None:
     """Have nothing wait for a time of the clock as it was: waits end now, leases as if they were given now."""
     moment = now()
     ours = moment + timedelta(seconds=settings.lease_seconds)
-    leases = {
-        col(Attempt.lease_expires): ours,
-        col(Question.lease_expires): ours,
-        col(Event.lease_expires): moment + lease_of_event(settings),
-        col(Submission.lease_expires): moment + SUBMISSION_LEASE,
-    }
+    leases = (
+        (Attempt, col(Attempt.lease_expires), ours),
+        (Question, col(Question.lease_expires), ours),
+        (Event, col(Event.lease_expires), moment + lease_of_event(settings)),
+        (Submission, col(Submission.lease_expires), moment + SUBMISSION_LEASE),
+    )
     with database.write_connection() as connection:
-        for wait in WAITS:
-            connection.execute(update(wait.class_).where(wait > moment).values({wait: moment}))
-        for lease, latest in leases.items():
-            connection.execute(update(lease.class_).where(lease > latest).values({lease: latest}))
-        for sent in SENT:
-            connection.execute(update(sent.class_).where(sent > moment).values({sent: None}))
+        for table, wait in WAITS:
+            connection.execute(update(table).where(wait > moment).values({wait: moment}))
+        for table, lease, latest in leases:
+            connection.execute(update(table).where(lease > latest).values({lease: latest}))
+        for table, sent in SENT:
+            connection.execute(update(table).where(sent > moment).values({sent: None}))

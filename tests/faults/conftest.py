@@ -47,7 +47,9 @@ def farm_in(home: Path, database_url: str = "") -> Iterator[Farm]:
         wait_for(lambda: not farm.agents(), 20)
     finally:
         farm.stop()
-        for folder in farm.folders():  # what a killed worker could not end, nor its agent without a machine
+        for folder in map(
+            Path, farm.machines()
+        ):  # what a killed worker could not end, nor an agent on its own
             end_processes_below(folder)
             shutil.rmtree(folder, ignore_errors=True)
         database.close()

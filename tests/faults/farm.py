@@ -84,7 +84,7 @@ class Farm:
         options = ("--pool", "threads", "--concurrency", "5", "--loglevel", "INFO")
         quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
         argv = ["-m", "celery", "-A", "tests.faults.held_tasks", "worker", *options, *quiet]
-        places = {"HELD": str(self.held), "AGENTS": str(self.settings.home / "agents")}
+        places = {"HELD": str(self.held), "MACHINES": str(self.settings.home / "machines.log")}
         return self._start("worker", [sys.executable, *argv], **places, **variables)
 
     def beat(self, **variables: str) -> Process:
@@ -125,10 +125,10 @@ class Farm:
         self.processes.append(process)
         return process
 
-    def submit(self, tests: str = TWO_TESTS, *, lost: bool = False) -> None:
-        """A run with one job of that test file; with `lost` its ticket is never sent."""
+    def submit(self, tests: str = TWO_TESTS, *, folder: Path | None = None, lost: bool = False) -> None:
+        """A run with one job, of that test file or of a folder; with `lost` its ticket is never sent."""
         self.jobs += 1
-        folder = project(self.settings.home / f"project-{self.jobs}", {"test_it.py": tests})
+        folder = folder or project(self.settings.home / f"project-{self.jobs}", {"test_it.py": tests})
         with self.engine() as app:
             runs.submit(self.database, Sent() if lost else app, self.settings, str(folder), Narrowing())
 
@@ -165,14 +165,14 @@ class Farm:
         with self.database.read() as session:
             return {run.state for run in session.exec(select(Run))} == {RunState.FINISHED}
 
-    def folders(self) -> list[Path]:
-        """The folders of all agents so far."""
-        log = self.settings.home / "agents"
-        return [Path(line) for line in log.read_text().splitlines()] if log.exists() else []
+    def machines(self) -> list[str]:
+        """All machines so far, oldest first: the folder of an agent, or the id of a real one."""
+        log = self.settings.home / "machines.log"
+        return log.read_text().splitlines() if log.exists() else []
 
     def agents(self) -> list[int]:
         """The agents of this farm that live: its stand-ins for machines."""
-        marks = [f"--root\0{folder}\0".encode() for folder in self.folders()]
+        marks = [f"--root\0{folder}\0".encode() for folder in self.machines()]
         found = []
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             with contextlib.suppress(OSError):

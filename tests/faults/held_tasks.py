@@ -30,7 +30,7 @@ from farm_workers.machines import holder_machines
 from farm_workers.run import Hands
 
 STATES = ("leased", "booting", "running", "streaming", "finishing")
-"""`streaming` is running with results in the record."""
+"""`streaming` is running with a part of the stream kept."""
 
 
 def hold(state: str) -> None:
@@ -43,7 +43,7 @@ def hold(state: str) -> None:
 
 
 class Held:
-    """Machines that are given a little later when `booting` is held; AGENTS is told the folder of each agent."""
+    """Machines that are given a little later when `booting` is held; MACHINES is told which, by an agent's folder."""
 
     def __init__(self, machines: Any) -> None:
         self._machines = machines
@@ -52,10 +52,11 @@ class Held:
     def __call__(self, image: Image, progress: Callable[[str], None]) -> Iterator[Lease]:
         """A machine of the image."""
         with self._machines(image, progress) as lease:
+            given = lease.machine_id
             if isinstance(self._machines, AgentMachines):
-                agent = self._machines.processes[-1].args
-                with Path(os.environ["AGENTS"]).open("a", encoding="utf-8") as stream:
-                    stream.write(f"{agent[-1]}\n")
+                given = self._machines.processes[-1].args[-1]
+            with Path(os.environ["MACHINES"]).open("a", encoding="utf-8") as stream:
+                stream.write(f"{given}\n")
             hold("booting")
             yield lease
 
@@ -70,9 +71,9 @@ def move(database: Database, claim: Claim, state: JobState, **facts: object) -> 
 
 
 def flush(self: Ingest, **facts: Any) -> None:
-    """As the ingest's, and then held once there are results."""
+    """As the ingest's, and then held once some of the stream is there."""
     FLUSH(self, **facts)
-    if self._results.counts.total:
+    if facts["stream_bytes"]:
         hold("streaming")
 
 

@@ -31,15 +31,22 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def sweep(database: Database, app: Celery, settings: Settings, clock: ClockWatch | None = None) -> None:
-    """One round; `clock` tells whether the host's was set back since the last one.
+def sweep(
+    database: Database,
+    app: Celery,
+    settings: Settings,
+    *,
+    clock: ClockWatch | None = None,
+    dead: frozenset[str] = frozenset(),
+) -> None:
+    """One round; `clock` tells whether the host's was set back since the last, `dead` names workers known to be.
 
     Raises:
         EngineError: Redis does not answer; the next round tries again.
     """
     if clock is not None and clock.was_set_back():
         forget_the_future(database, settings)
-    dead = _dead_workers(database, settings)
+    dead |= _dead_workers(database, settings)
     expire_attempts(database, dead_workers=dead)
     expire_questions(database, dead_workers=dead)
     expire_events(database, dead_workers=dead)
@@ -76,11 +83,12 @@ def first_sweep(database: Database, app: Celery, settings: Settings) -> None:
     for system in settings.systems:
         if system in known:
             publish_bake(app, system)
-    sweep(database, app, settings)
+    # What has this worker's name before it began is of a forerunner with the same process id, as in a container.
+    sweep(database, app, settings, dead=frozenset({worker_name()}))
 
 
 def _dead_workers(database: Database, settings: Settings) -> frozenset[str]:
-    """Workers that have something at work, and no process on this host, or have long said nothing."""
+    """Other workers that have something at work, and no process on this host, or have long said nothing."""
     with database.read() as session:
         chosen = (
             select(Attempt.worker)
@@ -89,7 +97,7 @@ def _dead_workers(database: Database, settings: Settings) -> frozenset[str]:
             .distinct()
         )
         names = {*session.exec(chosen), *asking_workers(session), *working_workers(session)}
-        names |= submissions.fetching_workers(session)
+        names = (names | submissions.fetching_workers(session)) - {worker_name()}
         silent = silent_workers(session, names, settings.lease_seconds) if names else set()
     host = socket.gethostname()
     return frozenset(
@@ -99,8 +107,8 @@ def _dead_workers(database: Database, settings: Settings) -> frozenset[str]:
 
 def _alive(worker: str) -> bool:
     process = worker.rpartition(":")[2]
-    if worker == worker_name() or not process.isdigit():
-        return worker != worker_name()
+    if not process.isdigit():
+        return True
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:

@@ -200,7 +200,7 @@ class _Tasks:
         """One round of the sweep, unless one is on its way."""
         if self._sweeping.acquire(blocking=False):
             try:
-                sweep(self._hands.database, self._app, self._hands.settings, self._clock)
+                sweep(self._hands.database, self._app, self._hands.settings, clock=self._clock)
             except EngineError as error:
                 LOG.warning("%s", error)
             finally:
