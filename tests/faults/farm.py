@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RECOVERS_SECONDS = 60.0
 """How long the farm may take to go on by itself after any fault."""
 
-START_SECONDS = 60.0
+START_SECONDS = 240.0
 TWO_TESTS = "def test_a(): pass\ndef test_b(): pass\n"
 Process = subprocess.Popen[bytes]
 
@@ -149,6 +149,10 @@ class Farm:
         """All attempts, oldest first."""
         with self.database.read() as session:
             return list(session.exec(select(Attempt).order_by(Attempt.leased)))  # type: ignore[arg-type]
+
+    def await_attempt(self, number: int) -> None:
+        """Wait until that many attempts have begun: the farm goes on, within the time that it has for it."""
+        wait_for(lambda: len(self.attempts()) >= number, RECOVERS_SECONDS)
 
     def job_states(self) -> list[JobState]:
         """The states of all jobs."""

@@ -35,7 +35,8 @@ def test_what_waits_for_beat_goes_on_with_the_next(farm: Farm) -> None:
     time.sleep(2 * SWEEP_SECONDS)
     assert farm.attempts() == []
     farm.beat()
-    wait_for(farm.ended, RECOVERS_SECONDS)
+    farm.await_attempt(1)
+    wait_for(farm.ended)
     farm.check_record()
 
 
@@ -49,7 +50,8 @@ def test_a_redis_that_comes_back_empty_loses_no_job(farm: Farm) -> None:
     farm.submit()
     kill(redis)
     farm.redis()
-    wait_for(farm.ended, RECOVERS_SECONDS)
+    farm.await_attempt(2)
+    wait_for(farm.ended)
     farm.check_record()
     assert len(farm.attempts()) == 2
 
@@ -64,7 +66,8 @@ def test_a_redis_that_comes_back_as_it_was_doubles_no_job(farm: Farm) -> None:
     farm.submit()
     kill(redis)
     farm.redis(keep=True)
-    wait_for(farm.ended, RECOVERS_SECONDS)
+    farm.await_attempt(2)
+    wait_for(farm.ended)
     farm.check_record()
     assert len(farm.attempts()) == 2
 
@@ -77,9 +80,10 @@ def test_doubled_and_lost_messages_change_nothing(farm: Farm) -> None:
     with farm.engine() as app:
         publish_tickets(app, 9)
     farm.worker()
-    wait_for(farm.ended, RECOVERS_SECONDS)
+    wait_for(farm.ended)
     farm.submit(lost=True)
-    wait_for(farm.ended, RECOVERS_SECONDS)
+    farm.await_attempt(2)
+    wait_for(farm.ended)
     farm.check_record()
     assert len(farm.attempts()) == 2
 

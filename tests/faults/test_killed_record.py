@@ -37,7 +37,8 @@ def test_a_postgresql_killed_under_a_job_costs_no_result(farm_on_server: Farm, s
     server.kill()
     time.sleep(AWAY_SECONDS)
     server.start()
-    wait_for(farm.ended, RECOVERS_SECONDS)
+    farm.await_attempt(2)
+    wait_for(farm.ended)
     farm.check_record()
     assert len(farm.attempts()) == 2
 
@@ -97,5 +98,6 @@ def test_a_full_disk_under_a_job_loses_nothing(small_disk: Path) -> None:
         time.sleep(3 * AWAY_SECONDS)
         assert len(farm.attempts()) == 1
         filler.unlink()
-        wait_for(farm.ended, RECOVERS_SECONDS)
+        farm.await_attempt(2)
+        wait_for(farm.ended)
         farm.check_record()

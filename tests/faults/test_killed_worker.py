@@ -7,7 +7,7 @@ import pytest
 from farm_scheduler.settings import Settings
 from farm_scheduler.states import JobState
 
-from .farm import RECOVERS_SECONDS, START_SECONDS, Farm, kill, wait_for
+from .farm import Farm, kill, wait_for
 from .held_tasks import STATES
 
 
@@ -25,7 +25,7 @@ def test_a_worker_killed_in_any_state_loses_no_job(farm: Farm, state: str) -> No
     kill(worker)
     wait_for(lambda: not farm.agents(), 15)
     farm.worker(HELD_AT=state)
-    wait_for(lambda: len(farm.attempts()) == 2, RECOVERS_SECONDS)
+    farm.await_attempt(2)
     wait_for(farm.ended)
     farm.check_record()
 
@@ -40,7 +40,7 @@ def test_a_worker_of_another_host_is_missed_in_time(farm: Farm) -> None:
     wait_for(farm.held.exists)
     farm.worker()
     kill(far)
-    wait_for(lambda: len(farm.attempts()) == 2, RECOVERS_SECONDS)
+    farm.await_attempt(2)
     assert farm.attempts()[0].worker == "far:1"
     wait_for(farm.ended)
     farm.check_record()
@@ -55,7 +55,8 @@ def test_a_worker_that_was_only_silent_records_nothing(farm: Farm) -> None:
     wait_for(farm.held.exists)
     silent.send_signal(signal.SIGSTOP)
     farm.worker()
-    wait_for(farm.ended, RECOVERS_SECONDS + START_SECONDS)
+    farm.await_attempt(2)
+    wait_for(farm.ended)
     silent.send_signal(signal.SIGCONT)
     wait_for(lambda: not farm.agents(), 20)
     assert len(farm.attempts()) == 2

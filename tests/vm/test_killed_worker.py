@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.faults.farm import RECOVERS_SECONDS, Farm, kill, wait_for
+from tests.faults.farm import Farm, kill, wait_for
 from tests.faults.held_tasks import STATES
 
 from farm_scheduler.database import Database
@@ -65,6 +65,6 @@ def test_a_worker_killed_in_any_state_leaves_no_machine(farm: Farm, held: HeldHo
     kill(worker)
     wait_for(lambda: not any(lives(held, machine) for machine in machines), 15)
     farm.worker()
-    wait_for(lambda: len(farm.attempts()) == 2, RECOVERS_SECONDS)
+    farm.await_attempt(2)
     wait_for(farm.ended, RUN_SECONDS)
     farm.check_record()
