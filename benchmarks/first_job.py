@@ -92,7 +92,7 @@ def one(database: Database, forge: Forge, clone: Path, number: int) -> tuple[flo
         delivery = session.exec(select(Delivery).where(col(Delivery.received) >= began)).one()
         run = session.exec(select(Run).where(col(Run.created) >= began)).one()
         attempt = session.exec(select(Attempt).where(col(Attempt.leased) >= began)).first()
-    if attempt is None or attempt.leased is None or attempt.answered is None:
+    if attempt is None or attempt.answered is None:
         raise SystemExit(f"the job of {run.id} never ran; see the farm's log")
     moments: list[datetime] = [delivery.received, run.created, attempt.leased, attempt.answered]
     parts = [(after - before).total_seconds() for before, after in itertools.pairwise(moments)]

@@ -5,10 +5,13 @@ changes no time that says when something was.
 """
 
 import time
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import update
-from sqlmodel import col
+from sqlalchemy.orm import Mapped
+from sqlmodel import SQLModel, col
 
 from farm_scheduler.access_tables import Submission
 from farm_scheduler.database import Database
@@ -21,13 +24,15 @@ from farm_scheduler.tables import Attempt, Job, Question, now
 from farm_scheduler.worker_lives import WorkerLife
 
 NOTICED_SECONDS = 1.0
-WAITS = (
+Times = Sequence[tuple[type[SQLModel], Mapped[Any]]]
+
+WAITS: Times = (
     (Job, col(Job.not_before)),
     (Event, col(Event.not_before)),
     (Report, col(Report.not_before)),
     (WorkerLife, col(WorkerLife.seen)),
 )
-SENT = ((Event, col(Event.published)), (Submission, col(Submission.published)))
+SENT: Times = ((Event, col(Event.published)), (Submission, col(Submission.published)))
 
 
 class ClockWatch:
@@ -46,7 +51,7 @@ def forget_the_future(database: Database, settings: Settings) -> None:
     """Have nothing wait for a time of the clock as it was: waits end now, leases as if they were given now."""
     moment = now()
     ours = moment + timedelta(seconds=settings.lease_seconds)
-    leases = (
+    leases: Sequence[tuple[type[SQLModel], Mapped[Any], datetime]] = (
         (Attempt, col(Attempt.lease_expires), ours),
         (Question, col(Question.lease_expires), ours),
         (Event, col(Event.lease_expires), moment + lease_of_event(settings)),

@@ -148,7 +148,7 @@ class Farm:
     def attempts(self) -> list[Attempt]:
         """All attempts, oldest first."""
         with self.database.read() as session:
-            return list(session.exec(select(Attempt).order_by(Attempt.leased)))  # type: ignore[arg-type]
+            return list(session.exec(select(Attempt).order_by(Attempt.leased)))
 
     def await_attempt(self, number: int) -> None:
         """Wait until that many attempts have begun: the farm goes on, within the time that it has for it."""
@@ -162,7 +162,7 @@ class Farm:
     def verdicts(self) -> list[Verdict | None]:
         """The verdicts of all jobs, oldest first."""
         with self.database.read() as session:
-            return list(session.exec(select(Job.verdict).order_by(Job.created)))  # type: ignore[arg-type]
+            return list(session.exec(select(Job.verdict).order_by(Job.created)))
 
     def ended(self) -> bool:
         """Whether every run has ended."""

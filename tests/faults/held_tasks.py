@@ -85,12 +85,12 @@ def bake(self: Any) -> None:
 
 
 FLUSH = Ingest.flush
-Ingest.flush = flush  # type: ignore[method-assign]
+Ingest.flush = flush
 farm_workers.run.move = move
-farm_workers.image_bake.ImageBake.run = bake  # type: ignore[assignment,method-assign]
+farm_workers.image_bake.ImageBake.run = bake
 if "WORKER_NAME" in os.environ:
     for module in (farm_workers.sweep, farm_workers.tasks):
-        module.worker_name = lambda: os.environ["WORKER_NAME"]  # type: ignore[attr-defined]
+        module.worker_name = lambda: os.environ["WORKER_NAME"]
 
 
 def make_app() -> Any:

@@ -161,7 +161,7 @@ def test_a_server_killed_amid_webhooks_loses_and_doubles_no_push(farm: Farm) -> 
     server = farm.server(port)
     forge = Forge(f"http://127.0.0.1:{port}/webhooks/github", secret, commits)
     for answered in (3, 12, 25):
-        wait_for(lambda answered=answered: len(forge.answers) >= answered)  # type: ignore[misc]
+        wait_for(lambda answered=answered: len(forge.answers) >= answered)
         kill(server)
         server = farm.server(port)
     for thread in forge.threads:

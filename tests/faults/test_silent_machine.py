@@ -28,7 +28,7 @@ def test_a_machine_that_never_answers_holds_up_nobody(farm: Farm) -> None:
     wait_for(lambda: farm.verdicts()[1:] == [Verdict.PASSED], RECOVERS_SECONDS)
     wait_for(farm.ended, JOB_SECONDS + GRACE_SECONDS + RECOVERS_SECONDS)
     with farm.database.read() as session:
-        silent = session.exec(select(Job).order_by(Job.created)).first()  # type: ignore[arg-type]
+        silent = session.exec(select(Job).order_by(Job.created)).first()
     assert silent is not None
     assert silent.verdict is Verdict.TIMED_OUT
     told = [(each.job_id == silent.id, str(each.verdict), each.reason) for each in farm.attempts()]
