@@ -107,7 +107,7 @@ def worker(settings: Settings) -> ChildPlan:
     )
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
     argv = (sys.executable, "-m", "celery", "-A", "farm_workers.tasks", "worker", *options, *quiet)
-    up = partial(worker_waits, settings.broker_url)
+    up = partial(worker_waits, settings)
     # A worker without its supervisor has nobody to work for: its leases end with it.
     return ChildPlan(
         name="worker",

@@ -7,12 +7,10 @@ never changes what it asks.
 import socket
 from pathlib import Path
 
-import redis
+from farm_scheduler.settings import Settings
 
 PROBE_SECONDS = 0.5
 LARGEST_ANSWER = 1024 * 1024
-PRIVATE = "redis+socket://"
-"""How the URL of the private Redis begins (kombu's spelling of a unix socket)."""
 
 
 def listens(path: Path) -> bool:
@@ -31,16 +29,20 @@ def redis_answers(path: Path) -> bool:
     return ask_redis(path, b"PING") == b"+PONG\r\n"
 
 
-def worker_waits(url: str) -> bool:
-    """Whether a Celery worker waits for messages on the Redis of this URL: a client is inside BRPOP."""
-    if url.startswith(PRIVATE):
-        return b"cmd=brpop" in ask_redis(Path(url.removeprefix(PRIVATE)), b"CLIENT LIST").lower()
-    options = {"socket_timeout": PROBE_SECONDS, "socket_connect_timeout": PROBE_SECONDS}
+def worker_waits(settings: Settings) -> bool:
+    """Whether a Celery worker waits for messages on the farm's Redis: a client is inside BRPOP."""
+    if not settings.redis_url:
+        return b"cmd=brpop" in ask_redis(settings.redis_socket, b"CLIENT LIST").lower()
+    from farm_scheduler.engine import (
+        awaits_messages,
+        celery_app,
+    )  # takes its time; the private Redis does without
+
+    app = celery_app(settings)
     try:
-        with redis.Redis.from_url(url, **options) as client:
-            return any(each.get("cmd") == "brpop" for each in client.client_list())
-    except (redis.RedisError, ValueError):
-        return False
+        return awaits_messages(app)
+    finally:
+        app.close()
 
 
 def ask_redis(path: Path, command: bytes) -> bytes:

@@ -134,7 +134,7 @@ class Farm:
 
     def await_worker(self) -> None:
         """Wait until a worker waits for messages."""
-        wait_for(lambda: worker_waits(self.settings.broker_url))
+        wait_for(lambda: worker_waits(self.settings))
 
     @contextlib.contextmanager
     def engine(self) -> Iterator[Celery]:

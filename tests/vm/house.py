@@ -37,7 +37,10 @@ class House:
         argv = [sys.executable, "-m", "farm_cli", "up", "--port", str(self.port)]
         self.process = subprocess.Popen(argv, env=self.variables, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
-        assert "the farm is up" in self.process.stdout.readline()
+        said = self.process.stdout.readline()
+        if "the farm is up" not in said:
+            self.stop()
+            raise AssertionError(f"the farm did not come up: {said}")
 
     def call(self, *words: str, given: str = "") -> str:
         """Run a command on the same farm; what it prints."""
