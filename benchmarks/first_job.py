@@ -8,6 +8,7 @@ left out is what no farm can change: the forge's way to the door, and the networ
 """
 
 import argparse
+import contextlib
 import itertools
 import os
 import statistics
@@ -65,19 +66,18 @@ def measure(folder: Path, images: Path, pushes: int) -> list[tuple[float, ...]]:
     (home / "images").symlink_to(images)
     forge = Forge(folder=folder)
     forge.start()
-    house = House(home, {}, forge)
-    database = Database(house.settings.record_url)
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(forge.stop)
+        house = House(home, {}, forge)
+        stack.callback(house.stop)
+        database = Database(house.settings.record_url)
+        stack.callback(database.close)
         secret = house.call("project", "add", "toy", "--repository", forge.url, "--forge", "gitea")
         house.call("project", "tell", "toy", "--status", given=TOKEN)
         forge.tell(f"http://127.0.0.1:{house.port}/webhooks/gitea", secret)
         clone = folder / "clone"
         subprocess.run(["git", "init", "-q", "-b", "main", str(clone)], check=True, timeout=60)
         return [one(database, forge, clone, number) for number in range(pushes)]
-    finally:
-        house.stop()
-        forge.stop()
-        database.close()
 
 
 def one(database: Database, forge: Forge, clone: Path, number: int) -> tuple[float, ...]:
