@@ -25,7 +25,7 @@ WORKER_STOP_SECONDS = 30.0
 LIBVIRT_FILTERS = "4:qemu.qemu_domain 4:security.security_manager"
 """Errors only from the parts of libvirt that warn of every machine (https://libvirt.org/logging.html)."""
 
-NAMES = ("redis", "index", "holder", "worker")
+NAMES = ("redis", "index", "holder", "worker", "beat")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +52,9 @@ class ChildPlan:
 
 
 def children(settings: Settings) -> tuple[ChildPlan, ...]:
-    """The table: Redis first, then the index proxy, the holder and the workers at once."""
-    return (redis(settings), index(settings), holder(settings), worker(settings))
+    """The table: Redis first, unless there is one elsewhere, then all others at once."""
+    private = () if settings.redis_url else (redis(settings),)
+    return (*private, index(settings), holder(settings), worker(settings), beat(settings))
 
 
 def redis(settings: Settings) -> ChildPlan:
@@ -95,20 +96,18 @@ def holder(settings: Settings) -> ChildPlan:
 
 
 def worker(settings: Settings) -> ChildPlan:
-    """The Celery worker with its beat: a thread for each slot of the host, and some for what is no job."""
+    """The Celery worker: a thread for each slot of the host, and some for what is no job."""
     options = (
         "--pool",
         "threads",
         "--concurrency",
         str(settings.slots + SPARE_THREADS),
-        "--beat",
         "--loglevel",
         "INFO",
     )
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-    schedule = ("--schedule", str(settings.sockets / "beat"))
-    argv = (sys.executable, "-m", "celery", "-A", "farm_workers.tasks", "worker", *options, *quiet, *schedule)
-    up = partial(worker_waits, settings.redis_socket)
+    argv = (sys.executable, "-m", "celery", "-A", "farm_workers.tasks", "worker", *options, *quiet)
+    up = partial(worker_waits, settings)
     # A worker without its supervisor has nobody to work for: its leases end with it.
     return ChildPlan(
         name="worker",
@@ -118,3 +117,11 @@ def worker(settings: Settings) -> ChildPlan:
         stop_seconds=WORKER_STOP_SECONDS,
         orphan_signal=signal.SIGKILL,
     )
+
+
+def beat(settings: Settings) -> ChildPlan:
+    """What sends the periodic messages. Nothing waits for it: its first message is as good a little later."""
+    del settings
+    scheduler = ("--scheduler", "farm_workers.beat.SteadyScheduler", "--loglevel", "WARNING")
+    argv = (sys.executable, "-m", "celery", "-A", "farm_workers.beat", "beat", *scheduler)
+    return ChildPlan(name="beat", argv=argv, stage=1, up=lambda: True)

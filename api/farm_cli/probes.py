@@ -7,6 +7,8 @@ never changes what it asks.
 import socket
 from pathlib import Path
 
+from farm_scheduler.settings import Settings
+
 PROBE_SECONDS = 0.5
 LARGEST_ANSWER = 1024 * 1024
 
@@ -27,9 +29,20 @@ def redis_answers(path: Path) -> bool:
     return ask_redis(path, b"PING") == b"+PONG\r\n"
 
 
-def worker_waits(path: Path) -> bool:
-    """Whether a Celery worker waits for messages on this Redis: a client is inside BRPOP."""
-    return b"cmd=brpop" in ask_redis(path, b"CLIENT LIST").lower()
+def worker_waits(settings: Settings) -> bool:
+    """Whether a Celery worker waits for messages on the farm's Redis: a client is inside BRPOP."""
+    if not settings.redis_url:
+        return b"cmd=brpop" in ask_redis(settings.redis_socket, b"CLIENT LIST").lower()
+    from farm_scheduler.engine import (
+        awaits_messages,
+        celery_app,
+    )  # takes its time; the private Redis does without
+
+    app = celery_app(settings)
+    try:
+        return awaits_messages(app)
+    finally:
+        app.close()
 
 
 def ask_redis(path: Path, command: bytes) -> bytes:

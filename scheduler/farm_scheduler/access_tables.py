@@ -118,7 +118,7 @@ class Submission(SQLModel, table=True):
     """The wish for a run, until a worker has fetched and checked its source; `id` is that of the run.
 
     `code` and `reason` say why it was refused. `scope` is the only project that the run may be of. `published` is
-    when its message was last sent, `lease_expires` until when a worker has it.
+    when its message was last sent, `lease_expires` until when `worker` has it.
     """
 
     __tablename__ = "submission"
@@ -137,6 +137,7 @@ class Submission(SQLModel, table=True):
     code: str | None = None
     reason: str | None = None
     tries: int = 0
+    worker: str = ""
     created: datetime = Field(default_factory=now, sa_column=_moment(nullable=False))
     published: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
     lease_expires: datetime | None = Field(default=None, sa_column=_moment(nullable=True))

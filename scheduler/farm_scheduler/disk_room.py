@@ -13,6 +13,9 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 LITTLE = 64 << 10
 """Bytes free below which a database that cannot be written is taken for a full disk."""
 
+LEAST = 128 << 20
+"""Bytes free below which no job is begun: its machine, its stream and the record need some."""
+
 
 def check_room(error: OSError, folder: Path) -> None:
     """Raise NoRoomError if `error` is that of a full disk; `folder` is where something was written."""
@@ -32,5 +35,13 @@ def is_full(folder: Path) -> bool:
     """Whether next to nothing can be written there."""
     try:
         return shutil.disk_usage(folder).free < LITTLE
+    except OSError:
+        return False
+
+
+def is_short(folder: Path) -> bool:
+    """Whether there is too little room to begin a job."""
+    try:
+        return shutil.disk_usage(folder).free < LEAST
     except OSError:
         return False

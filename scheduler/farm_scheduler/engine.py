@@ -5,6 +5,9 @@ ids only, and nothing depends on their arrival: the record decides, a lost or do
 It never touches the record.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from celery import Celery
 from kombu.exceptions import OperationalError
 
@@ -112,11 +115,24 @@ def waiting_tickets(app: Celery) -> int:
     Raises:
         EngineError: Redis does not answer.
     """
+    return int(_ask(app, lambda channel: channel.queue_declare(QUEUE, passive=False).message_count))
+
+
+def awaits_messages(app: Celery) -> bool:
+    """Whether a worker waits for messages: a client of the Redis is inside BRPOP."""
     try:
-        with app.connection_for_read() as connection, connection.channel() as channel:
-            declared = channel.queue_declare(QUEUE, passive=False)
-            return int(declared.message_count)
-    except (OperationalError, OSError) as error:
+        clients = _ask(app, lambda channel: channel.client.client_list())
+    except EngineError:
+        return False
+    return any(client.get("cmd") == "brpop" for client in clients)
+
+
+def _ask(app: Celery, question: Callable[[Any], Any]) -> Any:
+    connection = app.connection_for_read()
+    try:
+        with connection, connection.channel() as channel:
+            return question(channel)
+    except (OperationalError, OSError, *connection.connection_errors) as error:
         raise _unreachable(app) from error
 
 

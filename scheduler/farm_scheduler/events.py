@@ -8,15 +8,17 @@ never looks into a project itself.
 import logging
 from collections.abc import Collection
 from datetime import timedelta
+from functools import partial
 
 from celery import Celery
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlmodel import Session, col, or_, select
 
 from farm_scheduler import runs
 from farm_scheduler.database import Database
 from farm_scheduler.errors import FARMS_FAULT, EngineError, FarmError, TargetError, exit_code_of
 from farm_scheduler.event_tables import Event, EventState
+from farm_scheduler.patience import patiently
 from farm_scheduler.plan import Narrowing
 from farm_scheduler.settings import Settings
 from farm_scheduler.sources import find_commit
@@ -52,12 +54,14 @@ def handle_event(database: Database, app: Celery, settings: Settings, event_id: 
     try:
         run_id, reason = _make_run(database, app, settings, event)
     except FarmError as error:
-        _put_off(database, event, error)
+        patiently(partial(_put_off, database, event, error))
     except IntegrityError:
         # Somebody recorded the same at this very moment; the next try finds it.
         _release(database, event, timedelta(seconds=1), "another event asks for the same")
+    except OperationalError:
+        patiently(partial(_release, database, event, timedelta(seconds=1), "the record did not answer"))
     else:
-        _finish(database, event, run_id, reason)
+        patiently(partial(_finish, database, event, run_id, reason))
 
 
 def due_events(database: Database) -> list[str]:
@@ -89,13 +93,17 @@ def expire_events(database: Database, dead_workers: Collection[str] = ()) -> Non
             event.state, event.not_before, event.published = EventState.WAITING, now(), None
 
 
+def lease_of_event(settings: Settings) -> timedelta:
+    """How long a worker may take for one event: git may be asked twice."""
+    return timedelta(seconds=2 * settings.git_seconds + SLACK_SECONDS)
+
+
 def working_workers(session: Session) -> set[str]:
     """The workers that have an event now."""
     return set(session.exec(select(Event.worker).where(Event.state == EventState.WORKING).distinct()))
 
 
 def _claim(database: Database, settings: Settings, event_id: str, worker: str) -> Event | None:
-    lease = timedelta(seconds=2 * settings.git_seconds + SLACK_SECONDS)
     with database.write() as session:
         event = session.get(Event, event_id, with_for_update=True)
         if event is None or event.state != EventState.WAITING:
@@ -104,7 +112,7 @@ def _claim(database: Database, settings: Settings, event_id: str, worker: str) -
             return None
         event.state, event.worker = EventState.WORKING, worker
         event.tries += 1
-        event.lease_expires = now() + lease
+        event.lease_expires = now() + lease_of_event(settings)
         return event
 
 

@@ -6,7 +6,8 @@ never one across a step of a machine.
 
 from typing import Any, cast
 
-from sqlalchemy import Table, insert, update
+from sqlalchemy import Table, delete, insert, update
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from farm_scheduler.database import Database
@@ -26,16 +27,45 @@ class Ingest:
         self._results = results
         self._attempt_id = attempt_id
         self._job_id = job_id
+        self._steps: list[StepResult] = []
+        self._tests: list[TestResult] = []
+        self._unsure = False
 
     def flush(self, *, stream_bytes: int, left_seconds: float | None) -> None:
-        """Write what is new: steps, tests, and the live line of the job."""
-        steps, tests = self._results.take_steps(), self._results.take_tests()
-        with self._database.write_together() as session:
-            for step in steps:
-                self._write_step(session, step)
-            if tests:
-                session.execute(insert(TEST), [self._test_row(test) for test in tests])
-            self._write_line(session, stream_bytes, left_seconds)
+        """Write what is new: steps, tests, and the live line of the job.
+
+        Raises:
+            OperationalError: the record does not answer. Nothing is lost: the next flush writes it as well.
+        """
+        self._steps += self._results.take_steps()
+        self._tests += self._results.take_tests()
+        fresh = [step for step in self._steps if step.row is None]
+        try:
+            with self._database.write_together() as session:
+                if self._unsure:
+                    self._take_back(session, fresh)
+                for step in self._steps:
+                    self._write_step(session, step)
+                if self._tests:
+                    session.execute(insert(TEST), [self._test_row(test) for test in self._tests])
+                self._write_line(session, stream_bytes, left_seconds)
+        except OperationalError:
+            self._unsure = True
+            for step in fresh:
+                step.row = None
+            raise
+        self._steps, self._tests, self._unsure = [], [], False
+
+    def _take_back(self, session: Session, fresh: list[StepResult]) -> None:
+        """A commit that was not answered may have happened: its rows are removed before they are written again."""
+        for step in fresh:
+            same = (STEP.c.environment.is_not_distinct_from(step.environment), STEP.c.name == step.name)
+            session.execute(delete(STEP).where(STEP.c.attempt_id == self._attempt_id, *same))
+        if self._tests:
+            first = min(test.position for test in self._tests)
+            session.execute(
+                delete(TEST).where(TEST.c.attempt_id == self._attempt_id, TEST.c.position >= first)
+            )
 
     def _write_step(self, session: Session, step: StepResult) -> None:
         values: dict[str, Any] = {"status": step.status, "started": step.started, "finished": step.finished}

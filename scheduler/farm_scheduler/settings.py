@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     waiting_clones: bool = True
     package_disk: bool = True
     job_seconds: float = Field(default=1800, gt=0)
-    lease_seconds: float = Field(default=300, gt=0)
+    lease_seconds: float = Field(default=40, gt=0)
     shell_seconds: float = Field(default=4 * 3600, gt=0)
     shell_idle_seconds: float = Field(default=1800, gt=0)
     log_bytes: int = Field(default=64 * 1024**2, gt=0)

@@ -7,10 +7,13 @@ project is fetched or parsed in the API's process.
 
 import hashlib
 import logging
+from collections.abc import Collection
 from datetime import timedelta
+from functools import partial
 
 from celery import Celery
 from packaging.utils import canonicalize_name
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, or_, select
 
 from farm_scheduler import runs
@@ -28,6 +31,7 @@ from farm_scheduler.errors import (
     UploadError,
     exit_code_of,
 )
+from farm_scheduler.patience import patiently
 from farm_scheduler.plan import Narrowing
 from farm_scheduler.remote_targets import read_remote_target
 from farm_scheduler.roles import Caller, Role
@@ -111,9 +115,11 @@ def withdraw(session: Session, caller: Caller, submission_id: str) -> bool:
     return True
 
 
-def carry_out(database: Database, app: Celery, settings: Settings, submission_id: str) -> None:
+def carry_out(
+    database: Database, app: Celery, settings: Settings, submission_id: str, *, worker: str = ""
+) -> None:
     """Fetch and check the source, and record the run; what cannot be used is refused, with its reason."""
-    wish = _claim(database, submission_id)
+    wish = _claim(database, submission_id, worker)
     if wish is None:
         return
     try:
@@ -136,13 +142,23 @@ def carry_out(database: Database, app: Celery, settings: Settings, submission_id
         )
     except EngineError as error:
         LOG.warning("%s; the sweep goes on with run %s", error, wish.id)
-    except FarmError as error:
-        _end(database, settings, wish.id, error)
+    except OperationalError as error:
+        LOG.warning("%s is tried again: the record did not answer: %s", wish.id, error.orig)
+        patiently(partial(_give_back, database, wish.id))
         return
-    _end(database, settings, wish.id, None)
+    except FarmError as error:
+        patiently(partial(_end, database, settings, wish.id, error))
+        return
+    patiently(partial(_end, database, settings, wish.id, None))
 
 
-def publish_waiting(database: Database, app: Celery) -> None:
+def fetching_workers(session: Session) -> set[str]:
+    """The workers that have a submission now."""
+    chosen = select(Submission.worker).where(Submission.state == SubmissionState.FETCHING)
+    return set(session.exec(chosen.distinct()))
+
+
+def publish_waiting(database: Database, app: Celery, dead_workers: Collection[str] = ()) -> None:
     """Send again the messages that came to nothing, and give back what dead workers had: called by the sweep.
 
     Raises:
@@ -150,9 +166,8 @@ def publish_waiting(database: Database, app: Celery) -> None:
     """
     moment = now()
     with database.write() as session:
-        stuck = select(Submission).where(
-            Submission.state == SubmissionState.FETCHING, col(Submission.lease_expires) < moment
-        )
+        over = or_(col(Submission.lease_expires) < moment, col(Submission.worker).in_(list(dead_workers)))
+        stuck = select(Submission).where(Submission.state == SubmissionState.FETCHING, over)
         for wish in session.exec(stuck):
             wish.state, wish.published = SubmissionState.WAITING, None
         due = or_(col(Submission.published).is_(None), col(Submission.published) < moment - PUBLISH_AGAIN)
@@ -166,7 +181,7 @@ def publish_waiting(database: Database, app: Celery) -> None:
         publish_submission(app, submission_id)
 
 
-def _claim(database: Database, submission_id: str) -> Submission | None:
+def _claim(database: Database, submission_id: str, worker: str) -> Submission | None:
     with database.write() as session:
         wish = session.get(Submission, submission_id, with_for_update=True)
         if wish is None or wish.state is not SubmissionState.WAITING:
@@ -175,6 +190,7 @@ def _claim(database: Database, submission_id: str) -> Submission | None:
             wish.state = SubmissionState.ACCEPTED
             return None
         wish.state, wish.lease_expires, wish.tries = SubmissionState.FETCHING, now() + LEASE, wish.tries + 1
+        wish.worker = worker
         return wish
 
 
@@ -214,6 +230,14 @@ def _check_scope(scope: str | None, project: str) -> None:
     if scope is not None and canonicalize_name(project) != scope:
         sentence = f"this is {project}, and the token is for {scope} only; take a token for it"
         raise AccessError(sentence, project=scope)
+
+
+def _give_back(database: Database, submission_id: str) -> None:
+    """Have it carried out again, by whoever is free."""
+    with database.write() as session:
+        wish = find_submission(session, submission_id)
+        if wish.state is SubmissionState.FETCHING:
+            wish.state, wish.published = SubmissionState.WAITING, None
 
 
 def _end(database: Database, settings: Settings, submission_id: str, error: FarmError | None) -> None:

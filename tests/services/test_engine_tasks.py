@@ -140,7 +140,7 @@ def app(settings: Settings) -> Iterator[Celery]:
 def worker(
     settings: Settings, redis: object, tmp_path: Path
 ) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
-    """Starts a worker as the service does; all are gone afterwards."""
+    """Starts a worker as the service does, beat with the first; all are gone afterwards."""
     del redis
     (tmp_path / "quick_tasks.py").write_text(textwrap.dedent(WORKER))
     started: list[subprocess.Popen[bytes]] = []
@@ -153,7 +153,6 @@ def worker(
             "-A",
             "quick_tasks",
             "worker",
-            "--beat",
             "--pool",
             "threads",
         ]
@@ -170,13 +169,13 @@ def worker(
             "TAKES": str(takes),
             "C_FORCE_ROOT": "1",
         }
-        with (settings.logs / "worker.log").open("ab") as log:
-            process = subprocess.Popen(
-                [*command, *options, "--schedule", str(settings.home / "beat")],
-                env=environment, cwd=tmp_path, stdout=log, stderr=log,
-            )  # fmt: skip
-        started.append(process)
-        return process
+        periodic = [sys.executable, "-m", "celery", "-A", "farm_workers.beat", "beat"]
+        periodic += ["--scheduler", "farm_workers.beat.SteadyScheduler"]
+        commands = [[*command, *options]] if started else [periodic, [*command, *options]]
+        for argv in commands:
+            with (settings.logs / "worker.log").open("ab") as log:
+                started.append(subprocess.Popen(argv, env=environment, cwd=tmp_path, stdout=log, stderr=log))
+        return started[-1]
 
     yield start
     for process in started:
@@ -221,13 +220,13 @@ def attempts(database: Database) -> list[Attempt]:
 
 
 def processes_of(settings: Settings) -> list[str]:
-    """Command lines of processes that belong to the farm of these settings, its Redis aside."""
+    """Command lines of processes that belong to the farm of these settings, its Redis and its beat aside."""
     found = []
     for path in Path("/proc").glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):
             if f"WHEELFARM_HOME={settings.home}".encode() in path.read_bytes():
                 found.append((path.parent / "cmdline").read_text())
-    return found
+    return [words for words in found if "farm_workers.beat" not in words]
 
 
 def test_a_submitted_run_runs_to_its_end(database, app, settings, worker, tmp_path) -> None:

@@ -134,6 +134,25 @@ def test_a_killed_child_is_started_again(settings, name):
         assert until(lambda: service.check() or service.state == "ready", 10)
 
 
+def test_a_killed_beat_is_started_again(settings, monkeypatch):
+    """What sends the periodic messages is a process of the service like the others, and comes back like them."""
+    monkeypatch.setenv(supervisor.ONLY, "redis,beat")
+    with Service(settings) as service:
+        service.wait_until_ready()
+        assert until(lambda: pid_of(settings, "beat") is not None, 10)
+        first = pid_of(settings, "beat")
+        os.kill(first, signal.SIGKILL)
+        assert until(lambda: pid_of(settings, "beat") not in {None, first}, 10)
+        assert until(lambda: b"wheelfarm" in ask_redis(settings.redis_socket, b"KEYS *"), 20)
+
+
+def test_a_redis_elsewhere_is_not_started_here(settings, monkeypatch):
+    """With the URL of a Redis the service has none of its own."""
+    monkeypatch.setenv("WHEELFARM_REDIS_URL", "redis://127.0.0.1:1/0")
+    names = [plan.name for plan in children(Settings(home=settings.home))]
+    assert names == ["index", "holder", "worker", "beat"]
+
+
 def test_a_killed_supervisor_takes_its_children_along(settings):
     """Kill -9 of the supervisor leaves no process, and its client is told in one sentence."""
     service = Service(settings)

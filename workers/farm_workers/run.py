@@ -10,7 +10,10 @@ import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+from sqlalchemy.exc import OperationalError
 
 from farm_images.catalogue import Image, read_image
 from farm_images.errors import FarmError, ImageError
@@ -20,6 +23,7 @@ from farm_scheduler.database import Database
 from farm_scheduler.errors import RecordError
 from farm_scheduler.ingest import Ingest
 from farm_scheduler.judgement import Judgement, judge
+from farm_scheduler.patience import patiently
 from farm_scheduler.results import Results
 from farm_scheduler.settings import Settings
 from farm_scheduler.sources import source_path
@@ -66,10 +70,10 @@ def run_claim(hands: Hands, claim: Claim) -> bool:
             LOG.exception("attempt %s of %s failed", claim.attempt_id, claim.job_id)
             reason = f"the farm failed unexpectedly ({type(error).__name__}: {error}); see its log"
             judgement = Judgement(verdict=Verdict.FARM_ERROR, reason=reason)
-    if heartbeat.standing is Standing.CANCELLED:
-        give_up(hands.database, claim)
-        return False
-    return finish(hands.database, claim, judgement, seconds=runner.seconds)
+        if heartbeat.standing is not Standing.CANCELLED:
+            return patiently(partial(finish, hands.database, claim, judgement, seconds=runner.seconds))
+    patiently(partial(give_up, hands.database, claim))
+    return False
 
 
 class _Runner:
@@ -91,11 +95,11 @@ class _Runner:
         Raises:
             FarmError: no machine, no source, no image; the machine was taken back.
         """
-        image = ready_image(self._hands, self._claim.system)
+        image = patiently(partial(ready_image, self._hands, self._claim.system))
         source = source_path(self._hands.settings, self._claim.source_sha256)
         if not source.is_file():
             raise RecordError(f"the source {source.name} is gone from {source.parent}; submit the run again")
-        move(self._hands.database, self._claim, JobState.BOOTING, image_digest=image.digest)
+        self._move(JobState.BOOTING, image_digest=image.digest)
         with self._hands.machines(image, self._say) as lease:
             self._note(lease)
             stream = self._hands.settings.streams / f"{self._claim.attempt_id}.subunit"
@@ -117,9 +121,7 @@ class _Runner:
     def _note(self, lease: Lease) -> None:
         self.seconds["lease"] = time.monotonic() - self._began
         self.seconds["answered"] = lease.answered_seconds
-        move(
-            self._hands.database,
-            self._claim,
+        self._move(
             JobState.RUNNING,
             machine=lease.machine_id,
             accelerator=lease.accelerator,
@@ -127,6 +129,9 @@ class _Runner:
             answered=now(),
             stream_path=f"streams/{self._claim.attempt_id}.subunit",
         )
+
+    def _move(self, state: JobState, **facts: object) -> None:
+        patiently(partial(move, self._hands.database, self._claim, state, **facts))
 
     def _limit_seconds(self) -> float:
         """The time limit of the job: what the project declares, and never more than the farm allows."""
@@ -181,15 +186,22 @@ class _Runner:
         if reader.garbled_bytes:
             LOG.warning("%s: %d garbled bytes", self._claim.attempt_id, reader.garbled_bytes)
         if self._heartbeat.standing is Standing.WANTED:
-            move(self._hands.database, self._claim, JobState.FINISHING)
-        self._flush(reader.bytes)
+            self._move(JobState.FINISHING)
+        if self._heartbeat.standing is not Standing.LOST:
+            patiently(partial(self._write, reader.bytes))
 
     def _flush(self, stream_bytes: int) -> None:
         if self._heartbeat.standing is Standing.LOST:
             return
+        self._flushed = time.monotonic()
+        try:
+            self._write(stream_bytes)
+        except OperationalError as error:
+            LOG.warning("the record does not answer for %s: %s", self._claim.attempt_id, error.orig)
+
+    def _write(self, stream_bytes: int) -> None:
         left = self._claim.expected_seconds - (time.monotonic() - self._began)
         self._ingest.flush(stream_bytes=stream_bytes, left_seconds=max(0.0, left))
-        self._flushed = time.monotonic()
 
 
 def ready_image(hands: Hands, system: str) -> Image:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from farm_images.subunit_stream import Decoder, Event
+from farm_scheduler.disk_room import check_room
 
 CHUNK = 256 << 10
 """Bytes that are taken from the channel at once."""
@@ -37,6 +38,7 @@ class StreamReader:
         self._limit = limit
         self._decoder = Decoder()
         self._file = None if path is None else path.open("wb", buffering=0)
+        self._folder = Path() if path is None else path.parent
 
     def __enter__(self) -> Self:
         return self
@@ -48,7 +50,11 @@ class StreamReader:
             self._file.close()
 
     def read(self) -> list[Event]:
-        """The events of what has arrived; call it when the channel is readable. Never blocks on a ready channel."""
+        """The events of what has arrived; call it when the channel is readable. Never blocks on a ready channel.
+
+        Raises:
+            NoRoomError: the disk is full.
+        """
         try:
             data = self._channel.recv(CHUNK)
         except BlockingIOError:
@@ -62,8 +68,18 @@ class StreamReader:
         self.full = self.full or len(taken) < len(data)
         self.bytes += len(taken)
         if self._file is not None:
-            self._file.write(taken)
+            self._keep(taken)
         return self._decoder.feed(taken)
+
+    def _keep(self, data: bytes) -> None:
+        """Write all of it: a disk that fills takes a part first, and says so only at the next write."""
+        left = memoryview(data)
+        try:
+            while left and self._file is not None:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            check_room(error, self._folder)
+            raise
 
     @property
     def garbled_bytes(self) -> int:

@@ -13,6 +13,7 @@ from sqlmodel import col, select
 
 from farm_scheduler import runs, submissions, uploads
 from farm_scheduler.claims import expire_attempts
+from farm_scheduler.clock_jumps import ClockWatch, forget_the_future
 from farm_scheduler.database import Database
 from farm_scheduler.engine import MOST_TICKETS, publish_bake, publish_event, publish_tickets, waiting_tickets
 from farm_scheduler.events import due_events, expire_events, working_workers
@@ -21,6 +22,7 @@ from farm_scheduler.questions import asking_workers, expire_questions
 from farm_scheduler.settings import Settings
 from farm_scheduler.states import JOB_AT_WORK, ImageState, JobState
 from farm_scheduler.tables import Attempt, Image, Job, Lane, Project, Share, now
+from farm_scheduler.worker_lives import silent_workers
 from farm_workers.image_bake import STALE
 
 
@@ -29,20 +31,30 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def sweep(database: Database, app: Celery, settings: Settings) -> None:
-    """One round.
+def sweep(
+    database: Database,
+    app: Celery,
+    settings: Settings,
+    *,
+    clock: ClockWatch | None = None,
+    dead: frozenset[str] = frozenset(),
+) -> None:
+    """One round; `clock` tells whether the host's was set back since the last, `dead` names workers known to be.
 
     Raises:
         EngineError: Redis does not answer; the next round tries again.
     """
-    expire_attempts(database)
-    expire_questions(database)
-    expire_events(database)
+    if clock is not None and clock.was_set_back():
+        forget_the_future(database, settings)
+    dead |= _dead_workers(database, settings)
+    expire_attempts(database, dead_workers=dead)
+    expire_questions(database, dead_workers=dead)
+    expire_events(database, dead_workers=dead)
     _forget_dead_bakes(database)
     with database.write() as session:
         sweep_lanes(session)
     uploads.drop_old(database, settings)
-    submissions.publish_waiting(database, app)
+    submissions.publish_waiting(database, app, dead)
     for run_id in runs.waiting_runs(database):
         runs.advance(database, app, settings, run_id)
     for system in _wanted_images(database):
@@ -55,15 +67,12 @@ def sweep(database: Database, app: Celery, settings: Settings) -> None:
 
 
 def first_sweep(database: Database, app: Celery, settings: Settings) -> None:
-    """The round of a worker that starts: what died with its forerunner, and images to be looked at again.
+    """The round of a worker that starts: images and times that its forerunner left are looked at again.
 
     Raises:
         EngineError: Redis does not answer.
     """
-    dead = _dead_workers(database)
-    expire_attempts(database, dead_workers=dead)
-    expire_questions(database, dead_workers=dead)
-    expire_events(database, dead_workers=dead)
+    forget_the_future(database, settings)
     looked_at: list[str] = []
     with database.write() as session:
         for image in session.exec(select(Image)):
@@ -75,11 +84,12 @@ def first_sweep(database: Database, app: Celery, settings: Settings) -> None:
     for system in looked_at:
         # The farm may have changed since. What nobody wants any more is not made, only looked at.
         publish_bake(app, system, look_only=True)
-    sweep(database, app, settings)
+    # What has this worker's name before it began is of a forerunner with the same process id, as in a container.
+    sweep(database, app, settings, dead=frozenset({worker_name()}))
 
 
-def _dead_workers(database: Database) -> frozenset[str]:
-    """Workers of this host that have attempts, questions or events at work and no process."""
+def _dead_workers(database: Database, settings: Settings) -> frozenset[str]:
+    """Other workers that have something at work, and no process on this host, or have long said nothing."""
     with database.read() as session:
         chosen = (
             select(Attempt.worker)
@@ -88,14 +98,18 @@ def _dead_workers(database: Database) -> frozenset[str]:
             .distinct()
         )
         names = {*session.exec(chosen), *asking_workers(session), *working_workers(session)}
+        names = (names | submissions.fetching_workers(session)) - {worker_name()}
+        silent = silent_workers(session, names, settings.lease_seconds) if names else set()
     host = socket.gethostname()
-    return frozenset(name for name in names if name.rpartition(":")[0] == host and not _alive(name))
+    return frozenset(
+        silent | {name for name in names if name.rpartition(":")[0] == host and not _alive(name)}
+    )
 
 
 def _alive(worker: str) -> bool:
     process = worker.rpartition(":")[2]
-    if worker == worker_name() or not process.isdigit():
-        return worker != worker_name()
+    if not process.isdigit():
+        return True
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:

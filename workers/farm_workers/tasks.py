@@ -1,22 +1,22 @@
 """The engine's tasks: ticket, bake, metadata, submission, event, watch, report, sweep.
 
-Started as `python -m celery -A farm_workers.tasks worker --beat --pool threads`; Celery asks this module for
-`app`, which is built then, from the environment. A task may come twice or never: the record decides. Nothing
-here runs a job itself.
+Started as `python -m celery -A farm_workers.tasks worker --pool threads`; Celery asks this module for `app`, which
+is built then, from the environment. What is periodic comes from beat, a process of its own. A task may come twice or
+never: the record decides. Nothing here runs a job itself.
 """
 
-import ctypes
 import logging
-import signal
 import threading
 from functools import cache
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_embedded_init, worker_ready, worker_shutting_down
+from celery.signals import worker_ready, worker_shutting_down
+from sqlalchemy.exc import SQLAlchemyError
 
-from farm_scheduler import runs, submissions
+from farm_scheduler import disk_room, runs, submissions
 from farm_scheduler.claims import claim_job
+from farm_scheduler.clock_jumps import ClockWatch
 from farm_scheduler.database import Database
 from farm_scheduler.dependents import released
 from farm_scheduler.engine import (
@@ -37,6 +37,7 @@ from farm_scheduler.events import handle_event
 from farm_scheduler.release_watch import look_around
 from farm_scheduler.schema import upgrade
 from farm_scheduler.settings import Settings
+from farm_scheduler.worker_lives import say_alive
 from farm_workers.feedback.sending import report_runs
 from farm_workers.image_bake import ImageBake
 from farm_workers.machines import holder_machines
@@ -44,7 +45,8 @@ from farm_workers.metadata_question import ask_guest
 from farm_workers.run import Hands, run_claim
 from farm_workers.sweep import first_sweep, sweep, worker_name
 
-PR_SET_PDEATHSIG = 1
+LIVES_PER_LEASE = 5
+"""How often a worker says that it lives, in the time after which it is missed."""
 
 LOG = logging.getLogger(__name__)
 
@@ -62,7 +64,6 @@ def _app() -> Celery:
     settings.prepare()
     database = Database(settings.record_url)
     upgrade(database)
-    database.close()  # the worker forks its beat: no connection may be shared with it
     hands = Hands(settings=settings, database=database, machines=holder_machines(settings))
     return worker_app(hands)
 
@@ -82,14 +83,8 @@ def worker_app(hands: Hands) -> Celery:
     app.task(name=SUBMISSION, typing=False)(tasks.submission)
     app.task(name=SWEEP, typing=False)(tasks.sweep)
     worker_ready.connect(tasks.ready, weak=False)
-    beat_embedded_init.connect(_die_with_worker, weak=False)
     worker_shutting_down.connect(lambda **_: stop.set(), weak=False)
     return app
-
-
-def _die_with_worker(**_: Any) -> None:
-    """Beat is a process of its own: the kernel ends it when the worker is killed (prctl(2))."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class _Tasks:
@@ -103,6 +98,7 @@ class _Tasks:
         self._sweeping = threading.Lock()
         self._watching = threading.Lock()
         self._reporting = threading.Lock()
+        self._clock = ClockWatch()
 
     def ticket(self) -> None:
         """Run the best queued jobs, one after the other, until there is none; nothing to do is no error.
@@ -121,6 +117,9 @@ class _Tasks:
     def _run_one(self) -> bool:
         """Claim a job and run it; whether there was one."""
         settings = self._hands.settings
+        if disk_room.is_short(settings.home):
+            LOG.warning("%s; no job is begun until then", disk_room.no_room(settings.home))
+            return False
         claim = claim_job(self._hands.database, worker=worker_name(), lease_seconds=settings.lease_seconds)
         if claim is None:
             return False
@@ -188,7 +187,10 @@ class _Tasks:
     def submission(self, submission_id: str) -> None:
         """Fetch and check what somebody wants to be run, and record the run."""
         if not self._stop.is_set():
-            submissions.carry_out(self._hands.database, self._app, self._hands.settings, submission_id)
+            hands = self._hands
+            submissions.carry_out(
+                hands.database, self._app, hands.settings, submission_id, worker=worker_name()
+            )
 
     def _advance(self) -> None:
         for run_id in runs.waiting_runs(self._hands.database):
@@ -198,14 +200,25 @@ class _Tasks:
         """One round of the sweep, unless one is on its way."""
         if self._sweeping.acquire(blocking=False):
             try:
-                sweep(self._hands.database, self._app, self._hands.settings)
+                sweep(self._hands.database, self._app, self._hands.settings, clock=self._clock)
             except EngineError as error:
                 LOG.warning("%s", error)
             finally:
                 self._sweeping.release()
 
+    def _live(self) -> None:
+        """Say again and again that this worker lives, until it ends."""
+        while True:
+            try:
+                say_alive(self._hands.database, worker_name())
+            except SQLAlchemyError as error:
+                LOG.warning("the record does not answer: %s", error)
+            if self._stop.wait(self._hands.settings.lease_seconds / LIVES_PER_LEASE):
+                return
+
     def ready(self, **_: Any) -> None:
-        """The worker waits for messages: begin with what its forerunner left."""
+        """The worker waits for messages: say that it lives, and begin with what its forerunner left."""
+        threading.Thread(target=self._live, name="life", daemon=True).start()
         try:
             first_sweep(self._hands.database, self._app, self._hands.settings)
         except EngineError as error:

@@ -2,7 +2,6 @@
 
 import io
 import tarfile
-from contextlib import aclosing
 
 import pytest
 
@@ -126,8 +125,7 @@ async def test_live_events_go_on_behind_the_last(farm):
     """A stream that breaks is taken up again, and no event comes twice."""
     network = AsyncBreaking(cut={0, 2})
     async with AsyncFarm(farm.url, transport=network) as client:
-        async with aclosing(client.watch_run(RUN)) as events:
-            assert [event.kind async for event in events] == ["report", "end"]
+        assert [event.kind async for event in client.watch_run(RUN)] == ["report", "end"]
         attempts = [attempt async for attempt in client.list_attempts(JOB)]
         kinds, text = [], ""
         async for event in client.watch_log(attempts[0].id):

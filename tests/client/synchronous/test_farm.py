@@ -2,7 +2,6 @@
 
 import io
 import tarfile
-from contextlib import closing
 
 import pytest
 
@@ -126,8 +125,7 @@ def test_live_events_go_on_behind_the_last(farm):
     """A stream that breaks is taken up again, and no event comes twice."""
     network = Breaking(cut={0, 2})
     with Farm(farm.url, transport=network) as client:
-        with closing(client.watch_run(RUN)) as events:
-            assert [event.kind for event in events] == ["report", "end"]
+        assert [event.kind for event in client.watch_run(RUN)] == ["report", "end"]
         attempts = [attempt for attempt in client.list_attempts(JOB)]
         kinds, text = [], ""
         for event in client.watch_log(attempts[0].id):
