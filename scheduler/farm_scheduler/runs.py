@@ -11,6 +11,7 @@ from datetime import datetime
 from celery import Celery
 from sqlmodel import Session, col, select
 
+from farm_scheduler.audit import note_change
 from farm_scheduler.cancellation import Cancellation, cancel_run
 from farm_scheduler.database import Database
 from farm_scheduler.dynamic_facts import dynamic_facts
@@ -23,10 +24,12 @@ from farm_scheduler.planned_cells import store_cells
 from farm_scheduler.project_files import ProjectFiles, read_archive
 from farm_scheduler.prospect import look_ahead, system_to_ask
 from farm_scheduler.questions import FAILED_FOR, Told, ask, read_told
+from farm_scheduler.roles import Caller
 from farm_scheduler.settings import Settings
 from farm_scheduler.settlement import settle_run
 from farm_scheduler.sources import LONGEST_NAME, Source, get_source, source_path
 from farm_scheduler.states import (
+    RUN_ENDED,
     RUN_MOVES,
     ImageState,
     RunState,
@@ -77,6 +80,8 @@ def submit(  # noqa: PLR0913 - three of them are rare, and named where they are 
     with database.write() as session:
         session.add(run)
         session.flush()
+        if cause.caller is not None:
+            note_change(session, cause.caller, "run.submit", run.id, project=run.project, target=target)
         supersede(session, run)
         if found.told is not None and not found.missing:
             _store_plan(session, run, found.plan, found.told)
@@ -167,8 +172,8 @@ def waiting_runs(database: Database) -> list[str]:
         return list(session.exec(chosen))
 
 
-def cancel(database: Database, run_id: str) -> Cancellation:
-    """End a run: what is queued never starts, what is at work is told to stop.
+def cancel(database: Database, run_id: str, caller: Caller | None = None) -> Cancellation:
+    """End a run: what is queued never starts, what is at work is told to stop; `caller` is noted in the audit log.
 
     Cancelling twice, or after the end, changes nothing.
 
@@ -176,7 +181,10 @@ def cancel(database: Database, run_id: str) -> Cancellation:
         NotFoundError: there is no such run.
     """
     with database.write() as session:
-        return cancel_run(session, _run(session, run_id))
+        run = _run(session, run_id)
+        if caller is not None and run.state not in RUN_ENDED:
+            note_change(session, caller, "run.cancel", run.id, project=run.project)
+        return cancel_run(session, run)
 
 
 def _new_run(source: Source, target: str, narrowing: Narrowing, run_id: str) -> Run:

@@ -12,8 +12,11 @@ from fastapi import FastAPI
 from farm_api.v1 import (
     attempts,
     events,
+    followings,
+    garbage,
     images,
     jobs,
+    listeners,
     problems,
     projects,
     run_files,
@@ -21,6 +24,7 @@ from farm_api.v1 import (
     streams,
     tokens,
     uploads,
+    webhook_secrets,
 )
 from farm_api.v1.answer_headers import AnswerHeaders
 from farm_api.v1.body_bounds import BodyBounds
@@ -57,6 +61,9 @@ def create_api(database: Database, settings: Settings) -> FastAPI:
     )
     for router in (
         projects.router,
+        webhook_secrets.router,
+        followings.router,
+        listeners.router,
         runs.router,
         run_files.router,
         streams.router,
@@ -64,6 +71,7 @@ def create_api(database: Database, settings: Settings) -> FastAPI:
         events.router,
         attempts.router,
         images.router,
+        garbage.router,
         uploads.router,
         tokens.router,
     ):
