@@ -5,10 +5,14 @@ ids only, and nothing depends on their arrival: the record decides, a lost or do
 It never touches the record.
 """
 
+from collections.abc import Mapping
+
 from celery import Celery
+from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 
 from farm_scheduler.errors import EngineError
+from farm_scheduler.host_kinds import X86_64
 from farm_scheduler.settings import Settings
 
 BAKE = "wheelfarm.bake"
@@ -21,7 +25,7 @@ SWEEP = "wheelfarm.sweep"
 SUBMISSION = "wheelfarm.submission"
 
 QUEUE = "wheelfarm"
-"""The queue of this kind of host; hosts of another kind will have one of their own."""
+"""The queue of what needs no machine: any worker takes it. What needs one is in the queue of its kind of host."""
 
 SWEEP_SECONDS = 5.0
 REPORT_SECONDS = 5.0
@@ -60,23 +64,35 @@ def celery_app(settings: Settings) -> Celery:
     return app
 
 
-def publish_tickets(app: Celery, count: int) -> None:
-    """Send that many tickets; call it after the commit of what they are for.
+def queue_of(kind: str) -> str:
+    """The queue of the hosts of a kind."""
+    return f"{QUEUE}.{kind}"
+
+
+def listen(app: Celery, kind: str) -> None:
+    """Have the worker of this application take what needs no machine, and what needs one of its host's kind."""
+    names = (QUEUE, queue_of(kind))
+    app.conf.task_queues = [Queue(name) for name in names]  # type: ignore[no-untyped-call]  # kombu has no types here
+
+
+def publish_tickets(app: Celery, counts: Mapping[str, int]) -> None:
+    """Send so many tickets to the hosts of each kind; call it after the commit of what they are for.
 
     Raises:
         EngineError: Redis does not take them.
     """
-    for _ in range(count):
-        _send(app, TICKET)
+    for kind, count in counts.items():
+        for _ in range(count):
+            _send(app, TICKET, queue=queue_of(kind))
 
 
-def publish_bake(app: Celery, system: str) -> None:
-    """Ask for the image of a system.
+def publish_bake(app: Celery, system: str, kind: str = X86_64) -> None:
+    """Ask a host of a kind for the image of a system.
 
     Raises:
         EngineError: Redis does not take it.
     """
-    _send(app, BAKE, system)
+    _send(app, BAKE, system, queue=queue_of(kind))
 
 
 def publish_event(app: Celery, *event_ids: str) -> None:
@@ -88,13 +104,13 @@ def publish_event(app: Celery, *event_ids: str) -> None:
     _send(app, EVENT, *event_ids)
 
 
-def publish_question(app: Celery, sha256: str, system: str) -> None:
-    """Have a machine of a system asked for the metadata of a source.
+def publish_question(app: Celery, sha256: str, system: str, kind: str = X86_64) -> None:
+    """Have a machine of a system, on a host of a kind, asked for the metadata of a source.
 
     Raises:
         EngineError: Redis does not take it.
     """
-    _send(app, METADATA, sha256, system)
+    _send(app, METADATA, sha256, system, queue=queue_of(kind))
 
 
 def publish_submission(app: Celery, submission_id: str) -> None:
@@ -106,23 +122,23 @@ def publish_submission(app: Celery, submission_id: str) -> None:
     _send(app, SUBMISSION, submission_id)
 
 
-def waiting_tickets(app: Celery) -> int:
-    """How many messages wait in the queue of tickets, roughly.
+def waiting_tickets(app: Celery, kind: str = X86_64) -> int:
+    """How many messages wait for hosts of a kind, roughly.
 
     Raises:
         EngineError: Redis does not answer.
     """
     try:
         with app.connection_for_read() as connection, connection.channel() as channel:
-            declared = channel.queue_declare(QUEUE, passive=False)
+            declared = channel.queue_declare(queue_of(kind), passive=False)
             return int(declared.message_count)
     except (OperationalError, OSError) as error:
         raise _unreachable(app) from error
 
 
-def _send(app: Celery, task: str, *arguments: str) -> None:
+def _send(app: Celery, task: str, *arguments: str, queue: str = QUEUE) -> None:
     try:
-        app.send_task(task, args=arguments, queue=QUEUE, retry=False)
+        app.send_task(task, args=arguments, queue=queue, retry=False)
     except (OperationalError, OSError) as error:
         raise _unreachable(app) from error
 

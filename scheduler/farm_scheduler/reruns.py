@@ -56,9 +56,9 @@ def rerun(
         image = session.get(Image, cell.system)
         ready = image is not None and image.state == ImageState.READY
     if ready:
-        publish_tickets(app, 1)
+        publish_tickets(app, settings.host_kinds.count([cell.system]))
     else:
-        ask_for_images(database, app, [cell.system])
+        ask_for_images(database, app, settings, [cell.system])
     return run
 
 

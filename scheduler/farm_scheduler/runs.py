@@ -85,7 +85,7 @@ def submit(  # noqa: PLR0913 - three of them are rare, and named where they are 
         supersede(session, run)
         if found.told is not None and not found.missing:
             _store_plan(session, run, found.plan, found.told)
-    _go_on(database, app, run, found)
+    _go_on(database, app, settings, run, found)
     return run
 
 
@@ -111,7 +111,7 @@ def advance(database: Database, app: Celery, settings: Settings, run_id: str) ->
             if current.state != RunState.PLANNED:
                 return
             _store_plan(session, current, found.plan, found.told)
-    _go_on(database, app, run, found)
+    _go_on(database, app, settings, run, found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,14 +155,16 @@ def _look(
     return _Outlook(plan=found.plan, missing=missing, asked=asked.name, told=told)
 
 
-def _go_on(database: Database, app: Celery, run: Run, found: _Outlook) -> None:
+def _go_on(database: Database, app: Celery, settings: Settings, run: Run, found: _Outlook) -> None:
     """Ask for what is missing, or have the jobs begin."""
     if found.missing:
-        ask_for_images(database, app, found.missing)
+        ask_for_images(database, app, settings, found.missing)
     elif found.told is None:
-        ask(database, app, run.source_sha256, found.asked, anew=True)
+        kind = settings.host_kinds.kind_of(found.asked)
+        ask(database, app, run.source_sha256, found.asked, anew=True, kind=kind)
     else:
-        publish_tickets(app, min(MOST_TICKETS, len(found.plan.runnable)))
+        first = found.plan.runnable[:MOST_TICKETS]
+        publish_tickets(app, settings.host_kinds.count(cell.system for cell in first))
 
 
 def waiting_runs(database: Database) -> list[str]:
@@ -221,7 +223,7 @@ def _end_unplanned(database: Database, run_id: str, reason: str, exit_code: int)
         run.notes = [*run.notes, {"environment": None, "reason": reason}]
 
 
-def ask_for_images(database: Database, app: Celery, systems: Sequence[str]) -> None:
+def ask_for_images(database: Database, app: Celery, settings: Settings, systems: Sequence[str]) -> None:
     """Ask for each image that is not there; one that failed before is tried again for a new run."""
     with database.write() as session:
         rows = {image.name: image for image in _rows(session, systems)}
@@ -233,7 +235,7 @@ def ask_for_images(database: Database, app: Celery, systems: Sequence[str]) -> N
                 image.state, image.note, image.progress = ImageState.MISSING, "", 0
         asked = [name for name in systems if name not in rows or rows[name].state == ImageState.MISSING]
     for name in asked:
-        publish_bake(app, name)
+        publish_bake(app, name, settings.host_kinds.kind_of(name))
 
 
 def _rows(session: Session, systems: Sequence[str]) -> list[Image]:

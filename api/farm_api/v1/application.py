@@ -44,8 +44,8 @@ carried out once. Every error is `application/problem+json` (RFC 9457) with a st
 """
 
 
-def create_api(database: Database, settings: Settings) -> FastAPI:
-    """The API over this record."""
+def create_api(database: Database, settings: Settings, rates: Rates | None = None) -> FastAPI:
+    """The API over this record; without `rates` this process alone counts its callers."""
     app = FastAPI(
         title="wheelfarm", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None,
         servers=[{"url": PREFIX}], root_path_in_servers=False, separate_input_output_schemas=False,
@@ -55,7 +55,7 @@ def create_api(database: Database, settings: Settings) -> FastAPI:
         database=database,
         settings=settings,
         engine=celery_app(settings),
-        rates=Rates(settings.requests_per_minute),
+        rates=rates or Rates(settings.requests_per_minute),
         logs=LogReader(settings.home),
         streams=anyio.Semaphore(STREAMS_AT_ONCE),
     )
