@@ -26,7 +26,7 @@ router = APIRouter(tags=["releases"], route_class=Door)
 PatternPath = Annotated[
     str,
     Path(
-        pattern=r"^[A-Za-z0-9._*?-]{1,100}$",
+        pattern=r"^[^\x00-\x1f\x7f/]{1,100}$",
         description="Names with `*` for any letters and `?` for one; percent-encoded.",
     ),
 ]
