@@ -3,7 +3,8 @@
 import pytest
 from sqlmodel import select
 
-from farm_cli.record import local_caller
+from farm_cli.record import Record, local_caller
+from farm_cli.run_follower import NewRun
 from farm_scheduler import runs as farm_runs
 from farm_scheduler.access_tables import AuditEntry
 from farm_scheduler.errors import TargetError
@@ -75,3 +76,13 @@ def test_the_person_behind_sudo_is_named(monkeypatch, name, actor):
     monkeypatch.setattr("os.getuid", lambda: 0)
     monkeypatch.setenv("SUDO_USER", name)
     assert local_caller().actor == (actor or "local:root")
+
+
+def test_the_command_gives_a_run_its_priority_and_its_person(runs, settings, tmp_path):
+    """`wheelfarm run --priority 3` records both, as whoever calls it."""
+    (tmp_path / "tox.ini").write_text("[tox]\nenv_list = py311\n")
+    wish = NewRun(target=str(tmp_path), narrowing=Narrowing(), priority=3)
+    wish.submit(Record(settings=settings, database=runs), Sent(), "r-22222222")
+    with runs.read() as session:
+        assert session.get_one(Run, "r-22222222").priority == 3
+    assert noted(runs)[0][:3] == (local_caller().actor, "run.submit", "r-22222222")
