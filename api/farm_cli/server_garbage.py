@@ -1,6 +1,6 @@
 """The garbage of a farm elsewhere: listed, or removed request by request.
 
-Called by gc with --server. What may go is that farm's to say, by its own settings.
+Called by gc with --server. It never decides what may go: that is the farm's to say, by its own settings.
 """
 
 import click
