@@ -1,7 +1,7 @@
 """`/garbage`: what nobody wants any more on the host of this server, and its removal.
 
-Included by application, for admins. Removing takes as long as a disk does, so a request removes for a while and says what
-is left. It never decides what may go: that is the scheduler's to say.
+Included by application, for admins. Removing takes as long as a disk does, so a request removes for a while and says
+what is left. It never decides what may go: that is the scheduler's to say.
 """
 
 import time
