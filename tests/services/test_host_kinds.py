@@ -68,6 +68,7 @@ def left_of(database: Database, run: Run) -> set[str]:  # noqa: F811 - the fixtu
     return {job.system for job in jobs if job.finished is None}
 
 
+@pytest.mark.usefixtures("redis")
 def test_each_kind_has_its_tickets(database, app, settings) -> None:  # noqa: F811 - the fixtures above
     """A run's tickets lie in the queues of the kinds of hosts that its cells need."""
     submit(database, app, settings)
