@@ -20,6 +20,12 @@ from farm_scheduler.states import RUN_ENDED
 from farm_scheduler.tables import Project, Run, Share, now
 from farm_scheduler.watch_tables import Watch
 
+GO = (Event, Delivery, ProjectSecret, Listener, Watch)
+"""The tables whose rows go with their project, those that others lead to last."""
+
+STAY = (Run, Share)
+"""The tables whose rows stay, as those of no project."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
@@ -50,11 +56,11 @@ def remove_project(session: Session, caller: Caller, project: Project) -> Remova
     tokens = _revoke_tokens(session, project.name)
     session.flush()
     _settle_reports(session, project.id)
-    for table in (Event, Delivery, ProjectSecret, Listener, Watch):
+    for table in GO:
         session.execute(
             delete(table).where(col(table.project_id) == project.id), execution_options=UNSYNCHRONIZED
         )
-    for row in (Run, Share):
+    for row in STAY:
         moved = update(row).where(col(row.project_id) == project.id).values(project_id=None)
         session.execute(moved, execution_options=UNSYNCHRONIZED)
     session.delete(project)

@@ -5,12 +5,13 @@ import hmac
 import json
 
 import pytest
-from sqlmodel import select
+from sqlmodel import SQLModel, select
 
 from farm_scheduler.access_tables import AccessToken, AuditEntry, KeptAnswer
 from farm_scheduler.deliveries import Incoming, Notice, record_delivery
 from farm_scheduler.event_tables import Delivery, Event, ProjectSecret
 from farm_scheduler.feedback_tables import Channel, Listener, Report, ReportState
+from farm_scheduler.project_removal import GO, STAY
 from farm_scheduler.release_watch import follow
 from farm_scheduler.roles import Role
 from farm_scheduler.states import JobState, RunState
@@ -215,3 +216,14 @@ def test_a_removed_project_leaves_its_runs(door):
     assert _audit(door)[-1] == "project.remove"
     again = door.post("/projects", {"name": "demo", "repository": REPOSITORY}, admin)
     assert again.status_code == 201
+
+
+def test_nothing_leads_to_a_project_that_is_gone():
+    """Every table that leads to a project is one whose rows go with it, or stay without it."""
+    leads = {
+        table.name
+        for table in SQLModel.metadata.tables.values()
+        for key in table.foreign_keys
+        if key.column.table.name == "project"
+    }
+    assert leads == {each.__tablename__ for each in (*GO, *STAY)}
