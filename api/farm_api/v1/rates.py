@@ -69,5 +69,5 @@ class Rates:
 
 def refusal(seconds: float) -> TooBusyError:
     """The error for a request that is allowed in so many seconds."""
-    wait = max(1, math.ceil(seconds))
+    wait = math.floor(seconds) + 1
     return TooBusyError(f"too many requests; wait {wait} s, and ask less often", retry_after=wait)
