@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from farm_api.page_guard import PageGuard
 from farm_api.v1 import problems
 from farm_api.v1.application import PREFIX, create_api
-from farm_api.v1.rates import Rates
+from farm_api.v1.shared_rates import SharedRates
 from farm_api.webhooks.doors import webhook_router
 from farm_dashboards.site import create_site
 from farm_scheduler.database import Database
@@ -36,11 +36,13 @@ def create_app(settings: Settings, hosts: Sequence[str] = ("*",)) -> FastAPI:
     database = Database(settings.record_url)
     upgrade(database)
     engine = celery_app(settings)
+    rates = SharedRates(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
         engine.close()
+        rates.close()
         database.close()
 
     app = FastAPI(title="wheelfarm", docs_url=None, redoc_url=None, lifespan=lifespan)
@@ -54,10 +56,10 @@ def create_app(settings: Settings, hosts: Sequence[str] = ("*",)) -> FastAPI:
 
     problems.install(app)
     app.include_router(webhook_router(database, engine, settings, secret_box(settings)))
-    app.mount(PREFIX, create_api(database, settings))
+    app.mount(PREFIX, create_api(database, settings, rates))
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     site: ASGIApp = create_site(database, settings)
     if not settings.public_read:
-        site = PageGuard(site, database, Rates(settings.requests_per_minute))
+        site = PageGuard(site, database, rates)
     app.mount("/", site)
     return app

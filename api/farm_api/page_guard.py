@@ -41,7 +41,7 @@ class PageGuard:
             return
         address = str((scope.get("client") or ["unknown"])[0])
         try:
-            self._rates.take(f"pages {address}")
+            await run_in_threadpool(self._rates.take, f"pages {address}")
         except TooBusyError as error:
             answer = PlainTextResponse(error.sentence, status_code=429)
             await answer(scope, receive, send)

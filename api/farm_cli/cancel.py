@@ -34,11 +34,11 @@ def command(run: str, server: str | None) -> int:
         click.echo(sentence(cancel_of(server, run), service_is_up=True))
         return 0
     from farm_cli.probes import listens
-    from farm_cli.record import open_record
+    from farm_cli.record import local_caller, open_record
     from farm_scheduler.runs import cancel
 
     with open_record() as record:
-        found = cancel(record.database, run)
+        found = cancel(record.database, run, local_caller())
         works = listens(record.settings.farm_socket)
     click.echo(sentence(found, service_is_up=works))
     return 0

@@ -1,6 +1,7 @@
 """`wheelfarm capacity`: how long a load takes on so many machines, by a simulation over the farm's own scheduling.
 
-Found by main. Durations are given, or those of recorded runs; it starts nothing and changes nothing.
+Found by main. Durations are given, or those of recorded runs, of this farm or of one elsewhere; it starts nothing and
+changes nothing.
 """
 
 import math
@@ -9,8 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm_cli.server_option import server_option
+
 if TYPE_CHECKING:
     from farm_scheduler.capacity import Load
+    from farm_scheduler.run_report import RunReport
 
 HELP = """Simulate how a load goes through a farm: when it is done, how long jobs wait, how busy the machines are.
 
@@ -23,6 +27,7 @@ Examples:
   wheelfarm capacity --jobs 90 --minutes 3 --minutes 12 --projects 3 --machines 8
   wheelfarm capacity --run r-7f3k2m9q --machines 4              the recorded times of a run
   wheelfarm capacity --run r-7f3k2m9q --run r-w2k9d3mx --machines 4 --svg plan.svg
+  wheelfarm capacity --run r-7f3k2m9q --server https://farm.example      its run, and its machines
 """
 
 MOST_JOBS = 20_000
@@ -48,7 +53,8 @@ MOST_JOBS = 20_000
 )
 @click.option("--svg", type=click.Path(dir_okay=False), metavar="FILE", help="Draw it: one row a machine.")
 @click.option("--json", "as_json", is_flag=True, help="One documented JSON object.")
-def command(
+@server_option
+def command(  # noqa: PLR0913 - one for each option
     *,
     jobs: int | None,
     minutes: Sequence[float],
@@ -58,11 +64,11 @@ def command(
     boot: float,
     svg: str | None,
     as_json: bool,
+    server: str | None,
 ) -> int:
     """The subcommand; 0 when it was simulated."""
     from farm_cli.capacity_view import capacity_document, capacity_lines, write_svg
     from farm_cli.json_lines import JsonLines
-    from farm_cli.record import read_settings
     from farm_scheduler.capacity import simulate
 
     if runs and (jobs or minutes):
@@ -71,8 +77,8 @@ def command(
         raise click.UsageError("say what there is to do: --jobs and --minutes, or --run")
     if not all(map(math.isfinite, (*minutes, boot))):
         raise click.UsageError("--minutes and --boot are numbers")
-    loads = _recorded(runs) if runs else _given(jobs or 0, minutes, projects)
-    count = machines if machines is not None else read_settings().slots
+    loads = _recorded(runs, server) if runs else _given(jobs or 0, minutes, projects)
+    count = machines if machines is not None else _machines(server)
     found = simulate(loads, machines=count, boot_seconds=boot)
     if svg is not None:
         write_svg(found, svg)
@@ -94,19 +100,42 @@ def _given(jobs: int, minutes: Sequence[float], projects: int) -> "list[Load]":
     ]
 
 
-def _recorded(runs: Sequence[str]) -> "list[Load]":
+def _machines(server: str | None) -> int:
+    """How many machines the farm has at a time."""
+    if server is not None:
+        from farm_cli.server_queue import read_queue_of
+
+        return read_queue_of(server, most=1, project=None).machines
+    from farm_cli.record import read_settings
+
+    return read_settings().slots
+
+
+def _recorded(runs: Sequence[str], server: str | None) -> "list[Load]":
     """The jobs of runs that ran, each run as if it were asked for at the same moment."""
-    from farm_cli.record import open_record
     from farm_scheduler.capacity import Load
     from farm_scheduler.errors import InputError
-    from farm_scheduler.run_report import read_report
 
     loads = []
-    with open_record() as record, record.database.read() as session:
-        for run in runs:
-            report = read_report(session, run, failing=0)
-            seconds = [cell.seconds for cell in report.cells if cell.ended and cell.seconds]
-            if not seconds:
-                raise InputError(f"no job of run {run} has ended in a machine; take another run", run=run)
-            loads.append(Load(project=report.project, seconds=tuple(seconds)))
+    for report in _reports(runs, server):
+        seconds = [cell.seconds for cell in report.cells if cell.ended and cell.seconds]
+        if not seconds:
+            raise InputError(
+                f"no job of run {report.id} has ended in a machine; take another run", run=report.id
+            )
+        loads.append(Load(project=report.project, seconds=tuple(seconds)))
     return loads
+
+
+def _reports(runs: Sequence[str], server: str | None) -> "list[RunReport]":
+    if server is not None:
+        from farm_cli.server_report import read_run
+        from farm_cli.servers import open_server
+
+        with open_server(server) as farm:
+            return [read_run(farm, run) for run in runs]
+    from farm_cli.record import open_record
+    from farm_scheduler.run_report import read_report
+
+    with open_record() as record, record.database.read() as session:
+        return [read_report(session, run, failing=0) for run in runs]

@@ -11,6 +11,8 @@ from pathlib import Path
 import click
 from click.shell_completion import get_completion_class
 
+from farm_cli.server_option import here_only
+
 VARIABLE = "_WHEELFARM_COMPLETE"
 """What click looks for, after the name of the program."""
 
@@ -41,6 +43,7 @@ NAMES = {
 
 @click.command("completion", help=HELP)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@here_only("the script is for a shell of this machine")
 @click.pass_context
 def command(context: click.Context, shell: str) -> int:
     """The subcommand; its exit code."""

@@ -29,11 +29,12 @@ def ask_and_wait(record: Record, sha256: str, system: str) -> None:
         KeyboardInterrupt: the person wanted out.
     """
     app = celery_app(record.settings)
+    kind = record.settings.host_kinds.kind_of(system)
     try:
         with Interruption().listening(), Service(record.settings) as service:
             service.wait_for("redis")
             try:
-                ask(record.database, app, sha256, system, anew=True, for_a_plan=True)
+                ask(record.database, app, sha256, system, anew=True, for_a_plan=True, kind=kind)
                 _wait(record, app, service, sha256, system)
             finally:
                 stop_wanting(record.database, sha256, system)
@@ -43,6 +44,7 @@ def ask_and_wait(record: Record, sha256: str, system: str) -> None:
 
 def _wait(record: Record, app: Celery, service: Service, sha256: str, system: str) -> None:
     said, renewed = None, time.monotonic()
+    kind = record.settings.host_kinds.kind_of(system)
     while True:
         with record.database.read() as session:
             note = progress(session, sha256, system)
@@ -53,6 +55,6 @@ def _wait(record: Record, app: Celery, service: Service, sha256: str, system: st
             said = note
         service.check()
         if time.monotonic() - renewed > RENEW_SECONDS:
-            ask(record.database, app, sha256, system, anew=False, for_a_plan=True)
+            ask(record.database, app, sha256, system, anew=False, for_a_plan=True, kind=kind)
             renewed = time.monotonic()
         time.sleep(LOOK_SECONDS)

@@ -7,6 +7,8 @@ import sys
 
 import click
 
+from farm_cli.server_option import here_only
+
 HELP = """Keep a token for the farm at URL; every command with --server URL then uses it.
 
 An admin of the farm gives you the token (`wheelfarm token make` there). It is kept in ~/.config/wheelfarm/servers.json,
@@ -24,6 +26,7 @@ Examples:
 @click.command("login", help=HELP)
 @click.argument("url")
 @click.option("--forget", is_flag=True, help="Remove the token from this machine; it stays good elsewhere.")
+@here_only("the address is its argument; write wheelfarm login URL")
 def command(url: str, forget: bool) -> int:
     """The subcommand; its exit code."""
     from farm_cli.servers import clean_address, keep_login, logins_file, open_server, read_logins

@@ -1,7 +1,7 @@
 """`wheelfarm project`: the projects that the farm follows, the secrets of their webhooks, and their releases.
 
-Found by main. It writes into the record, where the doors and the watcher read; it starts no service, and
-fetches nothing of a project.
+Found by main. It writes into the record, where the doors and the watcher read, here or of a farm elsewhere; it starts
+no service, and fetches nothing of a project.
 """
 
 import sys
@@ -10,6 +10,7 @@ import click
 
 from farm_cli import project_change
 from farm_cli.project_change import QUOTA, WEIGHT
+from farm_cli.server_option import server_option
 
 ADD = """Add the project NAME, so that its forge's webhooks and its releases may start runs.
 
@@ -18,6 +19,7 @@ Examples:
   wheelfarm project add demo --repository https://github.com/me/demo.git
   wheelfarm project add demo --repository https://git.example.org/me/demo.git --forge forgejo
   wheelfarm project add demo                    one that only has releases on the index
+  wheelfarm project add demo --repository https://github.com/me/demo.git --server https://farm.example
 
 It prints the secret of its webhook, once. Then, at the forge: address https://YOUR-FARM/webhooks/FORGE, content type
 application/json, that secret, and the events push, pull request and release.
@@ -58,6 +60,15 @@ Examples:
 
 Mail needs WHEELFARM_SMTP_URL, and links to runs WHEELFARM_PUBLIC_URL.
 """
+REMOVE = """Follow the project NAME no longer.
+
+Its runs stay, as runs of no project; those that have not ended are cancelled. Its secrets, its listeners and what its
+forge told go, and tokens for it open nothing any more. It cannot be undone.
+
+\b
+Example:
+  wheelfarm project remove demo
+"""
 
 
 @click.group("project", no_args_is_help=True)
@@ -74,14 +85,28 @@ def command() -> None:
 @click.option(
     "--quota", type=QUOTA, help="How many of its jobs may be at work at a time.  [default: any number]"
 )
-def add(name: str, repository: str | None, forge: str | None, weight: float, quota: int | None) -> int:
+@server_option
+def add(
+    *,
+    name: str,
+    repository: str | None,
+    forge: str | None,
+    weight: float,
+    quota: int | None,
+    server: str | None,
+) -> int:
     """The subcommand; its exit code."""
-    from farm_cli.record import open_record
+    if server is not None:
+        from farm_cli.server_project import add_there
+
+        added = add_there(server, name, repository, forge, weight, quota)
+        _say_added(added.name, added.webhook, added.secret)
+        return 0
+    from farm_cli.record import local_caller, open_record
     from farm_scheduler.audit import note_change
     from farm_scheduler.git_access import check_access
     from farm_scheduler.project_secrets import add_secret
     from farm_scheduler.projects import add_project
-    from farm_scheduler.roles import LOCAL
     from farm_scheduler.secret_box import secret_box
 
     with open_record() as record:
@@ -91,19 +116,30 @@ def add(name: str, repository: str | None, forge: str | None, weight: float, quo
         with record.database.write() as session:
             project = add_project(session, name, repository, forge, weight, quota)
             secret = add_secret(session, box, project.id)
-            note_change(session, LOCAL, "project.make", project.id, project=project.name)
+            note_change(session, local_caller(), "project.make", project.id, project=project.name)
             door = f"/webhooks/{project.forge or 'pypi'}"
             named = project.name
         address = record.settings.public_url.rstrip("/") + door
-    click.echo(f"{named} is added; its webhook is {address}, content type application/json", err=True)
-    click.echo("the secret of its webhook, which is not shown again:", err=True)
-    click.echo(secret)
+    _say_added(named, address, secret)
     return 0
 
 
+def _say_added(name: str, webhook: str, secret: str) -> None:
+    click.echo(f"{name} is added; its webhook is {webhook}, content type application/json", err=True)
+    click.echo("the secret of its webhook, which is not shown again:", err=True)
+    click.echo(secret)
+
+
 @command.command("list")
-def show() -> int:
+@server_option
+def show(server: str | None) -> int:
     """List the projects, with what is followed and what came last."""
+    if server is not None:
+        from farm_cli.server_project import list_there
+
+        for line in list_there(server):
+            click.echo(line)
+        return 0
     from farm_cli.project_view import lines
     from farm_cli.record import open_record
 
@@ -119,30 +155,18 @@ def show() -> int:
 @click.option(
     "--stdin", "given", is_flag=True, help="Take the secret from standard input, as a forge made it."
 )
-def secret(name: str, drop_old: bool, given: bool) -> int:
+@server_option
+def secret(name: str, drop_old: bool, given: bool, server: str | None) -> int:
     """The subcommand; its exit code."""
-    from farm_cli.record import open_record
-    from farm_scheduler.audit import note_change
-    from farm_scheduler.project_secrets import add_secret, drop_old_secret
-    from farm_scheduler.projects import find_project
-    from farm_scheduler.roles import LOCAL
-    from farm_scheduler.secret_box import secret_box
-
     if drop_old and given:
         raise click.UsageError("--drop-old makes no secret, and --stdin brings one; give one of them")
     word = sys.stdin.read(10_000).strip() if given else None
-    with open_record() as record:
-        box = secret_box(record.settings)
-        with record.database.write() as session:
-            project = find_project(session, name)
-            if drop_old:
-                dropped = drop_old_secret(session, project.id)
-            else:
-                made = add_secret(session, box, project.id, word)
-            note_change(session, LOCAL, "project.secret", project.id, project=project.name, dropped=drop_old)
     if drop_old:
+        dropped = _drop_old_secret(server, name)
         click.echo("only the newest secret is valid now" if dropped else "there was only one secret already")
-    elif given:
+        return 0
+    made = _new_secret(server, name, word)
+    if given:
         click.echo("the secret is valid now, beside the one before it")
     else:
         click.echo("the new secret, which is not shown again; the one before it stays valid:", err=True)
@@ -150,34 +174,85 @@ def secret(name: str, drop_old: bool, given: bool) -> int:
     return 0
 
 
+def _drop_old_secret(server: str | None, name: str) -> bool:
+    """End all but the newest; whether there was another."""
+    if server is not None:
+        from farm_cli.server_project import drop_old_secret_there
+
+        return drop_old_secret_there(server, name)
+    from farm_cli.record import local_caller, open_record
+    from farm_scheduler.audit import note_change
+    from farm_scheduler.project_secrets import drop_old_secret
+    from farm_scheduler.projects import find_project
+
+    with open_record() as record, record.database.write() as session:
+        project = find_project(session, name)
+        dropped = drop_old_secret(session, project.id)
+        note_change(session, local_caller(), "project.secret", project.id, project=project.name, dropped=True)
+    return dropped
+
+
+def _new_secret(server: str | None, name: str, given: str | None) -> str | None:
+    """Make a secret valid, a new one or the given; its text."""
+    if server is not None:
+        from farm_cli.server_project import new_secret_there
+
+        return new_secret_there(server, name, given)
+    from farm_cli.record import local_caller, open_record
+    from farm_scheduler.audit import note_change
+    from farm_scheduler.project_secrets import add_secret
+    from farm_scheduler.projects import find_project
+    from farm_scheduler.secret_box import secret_box
+
+    with open_record() as record:
+        box = secret_box(record.settings)
+        with record.database.write() as session:
+            project = find_project(session, name)
+            made = add_secret(session, box, project.id, given)
+            note_change(session, local_caller(), "project.secret", project.id, project=project.name)
+    return made
+
+
 @command.command(
     "follow", help=FOLLOW, short_help="Follow the releases of a project, or of a pattern of names."
 )
 @click.argument("name")
 @click.option("--stop", is_flag=True, help="Follow it no longer.")
-def follow_releases(name: str, stop: bool) -> int:
+@server_option
+def follow_releases(name: str, stop: bool, server: str | None) -> int:
     """The subcommand; its exit code."""
-    from farm_cli.record import open_record
-    from farm_scheduler.audit import note_change
-    from farm_scheduler.projects import find_project
-    from farm_scheduler.release_watch import follow, follow_pattern, unfollow, unfollow_pattern
-    from farm_scheduler.roles import LOCAL
-
     pattern = "*" in name or "?" in name
-    with open_record() as record, record.database.write() as session:
-        if pattern:
-            known = name.lower()
-            changed = unfollow_pattern(session, known) if stop else follow_pattern(session, known)
-        else:
-            project = find_project(session, name)
-            known = project.name
-            changed = unfollow(session, project) if stop else follow(session, project)
-        if changed:
-            note_change(session, LOCAL, "project.unfollow" if stop else "project.follow", known)
+    if server is not None:
+        from farm_cli.server_project import follow_there
+
+        known, changed = follow_there(server, name, pattern=pattern, stop=stop)
+    else:
+        known, changed = _follow_here(name, pattern=pattern, stop=stop)
     now = "not followed any more" if stop else "followed from now on"
     before = "was not followed" if stop else "is followed already"
     click.echo(f"{known} is {now}" if changed else f"{known} {before}; nothing was changed")
     return 0
+
+
+def _follow_here(name: str, *, pattern: bool, stop: bool) -> tuple[str, bool]:
+    """Follow a name or a pattern, or stop it; its spelling in the record, and whether anything changed."""
+    from farm_cli.record import local_caller, open_record
+    from farm_scheduler import release_watch
+    from farm_scheduler.audit import note_change
+    from farm_scheduler.projects import find_project
+
+    with open_record() as record, record.database.write() as session:
+        if pattern:
+            known = release_watch.read_pattern(name)
+            act = release_watch.unfollow_pattern if stop else release_watch.follow_pattern
+            changed = act(session, known)
+        else:
+            project = find_project(session, name)
+            known = project.name
+            changed = (release_watch.unfollow if stop else release_watch.follow)(session, project)
+        if changed:
+            note_change(session, local_caller(), "project.unfollow" if stop else "project.follow", known)
+    return known, changed
 
 
 @command.command("tell", help=TELL, short_help="Tell a forge, a webhook or a person of a project's runs.")
@@ -186,40 +261,100 @@ def follow_releases(name: str, stop: bool) -> int:
 @click.option("--webhook", metavar="URL", help="A webhook, signed after Standard Webhooks.")
 @click.option("--email", metavar="ADDRESS", help="A person.")
 @click.option("--stop", is_flag=True, help="Tell them no longer.")
-def tell(name: str, status: bool, webhook: str | None, email: str | None, stop: bool) -> int:
+@server_option
+def tell(
+    *, name: str, status: bool, webhook: str | None, email: str | None, stop: bool, server: str | None
+) -> int:
     """The subcommand; its exit code."""
-    from farm_cli.record import open_record
-    from farm_scheduler.audit import note_change
-    from farm_scheduler.feedback_tables import Channel
-    from farm_scheduler.listeners import add_listener, stop_listener
-    from farm_scheduler.projects import find_project
-    from farm_scheduler.roles import LOCAL
-    from farm_scheduler.secret_box import secret_box
-
     if sum([status, webhook is not None, email is not None]) != 1:
         raise click.UsageError("give one of --status, --webhook and --email")
-    channel = Channel.STATUS if status else Channel.WEBHOOK if webhook else Channel.EMAIL
-    token = sys.stdin.read(10_000).strip() if status and not stop else None
-    with open_record() as record:
-        box = secret_box(record.settings)
-        with record.database.write() as session:
-            project = find_project(session, name)
-            if stop:
-                told = stop_listener(session, project, channel)
-            else:
-                made = add_listener(session, box, project, channel, place=webhook or email, token=token)
-            action = "project.untell" if stop else "project.tell"
-            note_change(session, LOCAL, action, project.id, project=project.name, channel=channel.value)
+    channel = "status" if status else "webhook" if webhook is not None else "email"
     if stop:
-        click.echo(
-            f"the {channel} is told no longer" if told else f"no {channel} was told; nothing was changed"
-        )
+        told = _stop_telling(server, name, channel)
+        end = "is told no longer" if told else "was not told; nothing was changed"
+        click.echo(f"the {channel} {end}")
         return 0
+    token = sys.stdin.read(10_000).strip() if status else None
+    made = _tell(server, name, channel, webhook or email, token)
     click.echo(f"the {channel} is told from now on", err=True)
     if made:
         click.echo("the secret that signs it, which is not shown again:", err=True)
         click.echo(made)
     return 0
+
+
+def _stop_telling(server: str | None, name: str, channel: str) -> bool:
+    """Tell them no longer; whether anybody was told."""
+    if server is not None:
+        from farm_cli.server_project import stop_telling_there
+
+        return stop_telling_there(server, name, channel)
+    from farm_cli.record import local_caller, open_record
+    from farm_scheduler.audit import note_change
+    from farm_scheduler.feedback_tables import Channel
+    from farm_scheduler.listeners import stop_listener
+    from farm_scheduler.projects import find_project
+
+    with open_record() as record, record.database.write() as session:
+        project = find_project(session, name)
+        told = stop_listener(session, project, Channel(channel))
+        note_change(
+            session, local_caller(), "project.untell", project.id, project=project.name, channel=channel
+        )
+    return told
+
+
+def _tell(server: str | None, name: str, channel: str, place: str | None, token: str | None) -> str | None:
+    """Tell somebody from now on; the secret of a webhook."""
+    if server is not None:
+        from farm_cli.server_project import tell_there
+
+        return tell_there(server, name, channel, place=place, token=token)
+    from farm_cli.record import local_caller, open_record
+    from farm_scheduler.audit import note_change
+    from farm_scheduler.feedback_tables import Channel
+    from farm_scheduler.git_access import check_url
+    from farm_scheduler.listeners import URL, add_listener
+    from farm_scheduler.projects import find_project
+    from farm_scheduler.secret_box import secret_box
+
+    with open_record() as record:
+        box = secret_box(record.settings)
+        if channel == "webhook" and URL.fullmatch(place or ""):
+            check_url(place or "", record.settings)
+        with record.database.write() as session:
+            project = find_project(session, name)
+            made = add_listener(session, box, project, Channel(channel), place=place, token=token)
+            note_change(
+                session, local_caller(), "project.tell", project.id, project=project.name, channel=channel
+            )
+    return made
+
+
+@command.command("remove", help=REMOVE, short_help="Follow a project no longer; its runs stay.")
+@click.argument("name")
+@server_option
+def remove(name: str, server: str | None) -> int:
+    """The subcommand; its exit code."""
+    if server is not None:
+        from farm_cli.server_project import remove_there
+
+        gone = remove_there(server, name)
+        click.echo(_removed(gone.name, gone.cancelled, gone.kept, gone.tokens))
+        return 0
+    from farm_cli.record import local_caller, open_record
+    from farm_scheduler.project_removal import remove_project
+    from farm_scheduler.projects import find_project
+
+    with open_record() as record, record.database.write() as session:
+        done = remove_project(session, local_caller(), find_project(session, name))
+    click.echo(_removed(done.name, done.cancelled, done.kept, done.tokens))
+    return 0
+
+
+def _removed(name: str, cancelled: int, kept: int, tokens: int) -> str:
+    parts = [f"{cancelled} of its runs cancelled", f"{kept} kept", f"{tokens} tokens revoked"]
+    return f"{name} is followed no longer: {', '.join(parts)}"
 
 
 command.add_command(project_change.command)

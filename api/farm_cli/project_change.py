@@ -52,10 +52,9 @@ def command(
             there = farm.change_project(name, paused=paused, weight=weight, quota=quota, no_quota=no_quota)
         click.echo(_sentence(there.name, there.weight, there.quota, paused=there.paused))
         return 0
-    from farm_cli.record import open_record
+    from farm_cli.record import local_caller, open_record
     from farm_scheduler.audit import note_change
     from farm_scheduler.projects import find_project
-    from farm_scheduler.roles import LOCAL
 
     wanted = {"paused": paused, "weight": weight, "quota": quota}
     changes: dict[str, float | None] = {key: value for key, value in wanted.items() if value is not None}
@@ -66,7 +65,7 @@ def command(
         for key, value in changes.items():
             setattr(project, key, value)
         told = {**changes, "no_quota": no_quota or None}
-        note_change(session, LOCAL, "project.change", project.id, project=project.name, **told)
+        note_change(session, local_caller(), "project.change", project.id, project=project.name, **told)
     click.echo(_sentence(project.name, project.weight, project.quota, paused=project.paused))
     return 0
 

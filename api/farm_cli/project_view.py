@@ -1,9 +1,11 @@
 """What `wheelfarm project list` shows: a line per project, and one per pattern that is followed.
 
-Called by the command with a session of the record. It decides nothing and changes nothing.
+Called by the command with a session of the record, and by server_project with what a farm elsewhere told. It decides
+nothing and changes nothing.
 """
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from sqlmodel import Session, col, select
 
@@ -12,6 +14,11 @@ from farm_scheduler.guest_text import clean_line
 from farm_scheduler.projects import list_projects
 from farm_scheduler.tables import Project
 from farm_scheduler.watch_tables import Changelog, Watch, WatchPattern
+from wheelfarm_client import models
+
+Followed: TypeAlias = Project | models.Project
+Watched: TypeAlias = Watch | models.Following
+LastEvent: TypeAlias = Event | models.Event
 
 
 def lines(session: Session) -> Iterator[str]:
@@ -29,11 +36,11 @@ def lines(session: Session) -> Iterator[str]:
             yield f"the changelog was not read: {clean_line(changelog.note)}"
 
 
-def _line(session: Session, project: Project) -> str:
+def project_line(project: Followed, watch: Watched | None, last: LastEvent | None) -> str:
+    """A project, of this farm or of one elsewhere, with what is followed of it and what came last."""
     parts = [project.name]
     if project.repository is not None:
         parts.append(f"{project.forge} {project.repository}")
-    watch = session.get(Watch, project.id)
     if watch is not None:
         parts.append("releases followed" + (f" ({clean_line(watch.note)})" if watch.note else ""))
     if project.weight != 1:
@@ -42,9 +49,13 @@ def _line(session: Session, project: Project) -> str:
         parts.append(f"quota {project.quota}")
     if project.paused:
         parts.append("paused")
-    chosen = select(Event).where(Event.project_id == project.id)
-    last = session.exec(chosen.order_by(col(Event.created).desc()).limit(1)).first()
     if last is not None:
         why = f": {clean_line(last.reason)}" if last.reason else ""
         parts.append(f"last event {last.trigger} {clean_line(last.ref or last.target)} {last.state}{why}")
     return "  ".join(parts)
+
+
+def _line(session: Session, project: Project) -> str:
+    chosen = select(Event).where(Event.project_id == project.id)
+    last = session.exec(chosen.order_by(col(Event.created).desc()).limit(1)).first()
+    return project_line(project, session.get(Watch, project.id), last)

@@ -3,6 +3,9 @@
 Called by every command that reads or writes the record. It never starts the service.
 """
 
+import os
+import pwd
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from farm_scheduler.database import Database
 from farm_scheduler.disk_room import check_room, is_full, no_room
 from farm_scheduler.errors import InputError, RecordError
+from farm_scheduler.roles import LOCAL, Caller
 from farm_scheduler.schema import upgrade
 from farm_scheduler.settings import Settings
 
@@ -37,6 +41,17 @@ def read_settings() -> Settings:
         first = error.errors(include_url=False)[0]
         name = "WHEELFARM_" + "_".join(str(part) for part in first["loc"]).upper()
         raise InputError(f"{name} cannot be used: {first['msg'].lower()}", variable=name) from error
+
+
+def local_caller() -> Caller:
+    """The person at this machine, as the audit log names them: `local:NAME`, also where sudo made them root."""
+    names = [os.environ.get("SUDO_USER", "") if os.getuid() == 0 else ""]
+    try:
+        names.append(pwd.getpwuid(os.getuid()).pw_name)
+    except KeyError:
+        names.append(str(os.getuid()))  # a container's number without a name
+    name = next(re.sub(r"[^a-z0-9._-]", "-", each.lower())[:32] for each in names if each)
+    return Caller(actor=f"{LOCAL.actor}:{name}", role=LOCAL.role)
 
 
 @contextmanager

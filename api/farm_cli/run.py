@@ -11,6 +11,9 @@ from farm_cli.server_option import server_option
 MOST_RETRIES = 5
 """As in farm_scheduler.plan, which would take its time to import."""
 
+LONGEST_PRIORITY = 24
+"""As in farm_scheduler.urgency."""
+
 HELP = """Test TARGET on every Python and system that the farm has.
 
 TARGET is a project's name (its newest release), name==version (the sdist of that release), a folder, an sdist or
@@ -24,6 +27,7 @@ Examples:
   wheelfarm run ./myproject --python 3.11 --python 3.13
   wheelfarm run six==1.17.0 --json > run.jsonl
   wheelfarm run ./myproject --retry-failed 1
+  wheelfarm run ./myproject --priority -6      behind what others want in the next hours
 
 Ctrl-C cancels the run and leaves nothing; a second one does not wait.
 """
@@ -48,13 +52,23 @@ Ctrl-C cancels the run and leaves nothing; a second one does not wait.
     help="Try a cell with failing tests again, up to N times (0 to 5; by default what the project declares, else 0): "
     "what then passes is `flaky`, never green.",
 )
+@click.option(
+    "--priority",
+    type=click.IntRange(-LONGEST_PRIORITY, LONGEST_PRIORITY),
+    default=0,
+    metavar="N",
+    help="A head start of N hours of work before other runs; with a minus behind them (-24 to 24). On a farm "
+    "elsewhere the role bounds it: submitters 0, maintainers 6.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One documented JSON object a line.")
 @server_option
 def command(
+    *,
     target: str,
     pythons: tuple[str, ...],
     systems: tuple[str, ...],
     retries: int | None,
+    priority: int,
     as_json: bool,
     server: str | None,
 ) -> int:
@@ -66,7 +80,9 @@ def command(
     read_target(target)  # what can be refused at once is
     narrowing = Narrowing(pythons=pythons, systems=systems)
     if server is not None:
-        from farm_cli.server_run import run_on_server
+        from farm_cli.server_run import Wish, run_on_server
 
-        return run_on_server(server, target, narrowing, retries, as_json=as_json)
-    return follow(NewRun(target=target, narrowing=narrowing, retries=retries), as_json=as_json)
+        wish = Wish(target=target, narrowing=narrowing, retries=retries, priority=priority)
+        return run_on_server(server, wish, as_json=as_json)
+    run = NewRun(target=target, narrowing=narrowing, retries=retries, priority=priority)
+    return follow(run, as_json=as_json)

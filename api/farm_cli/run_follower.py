@@ -15,7 +15,7 @@ from farm_cli.errors import ServiceError
 from farm_cli.interruption import Interruption
 from farm_cli.json_lines import JsonLines, summary_document
 from farm_cli.ownership import own
-from farm_cli.record import Record, open_record
+from farm_cli.record import Record, local_caller, open_record
 from farm_cli.screen import Screen
 from farm_cli.service import Service
 from farm_scheduler import reruns, runs
@@ -27,6 +27,7 @@ from farm_scheduler.run_report import RunReport, read_report
 from farm_scheduler.settings import Settings
 from farm_scheduler.settlement import CANCELLED
 from farm_scheduler.tables import Run
+from farm_scheduler.triggers import Cause
 
 LOOK_SECONDS = 0.25
 CANCEL_SECONDS = 20.0
@@ -58,6 +59,7 @@ class NewRun:
     target: str
     narrowing: Narrowing
     retries: int | None = None
+    priority: int = 0
 
     def run_id(self, record: Record) -> str:
         """A fresh id."""
@@ -66,8 +68,16 @@ class NewRun:
 
     def submit(self, record: Record, app: Celery, run_id: str) -> Run:
         """Record the run, under this id."""
-        target, narrowing, retries = self.target, self.narrowing, self.retries
-        return runs.submit(record.database, app, record.settings, target, narrowing, run_id, retries=retries)
+        return runs.submit(
+            record.database,
+            app,
+            record.settings,
+            self.target,
+            self.narrowing,
+            run_id,
+            retries=self.retries,
+            cause=Cause(priority=self.priority, caller=local_caller()),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +93,7 @@ class Rerun:
     def submit(self, record: Record, app: Celery, run_id: str) -> Run:
         """Open the run again."""
         del run_id
-        return reruns.rerun(record.database, app, record.settings, self.job_id)
+        return reruns.rerun(record.database, app, record.settings, self.job_id, caller=local_caller())
 
 
 def follow(submission: Submission, *, as_json: bool) -> int:
@@ -197,7 +207,7 @@ class RunFollower:
             if self._interruption.wishes and deadline is None:
                 deadline = time.monotonic() + CANCEL_SECONDS
                 self._screen.say("cancelling the run; Ctrl-C again does not wait")
-                runs.cancel(self._record.database, run.id)
+                runs.cancel(self._record.database, run.id, local_caller())
             if deadline is not None and time.monotonic() > deadline:
                 return report
             if self._service is not None:

@@ -1,6 +1,6 @@
-"""The option `--server`: the command is about a farm elsewhere.
+"""The option `--server`: the command is about a farm elsewhere, or says that it never is.
 
-Used by every command but those that are about this machine. It needs click alone, and asks no server.
+Used by every command. It needs click alone, and asks no server.
 """
 
 from collections.abc import Callable
@@ -20,3 +20,15 @@ def server_option(command: Command) -> Command:
         help="Of the farm at URL, not of this machine (WHEELFARM_SERVER); see `wheelfarm login --help`.",
     )
     return option(command)
+
+
+def here_only(reason: str) -> Callable[[Command], Command]:
+    """The option `--server` of a command that is about this machine: it refuses with the reason, in one sentence."""
+
+    def refuse(context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            raise click.UsageError(f"`{context.info_name}` takes no --server: {reason}", context)
+
+    return click.option(
+        "--server", metavar="URL", hidden=True, expose_value=False, is_eager=True, callback=refuse
+    )

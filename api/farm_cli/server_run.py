@@ -6,6 +6,7 @@ Called by both with --server. The farm fetches what is not on this machine, and 
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -31,16 +32,29 @@ LARGEST_ARCHIVE = 1 << 40
 """No bound of ours: the farm has its own, and tells it."""
 
 
-def run_on_server(
-    server: str, target: str, narrowing: Narrowing, retries: int | None, *, as_json: bool
-) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A run that a person wants of a farm elsewhere."""
+
+    target: str
+    narrowing: Narrowing
+    retries: int | None = None
+    priority: int = 0
+
+
+def run_on_server(server: str, wish: Wish, *, as_json: bool) -> int:
     """Start a run there and follow it; the exit code of the command."""
 
     def start(farm: Farm, screen: Screen) -> str:
-        upload = _send(farm, target, screen)
-        pythons, systems = narrowing.pythons, narrowing.systems
-        wish = farm.start_run(target, upload=upload, pythons=pythons, systems=systems, retries=retries)
-        return wish.id
+        asked = farm.start_run(
+            wish.target,
+            upload=_send(farm, wish.target, screen),
+            pythons=wish.narrowing.pythons,
+            systems=wish.narrowing.systems,
+            retries=wish.retries,
+            priority=wish.priority,
+        )
+        return asked.id
 
     return _follow(server, start, as_json=as_json)
 

@@ -7,6 +7,7 @@ back as it was, whatever became of that process. It records nothing.
 import click
 
 from farm_cli.completion import complete_job
+from farm_cli.server_option import here_only
 
 HELP = """Open a shell in a fresh machine of JOB's kind: its source is there, and tox has made its environments.
 
@@ -29,6 +30,7 @@ sentence when there was none.
 @click.command("shell", help=HELP)
 @click.argument("job", shell_complete=complete_job)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@here_only("its machine is one of this host; log in to the farm's host and call it there")
 def command(job: str, command: tuple[str, ...]) -> int:
     """The subcommand; the exit code of what ran."""
     from farm_cli.record import open_record

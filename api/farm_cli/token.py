@@ -51,12 +51,14 @@ def make(name: str, role: str, project: str | None, days: int, server: str | Non
             made = farm.make_token(name, role, project=project, days=days)
             token, secret = made.token.id, made.secret
     else:
-        from farm_cli.record import open_record
-        from farm_scheduler.roles import LOCAL, Role
+        from farm_cli.record import local_caller, open_record
+        from farm_scheduler.roles import Role
         from farm_scheduler.tokens import make_token
 
         with open_record() as record, record.database.write() as session:
-            row, secret = make_token(session, LOCAL, name=name, role=Role(role), project=project, days=days)
+            row, secret = make_token(
+                session, local_caller(), name=name, role=Role(role), project=project, days=days
+            )
             token = row.id
     click.echo(secret)
     click.echo(f"token {token}: it is shown this once; give it to `wheelfarm login`", err=True)
@@ -96,12 +98,11 @@ def revoke(token: str, server: str | None) -> int:
         with open_server(server) as farm:
             farm.revoke_token(token)
     else:
-        from farm_cli.record import open_record
-        from farm_scheduler.roles import LOCAL
+        from farm_cli.record import local_caller, open_record
         from farm_scheduler.tokens import revoke_token
 
         with open_record() as record, record.database.write() as session:
-            revoke_token(session, LOCAL, token)
+            revoke_token(session, local_caller(), token)
     click.echo(f"token {token} opens nothing any more")
     return 0
 

@@ -17,6 +17,7 @@ from farm_cli.children import ChildPlan
 from farm_cli.errors import ServiceError
 from farm_cli.interruption import Interruption
 from farm_cli.record import open_record
+from farm_cli.server_option import here_only
 from farm_cli.service import Service
 from farm_scheduler.settings import Settings
 
@@ -37,6 +38,7 @@ Example:
 @click.command("up", help=HELP)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to serve the pages on.")
 @click.option("--port", default=8600, show_default=True, type=click.IntRange(1, 65535), help="And the port.")
+@here_only("it serves the farm of this machine; a farm elsewhere is started there")
 def command(host: str, port: int) -> int:
     """The subcommand; 0 when it was asked to end."""
     interruption = Interruption()

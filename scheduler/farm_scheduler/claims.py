@@ -17,6 +17,7 @@ from farm_scheduler.database import Database
 from farm_scheduler.dependents import end_dependents
 from farm_scheduler.errors import StateError
 from farm_scheduler.expectation import against_expectation
+from farm_scheduler.host_kinds import EVERY_SYSTEM, Served
 from farm_scheduler.judgement import Judgement
 from farm_scheduler.lanes import enqueue, refresh_lane
 from farm_scheduler.retries import taken_together, tries, wait_before_next
@@ -76,15 +77,18 @@ class Claim:
     packages: tuple[str, ...] = ()
 
 
-def claim_job(database: Database, *, worker: str, lease_seconds: float) -> Claim | None:
+def claim_job(
+    database: Database, *, worker: str, lease_seconds: float, served: Served = EVERY_SYSTEM
+) -> Claim | None:
     """Take the job whose turn it is: of the project that had least for its weight, the longest of its oldest run.
 
-    Returns None when nothing can be done now. The lease must be renewed within `lease_seconds`.
+    Only jobs of the systems that the worker's host serves. Returns None when nothing can be done now. The lease must be
+    renewed within `lease_seconds`.
     """
     for patient in (False, False, True, True, True):
         with database.claim_connection() as connection:
             moment = now()
-            turn = next_turn(connection, moment, patient=patient)
+            turn = next_turn(connection, moment, patient=patient, served=served)
             if turn is not None:
                 attempt_id = _begin(connection, turn, worker, moment, lease_seconds)
                 return _claim(turn, attempt_id)

@@ -4,7 +4,7 @@ Called inside the write transactions of claims and runs whenever a job ends. Wha
 job; what is not ends with the reason. It never begins a job.
 """
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from farm_scheduler.database import Database
 from farm_scheduler.lanes import enqueue
@@ -31,11 +31,11 @@ def end_dependents(session: Session, parent: Job) -> None:
         _end(session, job, parent, reason)
 
 
-def released(database: Database, job_id: str) -> int:
-    """How many jobs wait for a machine because this one has ended: so many tickets are worth sending."""
+def released(database: Database, job_id: str) -> list[str]:
+    """The systems of the jobs that wait for a machine because this one has ended: each is worth a ticket."""
     with database.read() as session:
-        chosen = select(func.count()).where(Job.parent_id == job_id, Job.state == JobState.QUEUED)
-        return session.exec(chosen).one()
+        chosen = select(Job.system).where(Job.parent_id == job_id, Job.state == JobState.QUEUED)
+        return list(session.exec(chosen))
 
 
 def _end(session: Session, job: Job, parent: Job, reason: str) -> None:

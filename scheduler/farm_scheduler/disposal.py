@@ -1,6 +1,6 @@
 """Disposal: removes garbage, so that a kill at any moment leaves nothing that could be taken for whole.
 
-Called by the command. A folder first loses its name, evidence first its place in the record, and
+Called by the command and the API. A folder first loses its name, evidence first its place in the record, and
 a source what a guest said of it. It decides nothing and
 waits for nobody: what is locked stays for the next time.
 """

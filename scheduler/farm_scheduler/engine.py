@@ -5,13 +5,15 @@ ids only, and nothing depends on their arrival: the record decides, a lost or do
 It never touches the record.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from celery import Celery
+from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 
 from farm_scheduler.errors import EngineError
+from farm_scheduler.host_kinds import X86_64
 from farm_scheduler.settings import Settings
 
 BAKE = "wheelfarm.bake"
@@ -24,7 +26,7 @@ SWEEP = "wheelfarm.sweep"
 SUBMISSION = "wheelfarm.submission"
 
 QUEUE = "wheelfarm"
-"""The queue of this kind of host; hosts of another kind will have one of their own."""
+"""The queue of what needs no machine: any worker takes it. What needs one is in the queue of its kind of host."""
 
 SWEEP_SECONDS = 5.0
 REPORT_SECONDS = 5.0
@@ -63,23 +65,35 @@ def celery_app(settings: Settings) -> Celery:
     return app
 
 
-def publish_tickets(app: Celery, count: int) -> None:
-    """Send that many tickets; call it after the commit of what they are for.
+def queue_of(kind: str) -> str:
+    """The queue of the hosts of a kind."""
+    return f"{QUEUE}.{kind}"
+
+
+def listen(app: Celery, kind: str) -> None:
+    """Have the worker of this application take what needs no machine, and what needs one of its host's kind."""
+    names = (QUEUE, queue_of(kind))
+    app.conf.task_queues = [Queue(name) for name in names]  # type: ignore[no-untyped-call]  # kombu has no types here
+
+
+def publish_tickets(app: Celery, counts: Mapping[str, int]) -> None:
+    """Send so many tickets to the hosts of each kind; call it after the commit of what they are for.
 
     Raises:
         EngineError: Redis does not take them.
     """
-    for _ in range(count):
-        _send(app, TICKET)
+    for kind, count in counts.items():
+        for _ in range(count):
+            _send(app, TICKET, queue=queue_of(kind))
 
 
-def publish_bake(app: Celery, system: str, *, look_only: bool = False) -> None:
-    """Ask for the image of a system; with `look_only` for a look whether it is there and still right.
+def publish_bake(app: Celery, system: str, kind: str = X86_64, *, look_only: bool = False) -> None:
+    """Ask a host of a kind for the image of a system; with `look_only` for a look whether it is there and still right.
 
     Raises:
         EngineError: Redis does not take it.
     """
-    _send(app, BAKE, system, look_only)
+    _send(app, BAKE, system, look_only, queue=queue_of(kind))
 
 
 def publish_event(app: Celery, *event_ids: str) -> None:
@@ -91,13 +105,13 @@ def publish_event(app: Celery, *event_ids: str) -> None:
     _send(app, EVENT, *event_ids)
 
 
-def publish_question(app: Celery, sha256: str, system: str) -> None:
-    """Have a machine of a system asked for the metadata of a source.
+def publish_question(app: Celery, sha256: str, system: str, kind: str = X86_64) -> None:
+    """Have a machine of a system, on a host of a kind, asked for the metadata of a source.
 
     Raises:
         EngineError: Redis does not take it.
     """
-    _send(app, METADATA, sha256, system)
+    _send(app, METADATA, sha256, system, queue=queue_of(kind))
 
 
 def publish_submission(app: Celery, submission_id: str) -> None:
@@ -109,13 +123,13 @@ def publish_submission(app: Celery, submission_id: str) -> None:
     _send(app, SUBMISSION, submission_id)
 
 
-def waiting_tickets(app: Celery) -> int:
-    """How many messages wait in the queue of tickets, roughly.
+def waiting_tickets(app: Celery, kind: str = X86_64) -> int:
+    """How many messages wait for hosts of a kind, roughly.
 
     Raises:
         EngineError: Redis does not answer.
     """
-    return int(_ask(app, lambda channel: channel.queue_declare(QUEUE, passive=False).message_count))
+    return int(_ask(app, lambda channel: channel.queue_declare(queue_of(kind), passive=False).message_count))
 
 
 def awaits_messages(app: Celery) -> bool:
@@ -136,9 +150,9 @@ def _ask(app: Celery, question: Callable[[Any], Any]) -> Any:
         raise _unreachable(app) from error
 
 
-def _send(app: Celery, task: str, *arguments: str | bool) -> None:
+def _send(app: Celery, task: str, *arguments: str | bool, queue: str = QUEUE) -> None:
     try:
-        app.send_task(task, args=arguments, queue=QUEUE, retry=False)
+        app.send_task(task, args=arguments, queue=queue, retry=False)
     except (OperationalError, OSError) as error:
         raise _unreachable(app) from error
 

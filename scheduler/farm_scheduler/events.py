@@ -162,8 +162,8 @@ def _first_of(database: Database, event: Event) -> str | None:
                 return other.run_id
             other.work = None
             session.flush()
-        mine = session.get_one(Event, event.id)
-        mine.work, mine.revision = work, event.revision
+        if (mine := session.get(Event, event.id)) is not None:
+            mine.work, mine.revision = work, event.revision
     return None
 
 
@@ -186,21 +186,23 @@ def _put_off(database: Database, event: Event, error: FarmError) -> None:
         return
     LOG.warning("%s failed: %s", event.id, error)
     with database.write() as session:
-        row = session.get_one(Event, event.id)
-        if row.state == EventState.WORKING and row.worker == event.worker:
+        row = session.get(Event, event.id)
+        if row is not None and row.state == EventState.WORKING and row.worker == event.worker:
             row.state, row.reason, row.finished = EventState.FAILED, error.sentence, now()
 
 
 def _release(database: Database, event: Event, wait: timedelta, reason: str) -> None:
     with database.write() as session:
-        row = session.get_one(Event, event.id)
-        if row.state == EventState.WORKING and row.worker == event.worker:
+        row = session.get(Event, event.id)
+        if row is not None and row.state == EventState.WORKING and row.worker == event.worker:
             row.state, row.reason, row.not_before = EventState.WAITING, reason, now() + wait
             row.published = None
 
 
 def _finish(database: Database, event: Event, run_id: str, reason: str | None) -> None:
     with database.write() as session:
-        row = session.get_one(Event, event.id)
+        row = session.get(Event, event.id)
+        if row is None:
+            return  # it went with its project
         row.state, row.run_id, row.revision = EventState.DONE, run_id, event.revision
         row.reason, row.finished = reason, now()

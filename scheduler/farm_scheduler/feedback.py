@@ -155,8 +155,8 @@ def _why_not(session: Session, run: Run, listener: Listener, stage: str) -> str 
 
 def _telling(session: Session, settings: Settings, report: Report) -> Telling | None:
     run = session.get_one(Run, report.run_id)
-    project = session.get(Project, run.project_id)
-    listener = session.get(Listener, (run.project_id, report.channel))
+    project = session.get(Project, run.project_id) if run.project_id else None
+    listener = session.get(Listener, (run.project_id, report.channel)) if run.project_id else None
     if project is None or listener is None:
         report.state, report.reason, report.finished = ReportState.DONE, "nobody listens any more", now()
         return None

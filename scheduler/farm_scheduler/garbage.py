@@ -1,7 +1,7 @@
 """Garbage: what of a home nobody wants any more, found by looking at the record and the disk.
 
-Called by the command; disposal removes it. Kept in any case: the newest image of each name, what a job that has not
-ended needs, and what a machine of this host stands on. It changes nothing.
+Called by the command and the API; disposal removes it. Kept in any case: the newest image of each name, what a job that
+has not ended needs, and what a machine of this host stands on. It changes nothing.
 """
 
 import contextlib

@@ -1,21 +1,25 @@
 """Listeners: who is told of a project's runs, added and taken away by a person.
 
-Called by the command. A token or a secret is sealed at once, and never shown again. It tells nobody anything.
+Called by the command and the API. A token or a secret is sealed at once, and never shown again. It tells nobody
+anything.
 """
 
 import base64
 import re
 import secrets
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from farm_scheduler.errors import InputError
 from farm_scheduler.feedback_tables import Channel, Listener
 from farm_scheduler.secret_box import SecretBox
 from farm_scheduler.tables import Project
 
-ADDRESS = re.compile(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+")
+ADDRESS = re.compile(r"[^\s\x00-\x1f\x7f@<>,;:\"()\[\]\\]+@[^\s\x00-\x1f\x7f@<>,;:\"()\[\]\\]+")
 TOKEN = re.compile(r"[!-~]{8,500}")
+URL = re.compile(r"https?://[!-~]{1,2000}")
+LONGEST_ADDRESS = 254
+"""Characters of an address of mail (RFC 5321, 4.5.3.1.3)."""
 
 
 def add_listener(
@@ -39,17 +43,30 @@ def add_listener(
         if project.repository is None:
             raise InputError(f"{project.name} has no repository, so no commit to give a status to")
         if token is None or not TOKEN.fullmatch(token):
-            raise InputError("the forge's token comes on standard input: 8 to 500 characters without spaces")
+            raise InputError(
+                "the forge's token is 8 to 500 characters without spaces; give it, by the command on stdin"
+            )
     elif channel is Channel.WEBHOOK:
-        if place is None or not place.startswith(("https://", "http://")) or not place.isprintable():
-            raise InputError("a webhook has an https:// address; give --webhook URL")
+        if place is None or not URL.fullmatch(place):
+            raise InputError("a webhook has an https:// address; give its URL")
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode("ascii")
-    elif place is None or not ADDRESS.fullmatch(place):
-        raise InputError(f"{place!r} is no address of mail; give --email NAME@HOST")
+    elif (
+        place is None
+        or len(place) > LONGEST_ADDRESS
+        or not place.isprintable()
+        or not ADDRESS.fullmatch(place)
+    ):
+        raise InputError(f"{(place or '')[:100]!r} is no address of mail; give NAME@HOST")
     stop_listener(session, project, channel)
     sealed = box.seal(token or secret or "")
     session.add(Listener(project_id=project.id, channel=channel, place=place, sealed=sealed))
     return secret
+
+
+def listeners_of(session: Session, project: Project) -> list[Listener]:
+    """Who is told, by channel."""
+    chosen = select(Listener).where(Listener.project_id == project.id)
+    return list(session.exec(chosen.order_by(col(Listener.channel))))
 
 
 def stop_listener(session: Session, project: Project, channel: Channel) -> bool:

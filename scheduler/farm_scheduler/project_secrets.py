@@ -1,7 +1,7 @@
 """The secrets of a project: made, shown once, changed without a gap, and opened to check a signature.
 
-Called by the command and by the webhooks. Of a project two are valid at once: the newest and the one before it, so
-that a forge can be told the new one while it still signs with the old. None of them is logged or shown a second time.
+Called by the command, the API and the webhooks. Of a project two are valid at once: the newest and the one before it,
+so that a forge can be told the new one while it still signs with the old. None of them is logged or shown again.
 """
 
 import base64
@@ -9,7 +9,7 @@ import secrets
 
 from sqlmodel import Session, col, select
 
-from farm_scheduler.errors import InputError
+from farm_scheduler.errors import InputError, NotFoundError
 from farm_scheduler.event_tables import ProjectSecret
 from farm_scheduler.secret_box import SecretBox
 
@@ -38,6 +38,23 @@ def add_secret(session: Session, box: SecretBox, project_id: str, given: str | N
     return secret
 
 
+def valid_secrets(session: Session, project_id: str) -> list[ProjectSecret]:
+    """What is valid now, newest first."""
+    return _newest_first(session, project_id)[:VALID_AT_ONCE]
+
+
+def end_secret(session: Session, project_id: str, secret_id: str) -> None:
+    """End one secret at once; with the last one the project's webhooks are refused until there is another.
+
+    Raises:
+        NotFoundError: the project has no such secret.
+    """
+    found = session.get(ProjectSecret, secret_id)
+    if found is None or found.project_id != project_id:
+        raise NotFoundError(f"there is no secret {secret_id} of this project", secret=secret_id)
+    session.delete(found)
+
+
 def drop_old_secret(session: Session, project_id: str) -> bool:
     """Make only the newest valid; whether there was another."""
     old = _newest_first(session, project_id)[1:]
@@ -48,7 +65,7 @@ def drop_old_secret(session: Session, project_id: str) -> bool:
 
 def sealed_secrets(session: Session, project_id: str) -> list[str]:
     """What is valid now, newest first, sealed."""
-    return [secret.sealed for secret in _newest_first(session, project_id)][:VALID_AT_ONCE]
+    return [secret.sealed for secret in valid_secrets(session, project_id)]
 
 
 def _newest_first(session: Session, project_id: str) -> list[ProjectSecret]:

@@ -15,6 +15,7 @@ from sqlmodel import Session, col, select
 from farm_scheduler.built_metadata import facts_document, read_facts
 from farm_scheduler.database import Database
 from farm_scheduler.engine import publish_question
+from farm_scheduler.host_kinds import X86_64
 from farm_scheduler.plan import Note
 from farm_scheduler.project_metadata import ProjectMetadata
 from farm_scheduler.states import QUESTION_MOVES, QUESTION_OPEN, QuestionState, RunState, guard
@@ -87,9 +88,16 @@ def progress(session: Session, sha256: str, system: str) -> str | None:
 
 
 def ask(
-    database: Database, app: Celery, sha256: str, system: str, *, anew: bool, for_a_plan: bool = False
+    database: Database,
+    app: Celery,
+    sha256: str,
+    system: str,
+    *,
+    anew: bool,
+    for_a_plan: bool = False,
+    kind: str = X86_64,
 ) -> None:
-    """Have it asked, unless it is on its way or answered; with `anew` also when it has failed before.
+    """Have it asked by a host of a kind, unless it is on its way or answered; with `anew` also when it failed before.
 
     With `for_a_plan` no run waits for it: call this again within `WANTED_FOR` for as long as it is wanted.
 
@@ -111,7 +119,7 @@ def ask(
             question.published = now()
         session.add(question)
     if publish:
-        publish_question(app, sha256, system)
+        publish_question(app, sha256, system, kind)
 
 
 def stop_wanting(database: Database, sha256: str, system: str) -> None:

@@ -90,6 +90,8 @@ def _value(value: object, key: Any) -> object:
     kind = int if isinstance(key.type, Integer) else str
     if type(value) is not kind or (isinstance(value, str) and "\0" in value):
         raise ValueError(value)
+    if isinstance(value, str):
+        value.encode()  # half a character is no text that a database takes
     if isinstance(value, int) and abs(value) > LARGEST_NUMBER:
         raise ValueError(value)
     return value

@@ -1,11 +1,12 @@
 """The watcher of releases: looks at what is followed on the package index, and records what is new as events.
 
-Called by the worker's beat, and by the command (follow, unfollow). What was seen is recorded in the same transaction as
-the events of what is new: whatever comes while the farm is down, or while an index fails, is new at the next look. It
-never fetches a release: the worker that makes its run does.
+Called by the worker's beat, and by the command and the API (follow, unfollow). What was seen is recorded in the same
+transaction as the events of what is new: whatever comes while the farm is down, or while an index fails, is new at the
+next look. It never fetches a release: the worker that makes its run does.
 """
 
 import logging
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from fnmatch import fnmatchcase
@@ -15,7 +16,7 @@ from sqlmodel import Session, col, select
 from farm_scheduler.changelog import last_serial, uploads_since
 from farm_scheduler.database import Database
 from farm_scheduler.deliveries import Incoming, Notice, record_in
-from farm_scheduler.errors import FarmError, TargetError
+from farm_scheduler.errors import FarmError, InputError, TargetError
 from farm_scheduler.projects import add_project
 from farm_scheduler.settings import Settings
 from farm_scheduler.simple_index import Listing, SimpleIndex
@@ -30,6 +31,9 @@ INDEX = "index"
 
 AT_ONCE = 50
 """Pages that one round looks at."""
+
+PATTERN = re.compile(r"(?=.*[*?])[a-z0-9*?]([a-z0-9*?-]{0,98}[a-z0-9*?])?")
+"""A pattern of normalized names: `*` for any letters, `?` for one."""
 
 
 def follow(session: Session, project: Project) -> bool:
@@ -47,6 +51,19 @@ def unfollow(session: Session, project: Project) -> bool:
         return False
     session.delete(watch)
     return True
+
+
+def read_pattern(text: str) -> str:
+    """A pattern as names are compared with it: in the spelling that the index's names have (PEP 503).
+
+    Raises:
+        InputError: it is none.
+    """
+    pattern = re.sub(r"[-_.]+", "-", text.lower())
+    if not PATTERN.fullmatch(pattern):
+        sentence = f"{text!r} is no pattern of names; write letters, digits, -, and * or ? for what may vary"
+        raise InputError(sentence, pattern=text[:100])
+    return pattern
 
 
 def follow_pattern(session: Session, pattern: str) -> bool:

@@ -7,11 +7,13 @@ verdicts stay as they are. Messages go out after the commit. It never makes a ne
 from celery import Celery
 from sqlmodel import Session, func, select
 
+from farm_scheduler.audit import note_change
 from farm_scheduler.database import Database
 from farm_scheduler.engine import publish_tickets
 from farm_scheduler.errors import RerunError
 from farm_scheduler.job_lookup import find_job
 from farm_scheduler.lanes import enqueue, place
+from farm_scheduler.roles import Caller
 from farm_scheduler.runs import ask_for_images
 from farm_scheduler.settings import Settings
 from farm_scheduler.sources import source_path
@@ -31,10 +33,12 @@ def run_to_reopen(database: Database, settings: Settings, job_id: str) -> str:
         return run.id
 
 
-def rerun(database: Database, app: Celery, settings: Settings, job_id: str) -> Run:
+def rerun(
+    database: Database, app: Celery, settings: Settings, job_id: str, *, caller: Caller | None = None
+) -> Run:
     """Queue a job that has ended once more, and open its run again until it is done.
 
-    An image that is not there any more is baked first: the job waits for it.
+    An image that is not there any more is baked first: the job waits for it. `caller` is noted in the audit log.
 
     Raises:
         NotFoundError: there is no such job.
@@ -47,12 +51,14 @@ def rerun(database: Database, app: Celery, settings: Settings, job_id: str) -> R
         _queue_again(session, job)
         place(run, job, cell.system)
         enqueue(session, [job])
+        if caller is not None:
+            note_change(session, caller, "job.rerun", job.id, project=run.project)
         image = session.get(Image, cell.system)
         ready = image is not None and image.state == ImageState.READY
     if ready:
-        publish_tickets(app, 1)
+        publish_tickets(app, settings.host_kinds.count([cell.system]))
     else:
-        ask_for_images(database, app, [cell.system])
+        ask_for_images(database, app, settings, [cell.system])
     return run
 
 

@@ -53,3 +53,6 @@ class Caller:
 
 LOCAL = Caller(actor="local", role=Role.ADMIN)
 """A person with a shell on the farm's host, who could write the record anyway."""
+
+FARM = Caller(actor="farm", role=None)
+"""The farm itself: what it does because it has to, as to bake an image that runs need."""

@@ -11,6 +11,7 @@ from datetime import datetime
 from celery import Celery
 from sqlmodel import Session, col, select
 
+from farm_scheduler.audit import note_change
 from farm_scheduler.cancellation import Cancellation, cancel_run
 from farm_scheduler.database import Database
 from farm_scheduler.dynamic_facts import dynamic_facts
@@ -23,10 +24,12 @@ from farm_scheduler.planned_cells import store_cells
 from farm_scheduler.project_files import ProjectFiles, read_archive
 from farm_scheduler.prospect import look_ahead, system_to_ask
 from farm_scheduler.questions import FAILED_FOR, Told, ask, read_told
+from farm_scheduler.roles import Caller
 from farm_scheduler.settings import Settings
 from farm_scheduler.settlement import settle_run
 from farm_scheduler.sources import LONGEST_NAME, Source, get_source, source_path
 from farm_scheduler.states import (
+    RUN_ENDED,
     RUN_MOVES,
     ImageState,
     RunState,
@@ -77,10 +80,12 @@ def submit(  # noqa: PLR0913 - three of them are rare, and named where they are 
     with database.write() as session:
         session.add(run)
         session.flush()
+        if cause.caller is not None:
+            note_change(session, cause.caller, "run.submit", run.id, project=run.project, target=target)
         supersede(session, run)
         if found.told is not None and not found.missing:
             _store_plan(session, run, found.plan, found.told)
-    _go_on(database, app, run, found)
+    _go_on(database, app, settings, run, found)
     return run
 
 
@@ -106,7 +111,7 @@ def advance(database: Database, app: Celery, settings: Settings, run_id: str) ->
             if current.state != RunState.PLANNED:
                 return
             _store_plan(session, current, found.plan, found.told)
-    _go_on(database, app, run, found)
+    _go_on(database, app, settings, run, found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,14 +155,16 @@ def _look(
     return _Outlook(plan=found.plan, missing=missing, asked=asked.name, told=told)
 
 
-def _go_on(database: Database, app: Celery, run: Run, found: _Outlook) -> None:
+def _go_on(database: Database, app: Celery, settings: Settings, run: Run, found: _Outlook) -> None:
     """Ask for what is missing, or have the jobs begin."""
     if found.missing:
-        ask_for_images(database, app, found.missing)
+        ask_for_images(database, app, settings, found.missing)
     elif found.told is None:
-        ask(database, app, run.source_sha256, found.asked, anew=True)
+        kind = settings.host_kinds.kind_of(found.asked)
+        ask(database, app, run.source_sha256, found.asked, anew=True, kind=kind)
     else:
-        publish_tickets(app, min(MOST_TICKETS, len(found.plan.runnable)))
+        first = found.plan.runnable[:MOST_TICKETS]
+        publish_tickets(app, settings.host_kinds.count(cell.system for cell in first))
 
 
 def waiting_runs(database: Database) -> list[str]:
@@ -167,8 +174,8 @@ def waiting_runs(database: Database) -> list[str]:
         return list(session.exec(chosen))
 
 
-def cancel(database: Database, run_id: str) -> Cancellation:
-    """End a run: what is queued never starts, what is at work is told to stop.
+def cancel(database: Database, run_id: str, caller: Caller | None = None) -> Cancellation:
+    """End a run: what is queued never starts, what is at work is told to stop; `caller` is noted in the audit log.
 
     Cancelling twice, or after the end, changes nothing.
 
@@ -176,7 +183,10 @@ def cancel(database: Database, run_id: str) -> Cancellation:
         NotFoundError: there is no such run.
     """
     with database.write() as session:
-        return cancel_run(session, _run(session, run_id))
+        run = _run(session, run_id)
+        if caller is not None and run.state not in RUN_ENDED:
+            note_change(session, caller, "run.cancel", run.id, project=run.project)
+        return cancel_run(session, run)
 
 
 def _new_run(source: Source, target: str, narrowing: Narrowing, run_id: str) -> Run:
@@ -213,7 +223,7 @@ def _end_unplanned(database: Database, run_id: str, reason: str, exit_code: int)
         run.notes = [*run.notes, {"environment": None, "reason": reason}]
 
 
-def ask_for_images(database: Database, app: Celery, systems: Sequence[str]) -> None:
+def ask_for_images(database: Database, app: Celery, settings: Settings, systems: Sequence[str]) -> None:
     """Ask for each image that is not there; one that failed before is tried again for a new run."""
     with database.write() as session:
         rows = {image.name: image for image in _rows(session, systems)}
@@ -225,7 +235,7 @@ def ask_for_images(database: Database, app: Celery, systems: Sequence[str]) -> N
                 image.state, image.note, image.progress = ImageState.MISSING, "", 0
         asked = [name for name in systems if name not in rows or rows[name].state == ImageState.MISSING]
     for name in asked:
-        publish_bake(app, name)
+        publish_bake(app, name, settings.host_kinds.kind_of(name))
 
 
 def _rows(session: Session, systems: Sequence[str]) -> list[Image]:

@@ -16,9 +16,13 @@ from pydantic import Field, SecretStr, computed_field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from farm_scheduler.home import default_home
+from farm_scheduler.host_kinds import X86_64, HostKinds
 
 SOCKET_PATH_LIMIT = 107
 """The longest path of a unix socket in bytes, `sun_path` less its end (unix(7))."""
+
+KIND = r"^[a-z0-9][a-z0-9._-]{0,31}$"
+"""What a kind of host may be called: it is part of the name of a queue."""
 
 LONGEST_SOCKET_NAME = 24
 """Bytes kept for the names of the sockets in the folder of sockets."""
@@ -51,6 +55,10 @@ class Settings(BaseSettings):
     smtp_url: str = ""
     mail_from: str = "wheelfarm@localhost"
     webhook_bytes: int = Field(default=8 * 1024**2, gt=0)
+    host_kind: str = Field(default=X86_64, pattern=KIND)
+    system_hosts: Annotated[dict[str, Annotated[str, Field(pattern=KIND)]], NoDecode] = Field(
+        default_factory=dict
+    )
     slots: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     memory_mib: int = Field(default=1024, ge=256)
     vcpus: int = Field(default=1, ge=1)
@@ -87,6 +95,15 @@ class Settings(BaseSettings):
         """`WHEELFARM_SYSTEMS` and `WHEELFARM_GIT_HOSTS` are lists with commas."""
         return tuple(filter(None, re.split(r"[\s,]+", value))) if isinstance(value, str) else value
 
+    @field_validator("system_hosts", mode="before")
+    @classmethod
+    def _read_pairs(cls, value: object) -> object:
+        """`WHEELFARM_SYSTEM_HOSTS` is a list of `SYSTEM=KIND` with commas."""
+        if not isinstance(value, str):
+            return value
+        pairs = [each.partition("=") for each in filter(None, re.split(r"[\s,]+", value))]
+        return {system: kind for system, _, kind in pairs}
+
     def model_post_init(self, context: object) -> None:
         """Make `home` absolute: every process of the farm must mean the same folder."""
         del context
@@ -101,6 +118,11 @@ class Settings(BaseSettings):
             return near
         name = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"wheelfarm-{os.getuid()}-{name}"
+
+    @property
+    def host_kinds(self) -> HostKinds:
+        """Which kind of host each system needs."""
+        return HostKinds(named=self.system_hosts)
 
     @property
     def record_url(self) -> str:

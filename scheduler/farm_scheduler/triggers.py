@@ -7,6 +7,8 @@ decides nothing itself.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from farm_scheduler.roles import Caller
+
 
 class Trigger(StrEnum):
     """What asked for a run."""
@@ -32,6 +34,7 @@ class Cause:
         ref: the branch or tag, or `pull/NUMBER`.
         revision: the commit.
         priority: the higher goes first.
+        caller: who asked, for the audit log; None where that is noted already, or it was an event.
     """
 
     trigger: Trigger = Trigger.PERSON
@@ -39,3 +42,4 @@ class Cause:
     ref: str | None = None
     revision: str | None = None
     priority: int = 0
+    caller: Caller | None = None

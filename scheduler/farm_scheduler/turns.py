@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
+from farm_scheduler.host_kinds import EVERY_SYSTEM, Served
 from farm_scheduler.states import JOB_AT_WORK, ImageState, JobState, RunState
 from farm_scheduler.tables import Attempt, Cell, Image, Job, Lane, Moment, Project, Run, Share
 
@@ -52,14 +53,16 @@ class Turn:
     farm: float
 
 
-def next_turn(connection: Connection, moment: datetime, *, patient: bool) -> Turn | None:
-    """The job whose turn it is at this moment; None when none may begin now.
+def next_turn(
+    connection: Connection, moment: datetime, *, patient: bool, served: Served = EVERY_SYSTEM
+) -> Turn | None:
+    """The job whose turn it is at this moment, of the systems that a host serves; None when none may begin now.
 
     With `patient` it waits for rows that other claims have locked; else it takes the next best one.
     """
     place = 0
     while True:
-        rows = connection.execute(candidates(place), {"moment": moment}).all()
+        rows = connection.execute(candidates(place, served), {"moment": moment}).all()
         for row in rows:
             turn = _take(connection, row.id, patient=patient) if row.id is not None else None
             if turn is not None:
@@ -70,12 +73,12 @@ def next_turn(connection: Connection, moment: datetime, *, patient: bool) -> Tur
 
 
 @lru_cache(maxsize=128)
-def candidates(place: int) -> Select[Any]:
+def candidates(place: int, served: Served = EVERY_SYSTEM) -> Select[Any]:
     """The best job that may begin now of each lane, a few lanes from `place` on, in the order of their turns.
 
     At the same turn the oldest run goes first, and in a run the longest job. `id` is None for a lane without one.
     """
-    lanes = _lanes(place).subquery()
+    lanes = _lanes(place, served).subquery()
     job = aliased(Job)
     order = (lanes.c.turn, col(job.rank), col(job.expected_seconds), col(job.id))
     return (
@@ -85,7 +88,7 @@ def candidates(place: int) -> Select[Any]:
     )
 
 
-def _lanes(place: int) -> Select[Any]:
+def _lanes(place: int, served: Served) -> Select[Any]:
     best = (
         select(col(Job.id))
         .where(
@@ -99,7 +102,7 @@ def _lanes(place: int) -> Select[Any]:
     )
     return (
         select(col(Lane.turn), best.label("best"))
-        .where(_has_image(), _open(Lane.share))
+        .where(_has_image(), _open(Lane.share), *_is_served(served))
         .order_by(col(Lane.turn).desc(), col(Lane.rank).desc())
         # Numbers in the text, not values beside it: PostgreSQL plans for the first few rows only if it knows.
         .limit(literal_column(str(LANES_AT_ONCE)))
@@ -111,6 +114,14 @@ def _has_image() -> ColumnElement[bool]:
     """Whether the image of a lane is ready. A scalar, like all here: joins would be made for all lanes first."""
     state = select(col(Image.state)).where(col(Image.name) == Lane.system).scalar_subquery()
     return state == ImageState.READY
+
+
+def _is_served(served: Served) -> list[ColumnElement[bool]]:
+    """The lanes of a host's own systems; no condition where it serves every one."""
+    if served == EVERY_SYSTEM:
+        return []
+    system = col(Lane.system)
+    return [system.not_in(served.names) if served.others else system.in_(served.names)]
 
 
 def _open(share: str) -> ColumnElement[bool]:

@@ -1,5 +1,6 @@
 """`wheelfarm project`: what it prints, what it keeps, and what it refuses."""
 
+import getpass
 import io
 
 import pytest
@@ -61,6 +62,10 @@ def test_a_project_is_added_with_a_secret(farm, capsys):
         (["tell", "demo-x"], "give one of --status"),
         (["tell", "demo-x", "--email", "x"], "no address of mail"),
         (["tell", "demo-x", "--webhook", "file:///x"], "https:// address"),
+        (["tell", "demo-x", "--webhook", "https://10.0.0.1/x"], "no public address"),
+        (["tell", "demo-x", "--email", "a@b.org\r\nBcc: x@y.org"], "no address of mail"),
+        (["follow", "py_[ab]*"], "is no pattern of names"),
+        (["remove", "nobody"], "there is no project nobody"),
         (["secret", "demo-x", "--stdin", "--drop-old"], "give one of them"),
     ],
 )
@@ -101,6 +106,10 @@ def test_following_and_telling_are_begun_and_ended(farm, capsys, monkeypatch):
         (["follow", "demo-x", "--stop"], "demo-x was not followed; nothing was changed"),
         (["tell", "demo-x", "--email", "me@example.org"], "the email is told from now on"),
         (["tell", "demo-x", "--email", "me@example.org", "--stop"], "the email is told no longer"),
+        (
+            ["tell", "demo-x", "--email", "me@example.org", "--stop"],
+            "the email was not told; nothing was changed",
+        ),
     ):
         capsys.readouterr()
         assert outcome(["project", *arguments]) == 0
@@ -128,4 +137,16 @@ def test_a_projects_share_is_changed(farm, capsys):
             (each.actor, each.action) for each in session.exec(select(AuditEntry).order_by(AuditEntry.id))
         ]
     assert (project.weight, project.quota, project.paused) == (2.5, None, False)
-    assert noted == [("local", "project.make"), ("local", "project.change"), ("local", "project.change")]
+    assert [action for _, action in noted] == ["project.make", "project.change", "project.change"]
+    assert {actor for actor, _ in noted} == {f"local:{getpass.getuser()}"}
+
+
+def test_a_project_is_removed(farm, capsys):
+    """What it had goes, and a name that nobody follows is refused."""
+    add()
+    assert outcome(["project", "follow", "demo-x"]) == 0
+    assert outcome(["project", "remove", "Demo.X"]) == 0
+    assert "demo-x is followed no longer: 0 of its runs cancelled" in capsys.readouterr().out
+    with farm.read() as session:
+        assert session.exec(select(ProjectSecret)).first() is None
+    assert outcome(["project", "remove", "demo-x"]) == 2

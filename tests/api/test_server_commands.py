@@ -1,6 +1,8 @@
 """The commands against a farm elsewhere, which a real server serves."""
 
+import io
 import json
+import os
 import stat
 import threading
 import time
@@ -11,7 +13,7 @@ from sqlmodel import select
 from farm_cli.main import outcome
 from farm_cli.servers import logins_file
 from farm_scheduler import runs, submissions
-from farm_scheduler.access_tables import Submission, SubmissionState
+from farm_scheduler.access_tables import AuditEntry, Submission, SubmissionState
 from farm_scheduler.engine import celery_app
 from farm_scheduler.roles import LOCAL, Role
 from farm_scheduler.tables import Project
@@ -204,3 +206,112 @@ def test_a_project_there_is_paused(farm, token, database, capsys):
     assert outcome(["project", "change", "Six", "--pause", "--quota", "1", "--server", farm]) == 0
     assert "six has weight 1 and quota 1; it is paused" in capsys.readouterr().out
     assert outcome(["project", "change", "nobody", "--pause", "--server", farm]) == 2
+
+
+@pytest.mark.usefixtures("token")
+def test_projects_there_are_looked_after(farm, database, capsys, monkeypatch):
+    """`project` adds, shows, follows, tells and removes on the farm elsewhere as it does here."""
+    url = "https://github.com/me/demo.git"
+    there = ["--server", farm]
+    assert outcome(["project", "add", "Demo", "--repository", url, "--quota", "3", *there]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("whsec_")
+    assert f"{farm}/webhooks/github" in said.err
+    assert outcome(["project", "secret", "demo", *there]) == 0
+    assert capsys.readouterr().out.startswith("whsec_")
+    monkeypatch.setattr("sys.stdin", io.StringIO("a-secret-of-the-forge\n"))
+    assert outcome(["project", "secret", "demo", "--stdin", *there]) == 0
+    assert "a-secret" not in capsys.readouterr().out
+    assert outcome(["project", "tell", "demo", "--webhook", "https://chat.example.org/x", *there]) == 0
+    assert capsys.readouterr().out.startswith("whsec_")
+    for arguments, sentence in (
+        (["secret", "demo", "--drop-old"], "only the newest secret is valid now"),
+        (["secret", "demo", "--drop-old"], "there was only one secret already"),
+        (["follow", "Demo"], "demo is followed from now on"),
+        (["follow", "demo"], "demo is followed already; nothing was changed"),
+        (["follow", "Pytest_?*"], "pytest-?* is followed from now on"),
+        (["list"], "demo  github https://github.com/me/demo.git  releases followed  quota 3"),
+        (["list"], "pytest-?*  releases of every name that fits are followed"),
+        (["follow", "pytest-?*", "--stop"], "pytest-?* is not followed any more"),
+        (["follow", "pytest-?*", "--stop"], "pytest-?* was not followed"),
+        (["follow", "demo", "--stop"], "demo is not followed any more"),
+        (["tell", "demo", "--webhook", "x", "--stop"], "the webhook is told no longer"),
+        (["tell", "demo", "--email", "x", "--stop"], "the email was not told; nothing was changed"),
+        (["remove", "demo"], "demo is followed no longer: 0 of its runs cancelled, 0 kept, 0 tokens revoked"),
+        (["list"], "no project yet"),
+    ):
+        capsys.readouterr()
+        assert outcome(["project", *arguments, *there]) == 0, arguments
+        assert sentence in capsys.readouterr().out, arguments
+    for wrong in (
+        ["remove", "demo"],
+        ["follow", "demo"],
+        ["secret", "demo"],
+        ["tell", "demo", "--email", "a@b"],
+    ):
+        assert outcome(["project", *wrong, *there]) == 2, wrong
+        assert "there is no project demo" in capsys.readouterr().err
+    with database.read() as session:
+        actors = {each.actor[:2] for each in session.exec(select(AuditEntry))}
+    assert actors == {"lo", "t-"}
+
+
+@pytest.mark.usefixtures("token")
+def test_the_garbage_there_is_removed(farm, settings, database, capsys):
+    """`gc --server` says what would go, removes it there, and is for admins."""
+    old = settings.streams / "a-22222222.subunit"
+    old.write_bytes(b"x" * 5000)
+    os.utime(old, (0, 0))
+    assert outcome(["gc", "--dry-run", "--server", farm]) == 0
+    said = capsys.readouterr().out
+    assert "a-22222222.subunit" in said
+    assert "would free" in said
+    assert old.exists()
+    assert outcome(["gc", "--server", farm]) == 0
+    assert "freed" in capsys.readouterr().out
+    assert not old.exists()
+    assert outcome(["gc", "--server", farm]) == 0
+    assert "nothing to remove" in capsys.readouterr().out
+    with database.read() as session:
+        noted = session.exec(select(AuditEntry).where(AuditEntry.action == "garbage.remove")).all()
+    assert len(noted) == 1
+
+
+def test_the_garbage_there_is_the_admins(farm, database, monkeypatch, capsys):
+    """A maintainer neither sees nor removes it."""
+    with database.write() as session:
+        _, secret = make_token(session, LOCAL, name="m", role=Role.MAINTAINER, project="six")
+    monkeypatch.setenv("WHEELFARM_TOKEN", secret)
+    for more in ([], ["--dry-run"]):
+        assert outcome(["gc", *more, "--server", farm]) == 2
+        assert "needs the role admin" in capsys.readouterr().err
+
+
+def test_the_capacity_there_is_simulated_here(farm, capsys):
+    """The recorded times and the number of machines are those of the farm elsewhere."""
+    assert outcome(["capacity", "--run", RUN, "--server", farm, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["machines"], told["jobs"]) == (os.cpu_count(), 7)
+    assert outcome(["capacity", "--run", "r-22222222", "--server", farm]) == 2
+
+
+def test_a_priority_there_is_bounded_by_the_role(farm, database, monkeypatch, capsys):
+    """A submitter asks for no head start; to wait behind others is anybody's to ask for."""
+    with database.write() as session:
+        _, secret = make_token(session, LOCAL, name="s", role=Role.SUBMITTER)
+    monkeypatch.setenv("WHEELFARM_TOKEN", secret)
+    assert outcome(["run", "six==1.17.0", "--priority", "1", "--server", farm]) == 2
+    assert "priority" in capsys.readouterr().err
+    with database.read() as session:
+        assert session.exec(select(Submission)).first() is None
+    assert outcome(["run", "six==1.17.0", "--priority", "25", "--server", farm]) == 2
+
+
+@pytest.mark.parametrize("arguments", [["up"], ["completion", "bash"], ["shell", "j-fin22222"], ["login"]])
+def test_commands_about_this_machine_say_so(settings, capsys, arguments):
+    """With --server they are refused in one sentence, with exit code 2."""
+    del settings
+    assert outcome([*arguments, "--server", "https://farm.example"]) == 2
+    said = capsys.readouterr().err
+    assert f"`{arguments[0]}` takes no --server" in said
+    assert said.count("\n") == 1

@@ -22,6 +22,7 @@ PAIRS = (
 REPLACED = {
     "AsyncFarm": "Farm",
     "AsyncConnection": "Connection",
+    "AsyncProjects": "Projects",
     "AsyncUploading": "Uploading",
     "AsyncClient": "Client",
     "AsyncBaseTransport": "BaseTransport",

@@ -78,7 +78,7 @@ def test_doubled_and_lost_messages_change_nothing(farm: Farm) -> None:
     farm.beat()
     farm.submit()
     with farm.engine() as app:
-        publish_tickets(app, 9)
+        publish_tickets(app, {"x86_64": 9})
     farm.worker()
     wait_for(farm.ended)
     farm.submit(lost=True)

@@ -230,7 +230,7 @@ def test_a_dependent_job_waits_for_its_parent(record: Database) -> None:
     assert claim.job_id == parent.id
     assert claim_one(record) is None
     end(record, claim, Verdict.PASSED)
-    assert released(record, parent.id) == 1
+    assert released(record, parent.id) == [child.system]
     claim = claim_one(record)
     assert claim is not None
     assert claim.job_id == child.id

@@ -145,7 +145,7 @@ def worker(
     (tmp_path / "quick_tasks.py").write_text(textwrap.dedent(WORKER))
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(takes: float = 0.2) -> "subprocess.Popen[bytes]":
+    def start(takes: float = 0.2, **more: str) -> "subprocess.Popen[bytes]":
         command = [
             sys.executable,
             "-m",
@@ -168,6 +168,7 @@ def worker(
             "STARTED": str(tmp_path / "started"),
             "TAKES": str(takes),
             "C_FORCE_ROOT": "1",
+            **more,
         }
         periodic = [sys.executable, "-m", "celery", "-A", "farm_workers.beat", "beat"]
         periodic += ["--scheduler", "farm_workers.beat.SteadyScheduler"]
@@ -241,13 +242,13 @@ def test_a_submitted_run_runs_to_its_end(database, app, settings, worker, tmp_pa
 def test_lost_and_doubled_tickets_change_nothing(database, app, settings, worker, tmp_path) -> None:
     """With too many tickets each job still runs once; with none the sweep sends them."""
     run = submit(database, app, settings)
-    publish_tickets(app, 7)
+    publish_tickets(app, {"x86_64": 7})
     assert waiting_tickets(app) == 10
     worker()
     wait_for(lambda: state_of(database, run) is RunState.FINISHED)
     second = submit(database, app, settings)
     with app.connection_for_write() as connection, connection.channel() as channel:
-        channel.queue_purge("wheelfarm")
+        channel.queue_purge("wheelfarm.x86_64")
     wait_for(lambda: state_of(database, second) is RunState.FINISHED)
     assert len((tmp_path / "started").read_text().split()) == 6
 

@@ -10,9 +10,12 @@ import select
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from sqlmodel import Session
 
 from farm_images.bake import bake, find_ready
 from farm_images.bake_estimate import BakeEstimate, expected_seconds
@@ -20,9 +23,11 @@ from farm_images.catalogue import Image, Interpreter, with_interpreters
 from farm_images.errors import FarmError, ImageError
 from farm_images.package_disk import CACHE, add_package_disk
 from farm_images.wire import ID_INTERPRETER, ID_JOB, FrameType, ProbeFrame, encode_frame
+from farm_scheduler.audit import note_change
 from farm_scheduler.database import Database
 from farm_scheduler.identifiers import new_id
 from farm_scheduler.interpreters import version_order
+from farm_scheduler.roles import FARM
 from farm_scheduler.settings import Settings
 from farm_scheduler.states import ImageState
 from farm_scheduler.systems import providers_of, recipe_of
@@ -215,8 +220,16 @@ class ImageBake:
             row = session.get(ImageRow, self._name)
             if row is None:
                 return
+            self._note(session, row, facts)
             for name, value in {**facts, "updated": now()}.items():
                 setattr(row, name, value)
+
+    def _note(self, session: Session, row: ImageRow, facts: Mapping[str, object]) -> None:
+        """The audit log has each new image and each bake that failed; one that is only looked at again is none."""
+        if facts.get("state") is ImageState.READY and facts.get("digest") != row.digest:
+            note_change(session, FARM, "image.bake", self._name, digest=facts.get("digest"))
+        elif facts.get("state") is ImageState.FAILED:
+            note_change(session, FARM, "image.bake", self._name, failed=facts.get("note"))
 
 
 def _entry(interpreter: Interpreter) -> dict[str, Any]:

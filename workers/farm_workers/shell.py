@@ -56,7 +56,7 @@ def main() -> int:
     hands = Hands(settings=settings, database=database, machines=holder_machines(settings))
 
     def ask(system: str) -> None:
-        ask_for_images(database, celery_app(settings), [system])
+        ask_for_images(database, celery_app(settings), settings, [system])
 
     return shell(hands, job_id, tuple(command), ask)
 

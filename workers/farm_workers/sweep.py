@@ -6,10 +6,11 @@ runs planned, missing images asked for. All of it may happen twice without harm;
 
 import os
 import socket
+from collections.abc import Iterator
 
 from celery import Celery
 from sqlalchemy import or_
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from farm_scheduler import runs, submissions, uploads
 from farm_scheduler.claims import expire_attempts
@@ -17,6 +18,7 @@ from farm_scheduler.clock_jumps import ClockWatch, forget_the_future
 from farm_scheduler.database import Database
 from farm_scheduler.engine import MOST_TICKETS, publish_bake, publish_event, publish_tickets, waiting_tickets
 from farm_scheduler.events import due_events, expire_events, working_workers
+from farm_scheduler.host_kinds import HostKinds
 from farm_scheduler.lanes import sweep_lanes
 from farm_scheduler.questions import asking_workers, expire_questions
 from farm_scheduler.settings import Settings
@@ -57,13 +59,12 @@ def sweep(
     submissions.publish_waiting(database, app, dead)
     for run_id in runs.waiting_runs(database):
         runs.advance(database, app, settings, run_id)
+    kinds = settings.host_kinds
     for system in _wanted_images(database):
-        publish_bake(app, system)
+        publish_bake(app, system, kinds.kind_of(system))
     for event_id in due_events(database):
         publish_event(app, event_id)
-    waiting = _waiting_jobs(database)
-    if waiting:
-        publish_tickets(app, max(0, waiting - waiting_tickets(app)))
+    _send_tickets(database, app, kinds)
 
 
 def first_sweep(database: Database, app: Celery, settings: Settings) -> None:
@@ -73,9 +74,12 @@ def first_sweep(database: Database, app: Celery, settings: Settings) -> None:
         EngineError: Redis does not answer.
     """
     forget_the_future(database, settings)
+    served = settings.host_kinds.served_by(settings.host_kind)
     looked_at: list[str] = []
     with database.write() as session:
         for image in session.exec(select(Image)):
+            if not served.has(image.name):
+                continue
             if image.state is ImageState.READY:
                 looked_at.append(image.name)
             if image.state in {ImageState.BAKING, ImageState.READY}:
@@ -83,7 +87,7 @@ def first_sweep(database: Database, app: Celery, settings: Settings) -> None:
         sweep_lanes(session, missing=True)
     for system in looked_at:
         # The farm may have changed since. What nobody wants any more is not made, only looked at.
-        publish_bake(app, system, look_only=True)
+        publish_bake(app, system, settings.host_kind, look_only=True)
     # What has this worker's name before it began is of a forerunner with the same process id, as in a container.
     sweep(database, app, settings, dead=frozenset({worker_name()}))
 
@@ -134,15 +138,31 @@ def _wanted_images(database: Database) -> list[str]:
         return list(session.exec(chosen))
 
 
-def _waiting_jobs(database: Database) -> int:
-    """How many jobs could begin now, as far as that is worth a ticket."""
+def _send_tickets(database: Database, app: Celery, kinds: HostKinds) -> None:
+    """To the hosts of each kind as many tickets as jobs could begin there, those that wait already counted."""
     with database.read() as session:
-        ready = select(Image.name).where(Image.state == ImageState.READY)
-        paused = select(Share.key).join(Project).where(col(Project.paused))
-        chosen = (
-            select(Job.id)
-            .where(Job.state == JobState.QUEUED, col(Job.system).in_(ready), ~col(Job.share).in_(paused))
-            .where(or_(col(Job.not_before).is_(None), col(Job.not_before) <= now()))
-            .limit(MOST_TICKETS)
-        )
-        return len(session.exec(chosen).all())
+        waiting = {kind: _waiting_jobs(session, names) for kind, names in _waiting_systems(session, kinds)}
+    wanted = {kind: max(0, count - waiting_tickets(app, kind)) for kind, count in waiting.items() if count}
+    publish_tickets(app, wanted)
+
+
+def _waiting_systems(session: Session, kinds: HostKinds) -> Iterator[tuple[str, list[str]]]:
+    """Each kind of host, and those of its systems whose image is ready and that jobs wait for."""
+    ready = select(Image.name).where(Image.state == ImageState.READY)
+    chosen = select(Lane.system).where(col(Lane.system).in_(ready)).distinct()
+    found: dict[str, list[str]] = {}
+    for system in session.exec(chosen):
+        found.setdefault(kinds.kind_of(system), []).append(system)
+    yield from found.items()
+
+
+def _waiting_jobs(session: Session, systems: list[str]) -> int:
+    """How many jobs of these systems could begin now, as far as that is worth a ticket."""
+    paused = select(Share.key).join(Project).where(col(Project.paused))
+    chosen = (
+        select(Job.id)
+        .where(Job.state == JobState.QUEUED, col(Job.system).in_(systems), ~col(Job.share).in_(paused))
+        .where(or_(col(Job.not_before).is_(None), col(Job.not_before) <= now()))
+        .limit(MOST_TICKETS)
+    )
+    return len(session.exec(chosen).all())

@@ -29,6 +29,7 @@ from farm_scheduler.engine import (
     TICKET,
     WATCH,
     celery_app,
+    listen,
     publish_event,
     publish_tickets,
 )
@@ -71,6 +72,7 @@ def _app() -> Celery:
 def worker_app(hands: Hands) -> Celery:
     """The Celery application of a worker, with its tasks."""
     app = celery_app(hands.settings)
+    listen(app, hands.settings.host_kind)
     stop = threading.Event()
     tasks = _Tasks(hands, app, stop)
     # Bound methods carry what they work with; Celery's check of arguments (typing) would count `self`.
@@ -94,6 +96,8 @@ class _Tasks:
         self._hands = hands
         self._app = app
         self._stop = stop
+        self._kinds = hands.settings.host_kinds
+        self._served = self._kinds.served_by(hands.settings.host_kind)
         self._slots = threading.BoundedSemaphore(hands.settings.slots)
         self._sweeping = threading.Lock()
         self._watching = threading.Lock()
@@ -120,7 +124,12 @@ class _Tasks:
         if disk_room.is_short(settings.home):
             LOG.warning("%s; no job is begun until then", disk_room.no_room(settings.home))
             return False
-        claim = claim_job(self._hands.database, worker=worker_name(), lease_seconds=settings.lease_seconds)
+        claim = claim_job(
+            self._hands.database,
+            worker=worker_name(),
+            lease_seconds=settings.lease_seconds,
+            served=self._served,
+        )
         if claim is None:
             return False
         LOG.info("%s: attempt %d of %s", claim.attempt_id, claim.number, claim.job_id)
@@ -128,15 +137,22 @@ class _Tasks:
         self._tickets(released(self._hands.database, claim.job_id))
         return True
 
-    def _tickets(self, count: int) -> None:
+    def _tickets(self, systems: list[str]) -> None:
         try:
-            publish_tickets(self._app, count)
+            publish_tickets(self._app, self._kinds.count(systems))
         except EngineError as error:
             LOG.warning("%s", error)  # the sweep sends them
 
     def bake(self, system: str, look_only: bool = False) -> None:
         """Bring the image of a system to ready (or only look at it), then plan the runs that wait for it."""
         hands = self._hands
+        if not self._served.has(system):
+            LOG.warning(
+                "the image of %s is for hosts of another kind; this one is %s",
+                system,
+                hands.settings.host_kind,
+            )
+            return
         ImageBake(
             system,
             settings=hands.settings,
@@ -149,7 +165,7 @@ class _Tasks:
 
     def metadata(self, sha256: str, system: str) -> None:
         """Ask a machine for the metadata of a source, then plan the runs that wait for it."""
-        if self._stop.is_set():
+        if self._stop.is_set() or not self._served.has(system):
             return
         ask_guest(self._hands, sha256, system, worker=worker_name(), stop=self._stop)
         self._advance()

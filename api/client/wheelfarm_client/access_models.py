@@ -1,11 +1,11 @@
-"""What a farm tells of access, as plain objects: wishes for runs, uploads, tokens, and the audit log.
+"""What a farm tells of access, as plain objects: wishes for runs, uploads, tokens, the audit log, and garbage.
 
 Part of models, where all of them are found; made by decoding. They know no server and send nothing.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 
 @dataclass(frozen=True)
@@ -97,3 +97,35 @@ class Change:
     subject: str
     project: Optional[str]
     details: Dict[str, Any]
+
+
+@dataclass(frozen=True)
+class GarbageItem:
+    """One file or folder that nobody wants any more."""
+
+    kind: str
+    name: str
+    bytes: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """What can go, the first of it in full."""
+
+    items: List[GarbageItem]
+    count: int
+    bytes: int
+    """Of all of it."""
+
+
+@dataclass(frozen=True)
+class Disposal:
+    """What a request removed."""
+
+    items: List[GarbageItem]
+    bytes: int
+    left: int
+    """So much is still to be removed."""
+    kept: int
+    """So much is being worked on, and stays for another time."""

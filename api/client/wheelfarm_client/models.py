@@ -8,13 +8,34 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Dict, List, Optional, Tuple
 
-from wheelfarm_client.access_models import Cancellation, Change, MadeToken, Submission, Token, Upload, Whoami
+from wheelfarm_client.access_models import (
+    Cancellation,
+    Change,
+    Disposal,
+    Garbage,
+    GarbageItem,
+    MadeToken,
+    Submission,
+    Token,
+    Upload,
+    Whoami,
+)
+from wheelfarm_client.project_models import (
+    Following,
+    Listener,
+    MadeListener,
+    MadeSecret,
+    Pattern,
+    Removal,
+    WebhookSecret,
+)
 
 __all__ = [
-    "Artifact", "AskedQuestion", "Attempt", "Cancellation", "Cell", "CellReport", "Change",
-    "Delivery", "Event", "FailingTest", "Image", "Job", "LogPiece", "MadeToken", "Narrowing",
-    "Note", "Project", "Queue", "Report", "Run", "Step", "Submission", "Test", "Token", "Upload",
-    "WaitedImage", "WaitingJob", "Whoami",
+    "Artifact", "AskedQuestion", "Attempt", "Cancellation", "Cell", "CellReport", "Change", "Delivery",
+    "Disposal", "Event", "FailingTest", "Following", "Garbage", "GarbageItem", "Image", "Job",
+    "Listener", "LogPiece", "MadeListener", "MadeSecret", "MadeToken", "Narrowing", "Note", "Pattern",
+    "Project", "Queue", "Removal", "Report", "Run", "Step", "Submission", "Test", "Token", "Upload",
+    "WaitedImage", "WaitingJob", "WebhookSecret", "Whoami",
 ]  # fmt: skip
 
 

@@ -12,8 +12,11 @@ from fastapi import FastAPI
 from farm_api.v1 import (
     attempts,
     events,
+    followings,
+    garbage,
     images,
     jobs,
+    listeners,
     problems,
     projects,
     run_files,
@@ -21,6 +24,7 @@ from farm_api.v1 import (
     streams,
     tokens,
     uploads,
+    webhook_secrets,
 )
 from farm_api.v1.answer_headers import AnswerHeaders
 from farm_api.v1.body_bounds import BodyBounds
@@ -40,8 +44,8 @@ carried out once. Every error is `application/problem+json` (RFC 9457) with a st
 """
 
 
-def create_api(database: Database, settings: Settings) -> FastAPI:
-    """The API over this record."""
+def create_api(database: Database, settings: Settings, rates: Rates | None = None) -> FastAPI:
+    """The API over this record; without `rates` this process alone counts its callers."""
     app = FastAPI(
         title="wheelfarm", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None,
         servers=[{"url": PREFIX}], root_path_in_servers=False, separate_input_output_schemas=False,
@@ -51,12 +55,15 @@ def create_api(database: Database, settings: Settings) -> FastAPI:
         database=database,
         settings=settings,
         engine=celery_app(settings),
-        rates=Rates(settings.requests_per_minute),
+        rates=rates or Rates(settings.requests_per_minute),
         logs=LogReader(settings.home),
         streams=anyio.Semaphore(STREAMS_AT_ONCE),
     )
     for router in (
         projects.router,
+        webhook_secrets.router,
+        followings.router,
+        listeners.router,
         runs.router,
         run_files.router,
         streams.router,
@@ -64,6 +71,7 @@ def create_api(database: Database, settings: Settings) -> FastAPI:
         events.router,
         attempts.router,
         images.router,
+        garbage.router,
         uploads.router,
         tokens.router,
     ):

@@ -118,7 +118,7 @@ def _to_keep(response: Response) -> kept_answers.Answer:
     if body and NOT_KEPT in json.loads(body):
         gone = {
             "type": "urn:wheelfarm:error:idempotency",
-            "title": "this token was made before, and its secret is shown once; revoke it and make another",
+            "title": "this was made before, and its secret is told once; end it and make another",
             "status": 409,
             "code": "idempotency",
             "data": {},

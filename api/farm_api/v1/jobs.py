@@ -30,7 +30,6 @@ from farm_api.v1.shapes import (
     WaitingJob,
 )
 from farm_scheduler import reruns, tables, waiting
-from farm_scheduler.audit import note_change
 from farm_scheduler.record_pages import read_page
 from farm_scheduler.states import JobState
 from farm_scheduler.verdicts import Verdict
@@ -105,9 +104,7 @@ def rerun_job(caller: Submitter, house: TheHouse, job: JobId) -> Run:
     with house.database.read() as session:
         _, run = find_visible_job(session, caller, job)
         check_own(session, caller, run.id)
-    reopened = reruns.rerun(house.database, house.engine, house.settings, job)
-    with house.database.write() as session:
-        note_change(session, caller, "job.rerun", job, project=run.project)
+    reopened = reruns.rerun(house.database, house.engine, house.settings, job, caller=caller)
     return Run.model_validate(reopened)
 
 

@@ -13,11 +13,13 @@ from farm_api.v1.callers import Admin, Maintainer, Reader, check_reach
 from farm_api.v1.door import CONDITIONAL, NOT_MODIFIED, REPEATABLE, Door
 from farm_api.v1.house import TheHouse
 from farm_api.v1.problems import responses
+from farm_api.v1.project_shapes import Removal
 from farm_api.v1.shapes import NAME, After, Limit, Page, Project, ProjectName
 from farm_scheduler import tables
 from farm_scheduler.audit import note_change
 from farm_scheduler.errors import AccessError, InputError
 from farm_scheduler.git_access import check_url
+from farm_scheduler.project_removal import remove_project
 from farm_scheduler.projects import (
     GREATEST_WEIGHT,
     LARGEST_QUOTA,
@@ -87,7 +89,7 @@ def list_projects(caller: Reader, house: TheHouse, after: After = None, limit: L
 
 @router.post("", status_code=201, dependencies=REPEATABLE, responses=responses(409, 413))
 def make_project(caller: Admin, house: TheHouse, wish: NewProject) -> Project:
-    """Follow a project. Its name is normalized. The secret of its webhook is made on the farm's host."""
+    """Follow a project. Its name is normalized. `/projects/NAME/secrets` makes the secret of its webhook."""
     if wish.repository is not None:
         check_url(wish.repository, house.settings)
     with house.database.write() as session:
@@ -131,3 +133,13 @@ def change_project(
             changes["no_quota"] = True  # the log leaves out what is null
         note_change(session, caller, "project.change", row.id, project=row.name, **changes)
     return Project.model_validate(row)
+
+
+@router.delete("/{project}", responses=responses(404))
+def delete_project(caller: Admin, house: TheHouse, project: ProjectName) -> Removal:
+    """Follow a project no longer. Its runs stay, as runs of no project; those that have not ended are cancelled.
+
+    Its secrets, listeners, events and deliveries go, and its tokens are revoked.
+    """
+    with house.database.write() as session:
+        return Removal.model_validate(remove_project(session, caller, find_project(session, project)))

@@ -1,9 +1,10 @@
 """How many requests one caller may make: a bucket of tokens each, which fills with time.
 
-Called by callers. It is kept in the memory of this process, so with several processes each allows as much; it never
-delays a request, and never grows beyond its bound.
+Called by callers, through shared_rates. It is kept in the memory of this process; it never delays a request, and never
+grows beyond its bound.
 """
 
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -45,6 +46,9 @@ class Rates:
                 self._seen.popitem(last=False)
             return True
 
+    def close(self) -> None:
+        """Let go of what is open: nothing here."""
+
     def take(self, caller: str, cost: float = 1.0) -> None:
         """Count a request.
 
@@ -60,5 +64,10 @@ class Rates:
             while len(self._buckets) > MOST_CALLERS:
                 self._buckets.popitem(last=False)
         if not allowed:
-            wait = max(1, round((cost - left) / self._rate + 0.5))
-            raise TooBusyError(f"too many requests; wait {wait} s, and ask less often", retry_after=wait)
+            raise refusal((cost - left) / self._rate)
+
+
+def refusal(seconds: float) -> TooBusyError:
+    """The error for a request that is allowed in so many seconds."""
+    wait = math.floor(seconds) + 1
+    return TooBusyError(f"too many requests; wait {wait} s, and ask less often", retry_after=wait)

@@ -17,7 +17,6 @@ from farm_api.v1.reading import find_run
 from farm_api.v1.shapes import NAME, After, Cell, Limit, Page, Report, Run, RunId
 from farm_api.v1.wishes import Cancellation, NewRun, Submission
 from farm_scheduler import access_tables, runs, submissions, tables
-from farm_scheduler.audit import note_change
 from farm_scheduler.engine import publish_submission
 from farm_scheduler.errors import AccessError, EngineError
 from farm_scheduler.identifiers import new_id
@@ -156,12 +155,9 @@ def cancel_run(caller: Submitter, house: TheHouse, run: RunId) -> Cancellation:
                 stopping=0,
                 ended=0,
             )
-        found = find_run(session, caller, run)
+        find_run(session, caller, run)
         check_own(session, caller, run)
-    done = runs.cancel(house.database, run)
-    with house.database.write() as session:
-        note_change(session, caller, "run.cancel", run, project=found.project)
-    return Cancellation.model_validate(done)
+    return Cancellation.model_validate(runs.cancel(house.database, run, caller))
 
 
 def check_own(session: Session, caller: Caller, run_id: str) -> None:

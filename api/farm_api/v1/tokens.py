@@ -127,7 +127,7 @@ def revoke_token(caller: Submitter, house: TheHouse, token: TokenId) -> Token:
 def list_changes(
     caller: Admin,
     house: TheHouse,
-    actor: Annotated[str | None, Query(pattern=r"^[a-z0-9:-]{1,64}$", description="Only theirs.")] = None,
+    actor: Annotated[str | None, Query(pattern=r"^[a-z0-9:._-]{1,64}$", description="Only theirs.")] = None,
     after: After = None,
     limit: Limit = 100,
 ) -> ChangePage:

@@ -133,6 +133,9 @@ def _target(door: Door, wish: Wish) -> str | None:
     own = door.repository or ""
     if wish.source is None:
         return f"git+{own}"
-    fork, home = urlsplit(wish.source), urlsplit(own)
+    try:
+        fork, home = urlsplit(wish.source), urlsplit(own)
+    except ValueError as error:
+        raise BodyError("the payload's fork has no URL that can be read") from error
     same = (fork.scheme, fork.netloc.lower()) == (home.scheme, home.netloc.lower())
     return f"git+{wish.source}" if same else None

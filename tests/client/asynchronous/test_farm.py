@@ -155,3 +155,27 @@ async def test_a_run_is_cancelled_and_tokens_end(farm):
             await client.revoke_token(made.token.id)
             with pytest.raises(DeniedError):
                 await other.whoami()
+
+
+async def test_what_a_project_has_is_made_and_ended(farm):
+    """Secrets, followed releases, patterns and listeners are made, listed and ended, and a project is removed."""
+    async with AsyncFarm(farm.url, farm.token) as client:
+        await client.make_project("demo", repository="https://github.com/me/demo.git")
+        made = await client.make_secret("demo")
+        given = await client.make_secret("demo", given="a-secret-of-the-forge")
+        assert (made.secret is None, given.secret) == (False, None)
+        assert await client.list_secrets("demo") == [given.made, made.made]
+        await client.end_secret("demo", made.made.id)
+        assert await client.list_secrets("demo") == [given.made]
+        assert (await client.follow_project("demo")) == (await client.get_following("demo"))
+        assert [each.project async for each in client.list_followings()] == ["demo"]
+        await client.unfollow_project("demo")
+        assert (await client.follow_pattern("pytest-?*")).pattern == "pytest-?*"
+        assert [each.pattern async for each in client.list_patterns()] == ["pytest-?*"]
+        await client.unfollow_pattern("pytest-?*")
+        told = await client.add_listener("demo", "email", place="me@example.org")
+        assert await client.list_listeners("demo") == [told.listener]
+        await client.stop_listener("demo", "email")
+        assert (await client.delete_project("demo")).name == "demo"
+        with pytest.raises(MissingError):
+            await client.get_project("demo")

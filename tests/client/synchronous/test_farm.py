@@ -155,3 +155,27 @@ def test_a_run_is_cancelled_and_tokens_end(farm):
             client.revoke_token(made.token.id)
             with pytest.raises(DeniedError):
                 other.whoami()
+
+
+def test_what_a_project_has_is_made_and_ended(farm):
+    """Secrets, followed releases, patterns and listeners are made, listed and ended, and a project is removed."""
+    with Farm(farm.url, farm.token) as client:
+        client.make_project("demo", repository="https://github.com/me/demo.git")
+        made = client.make_secret("demo")
+        given = client.make_secret("demo", given="a-secret-of-the-forge")
+        assert (made.secret is None, given.secret) == (False, None)
+        assert client.list_secrets("demo") == [given.made, made.made]
+        client.end_secret("demo", made.made.id)
+        assert client.list_secrets("demo") == [given.made]
+        assert (client.follow_project("demo")) == (client.get_following("demo"))
+        assert [each.project for each in client.list_followings()] == ["demo"]
+        client.unfollow_project("demo")
+        assert (client.follow_pattern("pytest-?*")).pattern == "pytest-?*"
+        assert [each.pattern for each in client.list_patterns()] == ["pytest-?*"]
+        client.unfollow_pattern("pytest-?*")
+        told = client.add_listener("demo", "email", place="me@example.org")
+        assert client.list_listeners("demo") == [told.listener]
+        client.stop_listener("demo", "email")
+        assert (client.delete_project("demo")).name == "demo"
+        with pytest.raises(MissingError):
+            client.get_project("demo")

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import select
 from tests.services.jobs.conftest import AgentMachines
 from tests.stored_image import store_image
 
 from farm_images import catalogue
 from farm_images.bake import bake_key
 from farm_images.recipes import load_recipe
+from farm_scheduler.access_tables import AuditEntry
 from farm_scheduler.database import Database
 from farm_scheduler.settings import Settings
 from farm_scheduler.states import ImageState
@@ -103,6 +105,10 @@ def test_a_probed_image_is_ready_at_once(settings: Settings, database: Database)
     _, again = bake(settings, database, none)
     assert again.state is ImageState.READY
     assert again.interpreters == first.interpreters
+    with database.read() as session:
+        (noted,) = session.exec(select(AuditEntry))
+    assert (noted.actor, noted.action, noted.subject) == ("farm", "image.bake", "debian-12")
+    assert noted.details == {"digest": "1" * 64}
 
 
 def test_a_look_makes_nothing(settings: Settings, database: Database) -> None:

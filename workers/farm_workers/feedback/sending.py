@@ -17,6 +17,7 @@ from farm_scheduler.errors import FarmError, FeedbackError
 from farm_scheduler.feedback import Telling, due_reports, plan_reports, settle_report
 from farm_scheduler.feedback_tables import Channel
 from farm_scheduler.git_access import check_access
+from farm_scheduler.guest_text import clean, clean_line
 from farm_scheduler.secret_box import SecretBox, secret_box
 from farm_scheduler.settings import Settings
 from farm_workers.feedback.requests import Outgoing, status_request, webhook_request
@@ -85,10 +86,11 @@ def _mail(telling: Telling, settings: Settings) -> None:
     message = EmailMessage()
     summary = telling.summary
     message["From"], message["To"] = settings.mail_from, telling.place
-    message["Subject"] = f"{telling.project} {telling.ref or ''}: {summary.outcome}".replace("\n", " ")
+    message["Subject"] = clean_line(f"{telling.project} {telling.ref or ''}: {summary.outcome}")
     message["Message-ID"] = f"<{telling.report_id}@wheelfarm>"
     failing = "".join(f"  {each}\n" for each in summary.failing)
-    message.set_content(f"{summary.text}\n{failing}\ncommit {telling.revision or '-'}\n{summary.url}\n")
+    text = f"{summary.text}\n{failing}\ncommit {telling.revision or '-'}\n{summary.url}\n"
+    message.set_content(clean(text))
     kind = smtplib.SMTP_SSL if parts.scheme == "smtps" else smtplib.SMTP
     try:
         with kind(parts.hostname, parts.port or 0, timeout=SECONDS) as server:

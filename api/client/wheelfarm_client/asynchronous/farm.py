@@ -7,6 +7,7 @@ was told.
 from typing import Any, AsyncIterator, Dict, List, Mapping, Optional, Sequence
 
 from wheelfarm_client import models
+from wheelfarm_client.asynchronous.projects import AsyncProjects
 from wheelfarm_client.asynchronous.uploading import AsyncUploading
 from wheelfarm_client.decoding import decode
 from wheelfarm_client.errors import RefusedError
@@ -16,7 +17,7 @@ from wheelfarm_client.pauses import pause_async
 LOOK_SECONDS = 0.5
 
 
-class AsyncFarm(AsyncUploading):
+class AsyncFarm(AsyncProjects, AsyncUploading):
     """A farm at an address; close it, or use it as a context manager.
 
     Every method may raise ProblemError (the farm refuses, with a stable `code`), UnreachableError and AnswerError.
@@ -231,51 +232,13 @@ class AsyncFarm(AsyncUploading):
         """One system."""
         return decode(models.Image, await self.request("GET", f"/images/{system}"))
 
-    async def list_projects(self, *, limit: int = 100) -> AsyncIterator[models.Project]:
-        """The projects that the farm follows."""
-        async for item in self.pages("/projects", {"limit": limit}):
-            yield decode(models.Project, item)
+    async def list_garbage(self, *, limit: int = 500) -> models.Garbage:
+        """What nobody wants any more on the host of the server."""
+        return decode(models.Garbage, await self.request("GET", "/garbage", params={"limit": limit}))
 
-    async def get_project(self, project: str) -> models.Project:
-        """One project, by any spelling of its name."""
-        return decode(models.Project, await self.request("GET", f"/projects/{project}"))
-
-    async def make_project(
-        self,
-        name: str,
-        *,
-        forge: Optional[str] = None,
-        repository: Optional[str] = None,
-        weight: float = 1.0,
-        quota: Optional[int] = None,
-    ) -> models.Project:
-        """Follow a project."""
-        body = {"name": name, "forge": forge, "repository": repository, "weight": weight, "quota": quota}
-        return decode(models.Project, await self.request("POST", "/projects", body=body))
-
-    async def change_project(
-        self,
-        project: str,
-        *,
-        paused: Optional[bool] = None,
-        weight: Optional[float] = None,
-        quota: Optional[int] = None,
-        no_quota: bool = False,
-        repository: Optional[str] = None,
-        forge: Optional[str] = None,
-    ) -> models.Project:
-        """Change what is given; `no_quota` ends the quota."""
-        wanted = {
-            "paused": paused,
-            "weight": weight,
-            "quota": quota,
-            "repository": repository,
-            "forge": forge,
-        }
-        body: Dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
-        if no_quota:
-            body["quota"] = None
-        return decode(models.Project, await self.request("PATCH", f"/projects/{project}", body=body))
+    async def dispose_garbage(self) -> models.Disposal:
+        """Remove it for some seconds; with `left` above 0 call it again."""
+        return decode(models.Disposal, await self.request("POST", "/garbage/disposal"))
 
     # Tokens
 

@@ -11,12 +11,13 @@ from wheelfarm_client.decoding import decode
 from wheelfarm_client.errors import RefusedError
 from wheelfarm_client.event_parser import Event
 from wheelfarm_client.pauses import pause
+from wheelfarm_client.synchronous.projects import Projects
 from wheelfarm_client.synchronous.uploading import Uploading
 
 LOOK_SECONDS = 0.5
 
 
-class Farm(Uploading):
+class Farm(Projects, Uploading):
     """A farm at an address; close it, or use it as a context manager.
 
     Every method may raise ProblemError (the farm refuses, with a stable `code`), UnreachableError and AnswerError.
@@ -229,51 +230,13 @@ class Farm(Uploading):
         """One system."""
         return decode(models.Image, self.request("GET", f"/images/{system}"))
 
-    def list_projects(self, *, limit: int = 100) -> Iterator[models.Project]:
-        """The projects that the farm follows."""
-        for item in self.pages("/projects", {"limit": limit}):
-            yield decode(models.Project, item)
+    def list_garbage(self, *, limit: int = 500) -> models.Garbage:
+        """What nobody wants any more on the host of the server."""
+        return decode(models.Garbage, self.request("GET", "/garbage", params={"limit": limit}))
 
-    def get_project(self, project: str) -> models.Project:
-        """One project, by any spelling of its name."""
-        return decode(models.Project, self.request("GET", f"/projects/{project}"))
-
-    def make_project(
-        self,
-        name: str,
-        *,
-        forge: Optional[str] = None,
-        repository: Optional[str] = None,
-        weight: float = 1.0,
-        quota: Optional[int] = None,
-    ) -> models.Project:
-        """Follow a project."""
-        body = {"name": name, "forge": forge, "repository": repository, "weight": weight, "quota": quota}
-        return decode(models.Project, self.request("POST", "/projects", body=body))
-
-    def change_project(
-        self,
-        project: str,
-        *,
-        paused: Optional[bool] = None,
-        weight: Optional[float] = None,
-        quota: Optional[int] = None,
-        no_quota: bool = False,
-        repository: Optional[str] = None,
-        forge: Optional[str] = None,
-    ) -> models.Project:
-        """Change what is given; `no_quota` ends the quota."""
-        wanted = {
-            "paused": paused,
-            "weight": weight,
-            "quota": quota,
-            "repository": repository,
-            "forge": forge,
-        }
-        body: Dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
-        if no_quota:
-            body["quota"] = None
-        return decode(models.Project, self.request("PATCH", f"/projects/{project}", body=body))
+    def dispose_garbage(self) -> models.Disposal:
+        """Remove it for some seconds; with `left` above 0 call it again."""
+        return decode(models.Disposal, self.request("POST", "/garbage/disposal"))
 
     # Tokens
 
