@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from farm_cli import project_change
+from farm_cli import project_change, project_redeliver
 from farm_cli.project_change import QUOTA, WEIGHT
 
 ADD = """Add the project NAME, so that its forge's webhooks and its releases may start runs.
@@ -46,12 +46,17 @@ Examples:
 
 TELL = """Tell somebody of the runs of NAME.
 
---status gives each commit a status at the project's forge; its token comes from standard input. --webhook and --email
-are told of changes only: the first run that is not as expected, and the first that is again.
+--status gives each commit a status at the project's forge; its token comes from standard input. --checks gives it a
+check of GitHub instead, with the failing tests as annotations: as the App with this id, whose private key comes from
+standard input. --comment keeps up one comment on each pull request (GitHub, GitLab, Forgejo, Gitea); its token comes
+from standard input. --webhook and --email are told of changes only: the first run that is not as expected, and the
+first that is again.
 
 \b
 Examples:
   pass show forge-token | wheelfarm project tell demo --status
+  wheelfarm project tell demo --checks 12345 < my-app.private-key.pem
+  pass show forge-token | wheelfarm project tell demo --comment
   wheelfarm project tell demo --webhook https://chat.example.org/hook      prints the secret that signs it
   wheelfarm project tell demo --email me@example.org
   wheelfarm project tell demo --email me@example.org --stop
@@ -183,23 +188,26 @@ def follow_releases(name: str, stop: bool) -> int:
 @command.command("tell", help=TELL, short_help="Tell a forge, a webhook or a person of a project's runs.")
 @click.argument("name")
 @click.option("--status", is_flag=True, help="The forge, by commit statuses; the token on standard input.")
+@click.option("--checks", metavar="APP", help="GitHub, by checks of an App; its key on standard input.")
+@click.option("--comment", is_flag=True, help="Pull requests, by a comment; the token on standard input.")
 @click.option("--webhook", metavar="URL", help="A webhook, signed after Standard Webhooks.")
 @click.option("--email", metavar="ADDRESS", help="A person.")
 @click.option("--stop", is_flag=True, help="Tell them no longer.")
-def tell(name: str, status: bool, webhook: str | None, email: str | None, stop: bool) -> int:
+def tell(name: str, stop: bool, **wanted: str | bool | None) -> int:
     """The subcommand; its exit code."""
     from farm_cli.record import open_record
     from farm_scheduler.audit import note_change
     from farm_scheduler.feedback_tables import Channel
-    from farm_scheduler.listeners import add_listener, stop_listener
+    from farm_scheduler.listeners import OF_FORGES, add_listener, stop_listener
     from farm_scheduler.projects import find_project
     from farm_scheduler.roles import LOCAL
     from farm_scheduler.secret_box import secret_box
 
-    if sum([status, webhook is not None, email is not None]) != 1:
-        raise click.UsageError("give one of --status, --webhook and --email")
-    channel = Channel.STATUS if status else Channel.WEBHOOK if webhook else Channel.EMAIL
-    token = sys.stdin.read(10_000).strip() if status and not stop else None
+    given = [Channel(each) for each, value in wanted.items() if value not in {None, False}]
+    if len(given) != 1:
+        raise click.UsageError("give one of --status, --checks, --comment, --webhook and --email")
+    channel, place = given[0], wanted[given[0].value]
+    token = sys.stdin.read(10_000).strip() if channel in OF_FORGES and not stop else None
     with open_record() as record:
         box = secret_box(record.settings)
         with record.database.write() as session:
@@ -207,7 +215,8 @@ def tell(name: str, status: bool, webhook: str | None, email: str | None, stop: 
             if stop:
                 told = stop_listener(session, project, channel)
             else:
-                made = add_listener(session, box, project, channel, place=webhook or email, token=token)
+                where = place if isinstance(place, str) else None
+                made = add_listener(session, box, project, channel, place=where, token=token)
             action = "project.untell" if stop else "project.tell"
             note_change(session, LOCAL, action, project.id, project=project.name, channel=channel.value)
     if stop:
@@ -223,3 +232,4 @@ def tell(name: str, status: bool, webhook: str | None, email: str | None, stop: 
 
 
 command.add_command(project_change.command)
+command.add_command(project_redeliver.command)
