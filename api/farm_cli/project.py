@@ -65,6 +65,9 @@ Mail needs WHEELFARM_SMTP_URL, and links to runs WHEELFARM_PUBLIC_URL.
 """
 
 
+WHO = {"status": "the forge", "checks": "GitHub", "comment": "each pull request"}
+
+
 @click.group("project", no_args_is_help=True)
 def command() -> None:
     """The projects that the farm follows: their repositories, webhooks and releases."""
@@ -207,6 +210,7 @@ def tell(name: str, stop: bool, **wanted: str | bool | None) -> int:
     if len(given) != 1:
         raise click.UsageError("give one of --status, --checks, --comment, --webhook and --email")
     channel, place = given[0], wanted[given[0].value]
+    who = WHO.get(channel.value, f"the {channel}")
     token = sys.stdin.read(10_000).strip() if channel in OF_FORGES and not stop else None
     with open_record() as record:
         box = secret_box(record.settings)
@@ -220,11 +224,9 @@ def tell(name: str, stop: bool, **wanted: str | bool | None) -> int:
             action = "project.untell" if stop else "project.tell"
             note_change(session, LOCAL, action, project.id, project=project.name, channel=channel.value)
     if stop:
-        click.echo(
-            f"the {channel} is told no longer" if told else f"no {channel} was told; nothing was changed"
-        )
+        click.echo(f"{who} is told no longer" if told else f"{who} was not told; nothing was changed")
         return 0
-    click.echo(f"the {channel} is told from now on", err=True)
+    click.echo(f"{who} is told from now on", err=True)
     if made:
         click.echo("the secret that signs it, which is not shown again:", err=True)
         click.echo(made)

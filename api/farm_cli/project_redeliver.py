@@ -54,11 +54,8 @@ def command(name: str, app: str | None, stop: bool) -> int:
             note_change(session, LOCAL, action, project.id, project=project.name)
             named = project.name
     if stop:
-        click.echo(
-            f"nothing is asked for again for {named}"
-            if looked
-            else f"nothing was for {named}; nothing was changed"
-        )
+        before = "is asked for again no longer" if looked else "was not asked for again; nothing was changed"
+        click.echo(f"what GitHub could not deliver for {named} {before}")
     else:
         click.echo(f"what GitHub could not deliver for {named} is asked for again from now on", err=True)
     return 0

@@ -100,13 +100,11 @@ def find_door(database: Database, *, forge: str | None, address: str) -> Door | 
     return Door(project_id=rows[0][0], name=rows[0][1], repository=rows[0][2], sealed=sealed)
 
 
-def ref_of_run(database: Database, project_id: str, run_id: str, revision: str | None) -> str | None:
-    """The ref that a run of this project and commit was of; None where there is no such run."""
+def run_of_commit(database: Database, project_id: str, run_id: str, revision: str | None) -> Run | None:
+    """The run of this id, if it is one of this project and commit."""
     with database.read() as session:
         run = session.get(Run, run_id)
-    if run is None or run.project_id != project_id or run.revision != revision:
-        return None
-    return run.ref
+    return run if run and (run.project_id, run.revision) == (project_id, revision) else None
 
 
 def record_delivery(database: Database, incoming: Incoming) -> tuple[str, ...] | None:

@@ -77,6 +77,13 @@ class Farm:
             run = session.get_one(Run, run_id)
             run.state, run.exit_code, run.finished = RunState.FINISHED, exit_code, now()
 
+    def change(self, run_id: str, **columns: object) -> None:
+        """Change a run otherwise."""
+        with self.database.write() as session:
+            run = session.get_one(Run, run_id)
+            for name, value in columns.items():
+                setattr(run, name, value)
+
     def pull(self, run_id: str, number: int) -> None:
         """An event of a pull request that led to a run."""
         with self.database.write() as session:

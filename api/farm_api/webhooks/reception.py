@@ -21,7 +21,7 @@ from farm_scheduler.deliveries import (
     Notice,
     find_door,
     record_delivery,
-    ref_of_run,
+    run_of_commit,
 )
 from farm_scheduler.guest_text import clean_line
 from farm_scheduler.projects import address_of
@@ -127,12 +127,13 @@ def _notices(database: Database, door: Door, reading: Reading) -> tuple[list[Not
             reason = "the commit is in a repository of another host, which is not fetched"
             continue
         if wish.run is not None:
-            ref = ref_of_run(database, door.project_id, wish.run, wish.revision)
-            if ref is None:
+            run = run_of_commit(database, door.project_id, wish.run, wish.revision)
+            if run is None:
                 reason = (
                     "the farm has no such run of this commit; push it again, or ask for a whole check suite"
                 )
                 continue
+            ref = run.ref
         notices.append(
             Notice(trigger=wish.trigger, target=target, ref=ref, revision=wish.revision, again=wish.again)
         )

@@ -4,10 +4,11 @@ Called by sending, checks, comments and redelivery. It follows no redirect, read
 sentence what went wrong. What it sends and what an answer means is never its business.
 """
 
+import contextlib
 import json
 import ssl
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,9 @@ from farm_scheduler.git_access import allowed_addresses
 from farm_scheduler.settings import Settings
 
 SECONDS = 15.0
+MOST_ADDRESSES = 4
+"""Of a name, that are tried one after the other."""
+
 MOST_BYTES = 4 * 1024**2
 """Of an answer that is read."""
 
@@ -40,6 +44,16 @@ class Answer:
     status: int
     document: Any = None
     next_page: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """An address, and what has to go along when it stands in a name's place (`pinned`)."""
+
+    url: httpx.URL
+    pinned: bool
+    headers: Mapping[str, str] = field(default_factory=dict)
+    extensions: Mapping[str, str] = field(default_factory=dict)
 
 
 def outgoing(
@@ -74,38 +88,59 @@ def ask(request: Outgoing, settings: Settings, fine: Collection[int] = ()) -> An
 
 def _exchange(request: Outgoing, settings: Settings, *, read: bool, fine: Collection[int]) -> Answer:
     host = urlsplit(request.url).netloc
-    url, headers, extensions, direct = _placed(request, settings)
-    context = ssl.create_default_context()
     try:
-        with (
-            httpx.Client(
-                verify=context, timeout=SECONDS, follow_redirects=False, trust_env=not direct
-            ) as client,
-            client.stream(
-                request.method, url, content=request.body or None, headers=headers, extensions=extensions
-            ) as answer,
-        ):
-            code = answer.status_code
-            good = 200 <= code < 300
-            document = _document(answer, host) if read and (good or code in fine) else None
-            next_page = answer.links.get("next", {}).get("url", "")
+        answer = _anywhere(request, _places(request, settings), host, fine if read else None)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         sentence = f"{host} was not told ({type(error).__name__}); it is tried again"
         raise FeedbackError(sentence, host=host) from error
-    if not good and code not in fine:
-        hint = "check the token and its rights" if code in {401, 403, 404} else "it is tried again"
-        raise FeedbackError(f"{host} answered {code}; {hint}", host=host, status=code)
-    return Answer(status=code, document=document, next_page=next_page)
+    if not (200 <= answer.status < 300 or answer.status in fine):
+        hint = "check the token and its rights" if answer.status in {401, 403, 404} else "it is tried again"
+        raise FeedbackError(f"{host} answered {answer.status}; {hint}", host=host, status=answer.status)
+    return answer
 
 
-def _placed(request: Outgoing, settings: Settings) -> tuple[httpx.URL, dict[str, str], dict[str, str], bool]:
-    """Where the request really goes: to an address that was checked, in the name of its host."""
-    addresses = allowed_addresses(request.url, settings)
+def _anywhere(request: Outgoing, places: Sequence[_Place], host: str, read: Collection[int] | None) -> Answer:
+    """The answer of the first address that takes a connection."""
+    context = ssl.create_default_context()
+    for place in places[:-1]:
+        with contextlib.suppress(httpx.ConnectError, httpx.ConnectTimeout):
+            return _at(place, request, context, host, read)
+    return _at(places[-1], request, context, host, read)
+
+
+def _at(
+    place: _Place, request: Outgoing, context: ssl.SSLContext, host: str, read: Collection[int] | None
+) -> Answer:
+    """The answer of one address; `read` are statuses beside 2xx whose body is read, None where none is."""
+    direct = not place.pinned
+    with (
+        httpx.Client(verify=context, timeout=SECONDS, follow_redirects=False, trust_env=direct) as client,
+        client.stream(
+            request.method,
+            place.url,
+            content=request.body or None,
+            headers={**place.headers, **request.headers},
+            extensions={**place.extensions},
+        ) as answer,
+    ):
+        code = answer.status_code
+        wanted = read is not None and (200 <= code < 300 or code in read)
+        document = _document(answer, host) if wanted else None
+        return Answer(status=code, document=document, next_page=answer.links.get("next", {}).get("url", ""))
+
+
+def _places(request: Outgoing, settings: Settings) -> list[_Place]:
+    """Where the request really goes: to addresses that were checked, in the name of its host.
+
+    Without any, the name is the business of whom a setting trusts.
+    """
     url = httpx.URL(request.url)
-    if not addresses:
-        return url, dict(request.headers), {}, False
-    headers = {"Host": url.netloc.decode("ascii"), **request.headers}
-    return url.copy_with(host=addresses[0]), headers, {"sni_hostname": url.host}, True
+    headers, extensions = {"Host": url.netloc.decode("ascii")}, {"sni_hostname": url.host}
+    found = [
+        _Place(url=url.copy_with(host=address), pinned=True, headers=headers, extensions=extensions)
+        for address in allowed_addresses(request.url, settings)[:MOST_ADDRESSES]
+    ]
+    return found or [_Place(url=url, pinned=False)]
 
 
 def _document(answer: httpx.Response, host: str) -> Any:
