@@ -26,7 +26,7 @@ RIGHTS = (
 )
 CONFIGURATION = """
 SECRET_KEY = SALT_EMAIL = "only for tests"
-DB_URL = "sqlite:////srv/pagure/pagure.sqlite"
+DB_URL = "sqlite:////srv/pagure/pagure.sqlite?timeout=60"
 APP_URL = GIT_URL_GIT = {url!r}
 GIT_FOLDER = "/srv/pagure/repositories"
 REMOTE_GIT_FOLDER = "/srv/pagure/remotes"
