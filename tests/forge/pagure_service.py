@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 HOME = Path("/srv/pagure")
 USERS = ("farm", "friend")
@@ -81,7 +82,8 @@ def fill() -> dict[str, str]:
     tokens = {}
     ends = datetime.date.today() + datetime.timedelta(days=30)  # noqa: DTZ011 - Pagure compares it with such a day
     for name in USERS:
-        pagure.lib.query.set_up_user(session, name, name.title(), f"{name}@example.org")
+        user = pagure.lib.query.set_up_user(session, name, name.title(), f"{name}@example.org")
+        user.password = "$0$none"  # fits nothing; git's requests are asked for a password before a token
         session.commit()
         tokens[name] = pagure.lib.query.add_token_to_user(session, None, RIGHTS, name, ends).id
     session.close()
@@ -93,7 +95,20 @@ def serve(listener: int) -> None:
     from pagure.flask_app import create_app
     from werkzeug.serving import make_server
 
-    make_server("127.0.0.1", 0, create_app(), threaded=True, fd=listener).serve_forever()
+    make_server("127.0.0.1", 0, mended(create_app()), threaded=True, fd=listener).serve_forever()
+
+
+def mended(app: Any) -> Any:
+    """The application, with git's headers as words: Debian's Werkzeug shows Pagure's bytes as `b'…'`."""
+
+    def call(environ: Any, start: Any) -> Any:
+        def start_mended(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            words = [(name, value[2:-1] if value.startswith("b'") else value) for name, value in headers]
+            return start(status, words, *more)
+
+        return app(environ, start_mended)
+
+    return call
 
 
 if __name__ == "__main__":
