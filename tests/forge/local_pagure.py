@@ -136,12 +136,14 @@ def local_pagure() -> Iterator[Pagure]:
         yield _greet(process, url, log)
     finally:
         assert process.stdin is not None
+        assert process.stdout is not None
         process.stdin.close()
         try:
             process.wait(timeout=20)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(timeout=20)
+        process.stdout.close()
         shutil.rmtree(folder)
 
 
