@@ -16,7 +16,7 @@ from farm_scheduler.settings import Settings
 REDIS_MEMORY = "128mb"
 """Messages are ids; a queue that needs more than this is broken, and refusing is better than swapping."""
 
-SPARE_THREADS = 3
+SPARE_THREADS = 4
 """Threads of the worker beside those for jobs: events, sweeps and reports do not wait for a job's end."""
 
 WORKER_STOP_SECONDS = 30.0

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from farm_cli import project_change
+from farm_cli import project_change, project_redeliver
 from farm_cli.project_change import QUOTA, WEIGHT
 from farm_cli.server_option import server_option
 
@@ -48,12 +48,17 @@ Examples:
 
 TELL = """Tell somebody of the runs of NAME.
 
---status gives each commit a status at the project's forge; its token comes from standard input. --webhook and --email
-are told of changes only: the first run that is not as expected, and the first that is again.
+--status gives each commit a status at the project's forge; its token comes from standard input. --checks gives it a
+check of GitHub instead, with the failing tests as annotations: as the App with this id, whose private key comes from
+standard input. --comment keeps up one comment on each pull request (GitHub, GitLab, Forgejo, Gitea); its token comes
+from standard input. --webhook and --email are told of changes only: the first run that is not as expected, and the
+first that is again.
 
 \b
 Examples:
   pass show forge-token | wheelfarm project tell demo --status
+  wheelfarm project tell demo --checks 12345 < my-app.private-key.pem
+  pass show forge-token | wheelfarm project tell demo --comment
   wheelfarm project tell demo --webhook https://chat.example.org/hook      prints the secret that signs it
   wheelfarm project tell demo --email me@example.org
   wheelfarm project tell demo --email me@example.org --stop
@@ -69,6 +74,9 @@ forge told go, and tokens for it open nothing any more. It cannot be undone.
 Example:
   wheelfarm project remove demo
 """
+
+
+WHO = {"status": "the forge", "checks": "GitHub", "comment": "each pull request"}
 
 
 @click.group("project", no_args_is_help=True)
@@ -258,25 +266,29 @@ def _follow_here(name: str, *, pattern: bool, stop: bool) -> tuple[str, bool]:
 @command.command("tell", help=TELL, short_help="Tell a forge, a webhook or a person of a project's runs.")
 @click.argument("name")
 @click.option("--status", is_flag=True, help="The forge, by commit statuses; the token on standard input.")
+@click.option("--checks", metavar="APP", help="GitHub, by checks of an App; its key on standard input.")
+@click.option("--comment", is_flag=True, help="Pull requests, by a comment; the token on standard input.")
 @click.option("--webhook", metavar="URL", help="A webhook, signed after Standard Webhooks.")
 @click.option("--email", metavar="ADDRESS", help="A person.")
 @click.option("--stop", is_flag=True, help="Tell them no longer.")
 @server_option
-def tell(
-    *, name: str, status: bool, webhook: str | None, email: str | None, stop: bool, server: str | None
-) -> int:
+def tell(*, name: str, stop: bool, server: str | None, **wanted: str | bool | None) -> int:
     """The subcommand; its exit code."""
-    if sum([status, webhook is not None, email is not None]) != 1:
-        raise click.UsageError("give one of --status, --webhook and --email")
-    channel = "status" if status else "webhook" if webhook is not None else "email"
+    from farm_scheduler.feedback_tables import Channel
+    from farm_scheduler.listeners import OF_FORGES
+
+    given = [Channel(each) for each, value in wanted.items() if value not in {None, False}]
+    if len(given) != 1:
+        raise click.UsageError("give one of --status, --checks, --comment, --webhook and --email")
+    channel, place = given[0], wanted[given[0].value]
+    who = WHO.get(channel.value, f"the {channel}")
     if stop:
-        told = _stop_telling(server, name, channel)
-        end = "is told no longer" if told else "was not told; nothing was changed"
-        click.echo(f"the {channel} {end}")
+        told = _stop_telling(server, name, channel.value)
+        click.echo(f"{who} is told no longer" if told else f"{who} was not told; nothing was changed")
         return 0
-    token = sys.stdin.read(10_000).strip() if status else None
-    made = _tell(server, name, channel, webhook or email, token)
-    click.echo(f"the {channel} is told from now on", err=True)
+    token = sys.stdin.read(10_000).strip() if channel in OF_FORGES else None
+    made = _tell(server, name, channel.value, place if isinstance(place, str) else None, token)
+    click.echo(f"{who} is told from now on", err=True)
     if made:
         click.echo("the secret that signs it, which is not shown again:", err=True)
         click.echo(made)
@@ -358,3 +370,4 @@ def _removed(name: str, cancelled: int, kept: int, tokens: int) -> str:
 
 
 command.add_command(project_change.command)
+command.add_command(project_redeliver.command)

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from farm_scheduler.event_tables import Event
 from farm_scheduler.guest_text import clean_line
 from farm_scheduler.projects import list_projects
+from farm_scheduler.redelivery_tables import Relook
 from farm_scheduler.tables import Project
 from farm_scheduler.watch_tables import Changelog, Watch, WatchPattern
 from wheelfarm_client import models
@@ -43,6 +44,9 @@ def project_line(project: Followed, watch: Watched | None, last: LastEvent | Non
         parts.append(f"{project.forge} {project.repository}")
     if watch is not None:
         parts.append("releases followed" + (f" ({clean_line(watch.note)})" if watch.note else ""))
+    relook = session.get(Relook, project.id)
+    if relook is not None:
+        parts.append("redelivery" + (f" ({clean_line(relook.note)})" if relook.note else ""))
     if project.weight != 1:
         parts.append(f"weight {project.weight:g}")
     if project.quota is not None:

@@ -16,7 +16,7 @@ from farm_scheduler.database import Database
 from farm_scheduler.event_tables import Delivery, Event, EventState, ProjectSecret
 from farm_scheduler.identifiers import new_id
 from farm_scheduler.project_secrets import VALID_AT_ONCE
-from farm_scheduler.tables import Project, now
+from farm_scheduler.tables import Project, Run, now
 from farm_scheduler.triggers import Trigger
 
 LONGEST_TEXT = 300
@@ -98,6 +98,13 @@ def find_door(database: Database, *, forge: str | None, address: str) -> Door | 
         return None
     sealed = tuple(row[3] for row in rows if row[3])
     return Door(project_id=rows[0][0], name=rows[0][1], repository=rows[0][2], sealed=sealed)
+
+
+def run_of_commit(database: Database, project_id: str, run_id: str, revision: str | None) -> Run | None:
+    """The run of this id, if it is one of this project and commit."""
+    with database.read() as session:
+        run = session.get(Run, run_id)
+    return run if run and (run.project_id, run.revision) == (project_id, revision) else None
 
 
 def record_delivery(database: Database, incoming: Incoming) -> tuple[str, ...] | None:

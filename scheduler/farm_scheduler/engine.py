@@ -19,6 +19,7 @@ from farm_scheduler.settings import Settings
 BAKE = "wheelfarm.bake"
 EVENT = "wheelfarm.event"
 METADATA = "wheelfarm.metadata"
+REDELIVERY = "wheelfarm.redelivery"
 REPORT = "wheelfarm.report"
 TICKET = "wheelfarm.ticket"
 WATCH = "wheelfarm.watch"
@@ -31,6 +32,7 @@ QUEUE = "wheelfarm"
 SWEEP_SECONDS = 5.0
 REPORT_SECONDS = 5.0
 WATCH_SECONDS = 15.0
+REDELIVERY_SECONDS = 30.0
 
 MOST_TICKETS = 1000
 """Tickets that are worth having in the queue at a time: the sweep sends more when they are used up."""
@@ -60,6 +62,11 @@ def celery_app(settings: Settings) -> Celery:
             "sweep": {"task": SWEEP, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}},
             "report": {"task": REPORT, "schedule": REPORT_SECONDS, "options": {"expires": REPORT_SECONDS}},
             "watch": {"task": WATCH, "schedule": WATCH_SECONDS, "options": {"expires": WATCH_SECONDS}},
+            "redelivery": {
+                "task": REDELIVERY,
+                "schedule": REDELIVERY_SECONDS,
+                "options": {"expires": REDELIVERY_SECONDS},
+            },
         },
     )
     return app

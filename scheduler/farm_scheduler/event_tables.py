@@ -59,6 +59,7 @@ class Event(SQLModel, table=True):
         ForeignKeyConstraint(["forge", "delivery_id"], ["delivery.forge", "delivery.delivery_id"]),
         Index("ix_event_state", "state", "not_before"),
         Index("ix_event_delivery", "forge", "delivery_id"),
+        Index("ix_event_run", "run_id"),
     )
 
     id: str = Field(default_factory=lambda: new_id("e"), primary_key=True)

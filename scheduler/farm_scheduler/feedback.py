@@ -1,10 +1,11 @@
 """Feedback: what is to be told of a run, to whom, and whether it was told.
 
-Called by the worker's task, which sends. A status is told of every run of a commit, once that it waits and once how it
-ended; webhooks and mail only of a change: the first bad run, and each that ends otherwise than the one before it on the
-same branch. It sends nothing itself.
+Called by the worker's task, which sends. A status or check is told of every run of a commit, once that it waits and
+once how it ended; a comment how it ended, on each pull request that led to it; webhooks and mail only of a change: the
+first bad run, and each that ends otherwise than the one before it on the same branch. It sends nothing itself.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -12,52 +13,48 @@ from sqlmodel import Session, col, select
 
 from farm_scheduler.database import Database
 from farm_scheduler.errors import FarmError
-from farm_scheduler.feedback_tables import Channel, Listener, Report, ReportState
-from farm_scheduler.guest_text import clean_line
+from farm_scheduler.event_tables import Event, EventState
+from farm_scheduler.failures import Failure, failures_of
+from farm_scheduler.feedback_tables import Channel, Listener, Post, Report, ReportState
 from farm_scheduler.identifiers import new_id
+from farm_scheduler.run_summary import ENDED, PENDING, Summary, summary_of
 from farm_scheduler.settings import Settings
 from farm_scheduler.settlement import AS_EXPECTED, FARMS_FAULT
 from farm_scheduler.states import RUN_ENDED, RunState
-from farm_scheduler.tables import Attempt, Cell, Job, Project, Run, Test, now
+from farm_scheduler.tables import Project, Run, now
 from farm_scheduler.triggers import Trigger
-from farm_scheduler.verdicts import Verdict
 
-PENDING, ENDED = "pending", "ended"
 LOOK_BACK = timedelta(days=2)
 """Runs that are older are not told of any more."""
 
 MOST_TRIES = 8
 FIRST_WAIT = timedelta(seconds=20)
-MOST_FAILING = 10
 AT_ONCE = 50
 
+LONGEST_TELLING = timedelta(minutes=5)
+"""Who has a report for longer than this has died."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """A run in a few words.
-
-    Attributes:
-        outcome: `pending`, `success`, `failure`, `error` (the farm's own fault) or `cancelled`.
-        text: one line.
-        failing: names of failing tests, a few of them, with their cell.
-        url: its page; empty where the farm has no public address.
-    """
-
-    run_id: str
-    outcome: str
-    text: str
-    url: str
-    failing: tuple[str, ...] = ()
+OF_COMMITS = frozenset({Channel.STATUS, Channel.CHECKS})
+POSTED = frozenset({Channel.CHECKS, Channel.COMMENT})
+"""Channels on which something is made once and changed afterwards."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telling:
-    """One report that is to be sent now: to whom, and of what."""
+    """One report that is to be sent now: to whom, and of what.
+
+    Attributes:
+        subject: the pull request of a comment, as `pull/7`.
+        remote_id: what the forge calls the check run or comment that is there; None before it is known.
+        mark: a word in the comment, by which it is found again.
+        failures: the failing tests, where they are told one by one.
+    """
 
     report_id: str
     channel: Channel
     place: str | None
     sealed: str | None = field(repr=False)
+    project_id: str
     project: str
     forge: str | None
     repository: str | None
@@ -65,43 +62,66 @@ class Telling:
     ref: str | None
     revision: str | None
     summary: Summary
+    subject: str = ""
+    remote_id: str | None = None
+    mark: str = ""
+    failures: tuple[Failure, ...] = ()
 
 
 def plan_reports(database: Database) -> None:
     """Record what there is to tell of recent runs, each thing once."""
     with database.read() as session:
-        if not _to_plan(session):
+        if next(_to_plan(session), None) is None:
             return
     with database.write() as session:
-        for run, listener, stage in _to_plan(session):
-            reason = _why_not(session, run, listener, stage)
-            report = Report(id=new_id("t"), run_id=run.id, channel=listener.channel, stage=stage)
+        for run, listener, stage, subject in list(_to_plan(session)):
+            reason = _why_not(session, run, listener, stage, subject)
+            report = Report(
+                id=new_id("t"), run_id=run.id, channel=listener.channel, stage=stage, subject=subject
+            )
             report.run_finished = run.finished if stage == ENDED else None
             if reason is not None:
                 report.state, report.reason, report.finished = ReportState.DONE, reason, now()
             session.add(report)
 
 
-def due_reports(database: Database, settings: Settings) -> list[Telling]:
-    """What is to be sent now; nobody else will send it in the next minutes."""
+def take_report(database: Database, settings: Settings) -> Telling | None:
+    """The next report that is to be sent; None when there is none.
+
+    Nobody else will send it in the next minutes, nor anything else to the same place: what is made there is made once.
+    """
     due = select(Report).where(Report.state == ReportState.WAITING, col(Report.not_before) <= now())
     due = due.order_by(col(Report.not_before)).limit(AT_ONCE)
     with database.read() as session:
         if session.exec(due.limit(1)).first() is None:
-            return []
+            return None
     with database.write() as session:
-        found = []
-        for report in session.exec(due):
-            report.tries += 1
-            report.not_before = now() + FIRST_WAIT * 2**report.tries
-            found.append(_telling(session, settings, report))
-        return [each for each in found if each is not None]
+        for report in session.exec(due).all():
+            if _is_overtaken(session, report):
+                _drop(report, "the run has ended meanwhile")
+            elif not _is_busy(session, report):
+                report.tries += 1
+                report.not_before = now() + FIRST_WAIT * 2**report.tries
+                report.taken = now()
+                telling = _telling(session, settings, report)
+                if telling is not None:
+                    return telling
+                _drop(report, "nobody listens any more")
+    return None
+
+
+def remember_post(database: Database, telling: Telling, remote_id: str | None) -> None:
+    """Keep what the forge calls what was made there; None when it is gone."""
+    with database.write() as session:
+        post = session.get_one(Post, (telling.project_id, telling.channel, _post_subject(telling)))
+        post.remote_id = remote_id
 
 
 def settle_report(database: Database, report_id: str, error: FarmError | None) -> None:
     """Say how the sending ended; what failed is tried again, unless it was tried often enough."""
     with database.write() as session:
         report = session.get_one(Report, report_id)
+        report.taken = None
         if error is None:
             report.state, report.reason, report.finished = ReportState.DONE, None, now()
             return
@@ -110,14 +130,36 @@ def settle_report(database: Database, report_id: str, error: FarmError | None) -
             report.state, report.finished = ReportState.FAILED, now()
 
 
-def _to_plan(session: Session) -> list[tuple[Run, Listener, str]]:
-    """Runs of projects with listeners, that these were not told of at their stage."""
-    ended = col(Run.state).in_(list(RUN_ENDED))
-    status = col(Listener.channel) == Channel.STATUS
-    found: list[tuple[Run, Listener, str]] = []
+def _drop(report: Report, reason: str) -> None:
+    report.state, report.reason, report.finished, report.taken = ReportState.DONE, reason, now(), None
+
+
+def _is_overtaken(session: Session, report: Report) -> bool:
+    """Whether it says that a run waits which has ended since: that would come after its end."""
+    if report.stage != PENDING:
+        return False
+    chosen = select(Report.id).where(Report.run_id == report.run_id, Report.channel == report.channel)
+    return session.exec(chosen.where(Report.stage == ENDED)).first() is not None
+
+
+def _is_busy(session: Session, report: Report) -> bool:
+    """Whether somebody tells the same listener something right now."""
+    project = select(Run.project_id).where(Run.id == report.run_id).scalar_subquery()
+    chosen = (
+        select(Report.id)
+        .join(Run, col(Run.id) == col(Report.run_id))
+        .where(Report.channel == report.channel, Report.id != report.id, col(Run.project_id) == project)
+        .where(Report.state == ReportState.WAITING, col(Report.taken) > now() - LONGEST_TELLING)
+    )
+    return session.exec(chosen).first() is not None
+
+
+def _to_plan(session: Session) -> Iterator[tuple[Run, Listener, str, str]]:
+    """Runs of projects with listeners, that these were not told of at their stage; with what it is about."""
+    ended, comment = col(Run.state).in_(list(RUN_ENDED)), col(Listener.channel) == Channel.COMMENT
     for stage, where, same in (
-        (PENDING, (~ended, status), col(Report.run_finished).is_(None)),
-        (ENDED, (ended,), col(Report.run_finished) == col(Run.finished)),
+        (PENDING, (~ended, col(Listener.channel).in_(list(OF_COMMITS))), col(Report.run_finished).is_(None)),
+        (ENDED, (ended, ~comment), col(Report.run_finished) == col(Run.finished)),
     ):
         told = (col(Report.run_id) == col(Run.id)) & (col(Report.channel) == col(Listener.channel)) & same
         chosen = (
@@ -128,14 +170,45 @@ def _to_plan(session: Session) -> list[tuple[Run, Listener, str]]:
             .order_by(col(Run.created))
             .limit(AT_ONCE)
         )
-        found += [(run, listener, stage) for run, listener in session.exec(chosen)]
-    return found
+        for run, listener in session.exec(chosen):
+            yield run, listener, stage, ""
+    yield from _comments_to_plan(session)
 
 
-def _why_not(session: Session, run: Run, listener: Listener, stage: str) -> str | None:
+def _comments_to_plan(session: Session) -> Iterator[tuple[Run, Listener, str, str]]:
+    """Ended runs that pull requests led to: of one commit a push may have had the run, and the request came later."""
+    if session.exec(select(Listener.project_id).where(Listener.channel == Channel.COMMENT)).first() is None:
+        return
+    told = (
+        (col(Report.run_id) == col(Run.id))
+        & (col(Report.channel) == Channel.COMMENT)
+        & (col(Report.subject) == col(Event.ref))
+        & (col(Report.run_finished) == col(Run.finished))
+    )
+    chosen = (
+        select(Run, Listener, Event.ref)
+        .join(Listener, col(Listener.project_id) == col(Run.project_id))
+        .join(Event, col(Event.run_id) == col(Run.id))
+        .outerjoin(Report, told)
+        .where(Listener.channel == Channel.COMMENT, col(Run.state).in_(list(RUN_ENDED)))
+        .where(Event.state == EventState.DONE, col(Event.ref).like("pull/%"))
+        .where(col(Run.created) >= now() - LOOK_BACK, col(Report.id).is_(None))
+        .order_by(col(Run.created))
+        .limit(AT_ONCE)
+    )
+    seen = set()
+    for run, listener, ref in session.exec(chosen):
+        if (run.id, ref) not in seen:
+            seen.add((run.id, ref))
+            yield run, listener, ENDED, ref or ""
+
+
+def _why_not(session: Session, run: Run, listener: Listener, stage: str, subject: str) -> str | None:
     """Why there is nothing to tell; None where there is."""
-    if listener.channel is Channel.STATUS:
+    if listener.channel in OF_COMMITS:
         return None if run.revision else "the run is of no commit"
+    if listener.channel is Channel.COMMENT:
+        return _why_no_comment(session, run, subject)
     if run.trigger is Trigger.PERSON:
         return "a person asked for the run, and looks at it"
     if stage == ENDED and run.state == RunState.CANCELLED:
@@ -153,64 +226,57 @@ def _why_not(session: Session, run: Run, listener: Listener, stage: str) -> str 
     return None
 
 
+def _why_no_comment(session: Session, run: Run, subject: str) -> str | None:
+    if run.state == RunState.CANCELLED:
+        return "the run was cancelled"
+    newer = (
+        select(Report.id)
+        .join(Run, col(Run.id) == col(Report.run_id))
+        .where(Report.channel == Channel.COMMENT, Report.subject == subject)
+        .where(col(Run.project_id) == run.project_id, col(Run.created) > run.created)
+        .where((col(Report.state) != ReportState.DONE) | col(Report.reason).is_(None))
+    )
+    return "the comment tells of a newer run" if session.exec(newer).first() else None
+
+
 def _telling(session: Session, settings: Settings, report: Report) -> Telling | None:
     run = session.get_one(Run, report.run_id)
     project = session.get(Project, run.project_id) if run.project_id else None
     listener = session.get(Listener, (run.project_id, report.channel)) if run.project_id else None
     if project is None or listener is None:
-        report.state, report.reason, report.finished = ReportState.DONE, "nobody listens any more", now()
         return None
+    post = _post(session, project.id, report) if report.channel in POSTED else None
+    one_by_one = report.channel is Channel.CHECKS and report.stage == ENDED
     return Telling(
         report_id=report.id,
         channel=report.channel,
         place=listener.place,
         sealed=listener.sealed,
+        project_id=project.id,
         project=project.name,
         forge=project.forge,
         repository=project.repository,
         trigger=run.trigger.value,
         ref=run.ref,
         revision=run.revision,
-        summary=_summary(session, settings, run, report.stage),
+        summary=summary_of(session, settings, run, report.stage),
+        subject=report.subject,
+        remote_id=post.remote_id if post is not None else None,
+        mark=post.mark if post is not None else "",
+        failures=failures_of(session, run.id) if one_by_one else (),
     )
 
 
-def _summary(session: Session, settings: Settings, run: Run, stage: str) -> Summary:
-    url = f"{settings.public_url.rstrip('/')}/runs/{run.id}" if settings.public_url else ""
-    if stage == PENDING:
-        return Summary(run_id=run.id, outcome="pending", text="waiting for its machines", url=url)
-    rows = session.exec(
-        select(Job, Cell).join(Cell, col(Cell.id) == col(Job.cell_id)).where(Job.run_id == run.id)
-    )
-    pairs = list(rows)
-    words: dict[str, int] = {}
-    for job, _ in pairs:
-        word = (job.verdict or Verdict.FARM_ERROR).value if run.state != RunState.CANCELLED else "cancelled"
-        words[word] = words.get(word, 0) + 1
-    counted = ", ".join(f"{number} {word}" for word, number in sorted(words.items()))
-    return Summary(
-        run_id=run.id,
-        outcome=_outcome(run),
-        text=counted or clean_line(str(run.notes[-1]["reason"]) if run.notes else "nothing ran"),
-        url=url,
-        failing=_failing(session, run.id),
-    )
+def _post(session: Session, project_id: str, report: Report) -> Post:
+    """What stands at the forge for this report, recorded before it is made there."""
+    key = (project_id, report.channel, report.subject or report.run_id)
+    found = session.get(Post, key)
+    if found is None:
+        found = Post(project_id=key[0], channel=key[1], subject=key[2])
+        session.add(found)
+        session.flush()
+    return found
 
 
-def _outcome(run: Run) -> str:
-    if run.state == RunState.CANCELLED:
-        return "cancelled"
-    return {AS_EXPECTED: "success", FARMS_FAULT: "error"}.get(run.exit_code or 0, "failure")
-
-
-def _failing(session: Session, run_id: str) -> tuple[str, ...]:
-    chosen = (
-        select(Cell.label, Test.name)
-        .join(Job, col(Job.cell_id) == col(Cell.id))
-        .join(Attempt, col(Attempt.job_id) == col(Job.id))
-        .join(Test, col(Test.attempt_id) == col(Attempt.id))
-        .where(Cell.run_id == run_id, Test.status == "fail")
-        .order_by(col(Cell.position), col(Test.position))
-        .limit(MOST_FAILING)
-    )
-    return tuple(clean_line(f"{label}: {name}") for label, name in session.exec(chosen))
+def _post_subject(telling: Telling) -> str:
+    return telling.subject or telling.summary.run_id

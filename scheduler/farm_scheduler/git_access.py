@@ -3,7 +3,7 @@
 Called by sources before any git runs, and (`check_url`, which looks nothing up) by doors that refuse at once. A URL
 comes from people and from forges' messages, and git runs beside the farm's own services: so by default only https to
 public addresses. The address that was checked is the one that git uses (`http.curloptResolve`), as a name may be
-resolved otherwise a moment later. It never connects to anything.
+resolved otherwise a moment later; feedback connects to it as well. It never connects to anything itself.
 """
 
 import ipaddress
@@ -60,16 +60,32 @@ def check_access(url: str, settings: Settings) -> tuple[str, ...]:
         TargetError: the farm does not ask it.
         IndexUnavailableError: its host has no address.
     """
+    addresses = allowed_addresses(url, settings)
+    if not addresses:
+        return ()
+    host, port = _place(url)
+    shown = ",".join(f"[{address}]" if ":" in address else address for address in addresses)
+    return ("-c", f"http.curloptResolve={host}:{port}:{shown}")
+
+
+def allowed_addresses(url: str, settings: Settings) -> tuple[str, ...]:
+    """The addresses at which this URL may be asked, and nowhere else; none where that is somebody else's business.
+
+    That is a host which a setting trusts, or a proxy, which finds the address itself.
+
+    Raises:
+        TargetError: the farm does not ask it.
+        IndexUnavailableError: its host has no address.
+    """
     if check_url(url, settings):
         return ()
     host, port = _place(url)
     if urlsplit(url).scheme in getproxies_environment() and not proxy_bypass(host):
-        return ()  # the proxy finds the address
+        return ()
     addresses = _addresses(url, host, port)
     for address in addresses:
         _refuse_internal(url, host, address)
-    shown = ",".join(f"[{address}]" if ":" in address else address for address in addresses)
-    return ("-c", f"http.curloptResolve={host}:{port}:{shown}")
+    return tuple(addresses)
 
 
 def _place(url: str) -> tuple[str, int]:

@@ -13,14 +13,15 @@ from farm_scheduler.access_tables import AccessToken
 from farm_scheduler.audit import note_change
 from farm_scheduler.cancellation import cancel_run
 from farm_scheduler.event_tables import Delivery, Event, ProjectSecret
-from farm_scheduler.feedback_tables import Listener, Report, ReportState
+from farm_scheduler.feedback_tables import Listener, Post, Report, ReportState
+from farm_scheduler.redelivery_tables import Redelivery, Relook
 from farm_scheduler.roles import Caller
 from farm_scheduler.shares import UNSYNCHRONIZED
 from farm_scheduler.states import RUN_ENDED
 from farm_scheduler.tables import Project, Run, Share, now
 from farm_scheduler.watch_tables import Watch
 
-GO = (Event, Delivery, ProjectSecret, Listener, Watch)
+GO = (Event, Delivery, ProjectSecret, Listener, Watch, Post, Relook, Redelivery)
 """The tables whose rows go with their project, those that others lead to last."""
 
 STAY = (Run, Share)

@@ -4,6 +4,8 @@ import getpass
 import io
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlmodel import select
 
 from farm_cli.main import outcome
@@ -61,6 +63,10 @@ def test_a_project_is_added_with_a_secret(farm, capsys):
         (["follow", "nobody"], "there is no project nobody"),
         (["tell", "demo-x"], "give one of --status"),
         (["tell", "demo-x", "--email", "x"], "no address of mail"),
+        (["tell", "demo-x", "--status", "--checks", "1"], "give one of --status"),
+        (["tell", "demo-x", "--checks", "1"], "it does at github"),
+        (["redeliver", "nobody", "--stop"], "there is no project nobody"),
+        (["redeliver", "demo-x", "--app", "1", "--stop"], "give one of them"),
         (["tell", "demo-x", "--webhook", "file:///x"], "https:// address"),
         (["tell", "demo-x", "--webhook", "https://10.0.0.1/x"], "no public address"),
         (["tell", "demo-x", "--email", "a@b.org\r\nBcc: x@y.org"], "no address of mail"),
@@ -150,3 +156,60 @@ def test_a_project_is_removed(farm, capsys):
     with farm.read() as session:
         assert session.exec(select(ProjectSecret)).first() is None
     assert outcome(["project", "remove", "demo-x"]) == 2
+
+
+GITHUB = ["add", "there", "--repository", "https://93.184.215.14/me/there.git", "--forge", "github"]
+
+
+def pem():
+    """A private key as GitHub makes them."""
+    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return made.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
+
+
+@pytest.mark.usefixtures("farm")
+def test_an_app_and_comments_are_kept_sealed(capsys, monkeypatch):
+    """Checks, comments and redelivery are begun with what comes on standard input, shown nowhere, and ended."""
+    assert outcome(["project", *GITHUB]) == 0
+    key = pem()
+    for arguments, given, said in (
+        (["tell", "there", "--checks", "12345"], key, "GitHub is told from now on"),
+        (["tell", "there", "--comment"], "token-of-the-forge", "each pull request is told from now on"),
+        (["redeliver", "there"], "token-of-the-forge", "is asked for again from now on"),
+        (["redeliver", "there", "--app", "12345"], key, "is asked for again from now on"),
+        (["list"], "", "redelivery"),
+        (["tell", "there", "--checks", "12345", "--stop"], "", "GitHub is told no longer"),
+        (["tell", "there", "--comment", "--stop"], "", "each pull request is told no longer"),
+        (["redeliver", "there", "--stop"], "", "is asked for again no longer"),
+        (["redeliver", "there", "--stop"], "", "nothing was changed"),
+    ):
+        capsys.readouterr()
+        monkeypatch.setattr("sys.stdin", io.StringIO(given))
+        assert outcome(["project", *arguments]) == 0
+        found = capsys.readouterr()
+        assert said in found.out + found.err
+        assert "PRIVATE" not in found.out + found.err
+        assert "token-of" not in found.out + found.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "sentence"),
+    [
+        (["tell", "there", "--checks", "12345"], "no key", "private key (a PEM file)"),
+        (["tell", "there", "--checks", "1 2"], "no key", "a number or a client id"),
+        (["tell", "there", "--comment"], "a b", "8 to 500 characters"),
+        (["redeliver", "there"], "", "8 to 500 characters"),
+        (["redeliver", "there", "--app", "1"], "x", "private key (a PEM file)"),
+        (["redeliver", "demo-x"], "token-of-the-forge", "is not at GitHub"),
+    ],
+)
+def test_what_is_no_key_is_refused(farm, capsys, monkeypatch, arguments, given, sentence):
+    """A key, token or forge that cannot do it is one sentence, and nothing is kept."""
+    add()
+    assert outcome(["project", *GITHUB]) == 0
+    capsys.readouterr()
+    monkeypatch.setattr("sys.stdin", io.StringIO(given))
+    assert outcome(["project", *arguments]) == 2
+    assert sentence in capsys.readouterr().err
+    with farm.read() as session:
+        assert session.exec(select(Listener)).all() == []

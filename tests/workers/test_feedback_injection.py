@@ -11,14 +11,15 @@ from urllib.parse import urlsplit
 import pytest
 
 from farm_scheduler.errors import InputError
-from farm_scheduler.feedback import Summary, Telling
+from farm_scheduler.feedback import Telling
 from farm_scheduler.feedback_tables import Channel
 from farm_scheduler.listeners import add_listener
+from farm_scheduler.run_summary import Summary
 from farm_scheduler.secret_box import secret_box
 from farm_scheduler.settings import Settings
 from farm_scheduler.tables import Project
 from farm_workers.feedback.requests import FORGES, status_request, webhook_request
-from farm_workers.feedback.sending import tell
+from farm_workers.feedback.sending import send_mail
 
 HOSTILE = "x\r\nBcc: victim@example.org\r\n\r\n.\r\nMAIL FROM:<a@b>\x00\ud800\u2028'; DROP TABLE run; --"
 SECRET = "whsec_" + "QUJD" * 10
@@ -128,7 +129,7 @@ def mail() -> Iterator[MailServer]:
 def test_a_mail_has_one_receiver_and_no_header_of_theirs(mail: MailServer, settings: Settings) -> None:
     """A ref and tests with line breaks become text of one mail to one address."""
     place = f"smtp://127.0.0.1:{mail.server_address[1]}"
-    tell(telling(Channel.EMAIL), settings.model_copy(update={"smtp_url": place}), secret_box(settings))
+    send_mail(telling(Channel.EMAIL), settings.model_copy(update={"smtp_url": place}))
     assert [each for each in mail.commands if each.upper().startswith(b"RCPT")] == [
         b"rcpt TO:<me@example.org>"
     ]

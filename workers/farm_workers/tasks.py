@@ -1,4 +1,4 @@
-"""The engine's tasks: ticket, bake, metadata, submission, event, watch, report, sweep.
+"""The engine's tasks: ticket, bake, metadata, submission, event, watch, redelivery, report, sweep.
 
 Started as `python -m celery -A farm_workers.tasks worker --pool threads`; Celery asks this module for `app`, which
 is built then, from the environment. What is periodic comes from beat, a process of its own. A task may come twice or
@@ -23,6 +23,7 @@ from farm_scheduler.engine import (
     BAKE,
     EVENT,
     METADATA,
+    REDELIVERY,
     REPORT,
     SUBMISSION,
     SWEEP,
@@ -39,7 +40,8 @@ from farm_scheduler.release_watch import look_around
 from farm_scheduler.schema import upgrade
 from farm_scheduler.settings import Settings
 from farm_scheduler.worker_lives import say_alive
-from farm_workers.feedback.sending import report_runs
+from farm_workers.feedback.redelivery import look_back
+from farm_workers.feedback.sending import Reporter
 from farm_workers.image_bake import ImageBake
 from farm_workers.machines import holder_machines
 from farm_workers.metadata_question import ask_guest
@@ -82,6 +84,7 @@ def worker_app(hands: Hands) -> Celery:
     app.task(name=EVENT, typing=False)(tasks.event)
     app.task(name=REPORT, typing=False)(tasks.report)
     app.task(name=WATCH, typing=False)(tasks.watch)
+    app.task(name=REDELIVERY, typing=False)(tasks.redelivery)
     app.task(name=SUBMISSION, typing=False)(tasks.submission)
     app.task(name=SWEEP, typing=False)(tasks.sweep)
     worker_ready.connect(tasks.ready, weak=False)
@@ -101,8 +104,10 @@ class _Tasks:
         self._slots = threading.BoundedSemaphore(hands.settings.slots)
         self._sweeping = threading.Lock()
         self._watching = threading.Lock()
+        self._looking_back = threading.Lock()
         self._reporting = threading.Lock()
         self._clock = ClockWatch()
+        self._reporter = Reporter(hands.database, hands.settings)
 
     def ticket(self) -> None:
         """Run the best queued jobs, one after the other, until there is none; nothing to do is no error.
@@ -192,11 +197,19 @@ class _Tasks:
             finally:
                 self._watching.release()
 
+    def redelivery(self) -> None:
+        """Have GitHub deliver again what did not arrive, unless somebody is at it."""
+        if not self._stop.is_set() and self._looking_back.acquire(blocking=False):
+            try:
+                look_back(self._hands.database, self._hands.settings)
+            finally:
+                self._looking_back.release()
+
     def report(self) -> None:
         """Tell forges and people of runs that began or ended, unless somebody is at it."""
         if not self._stop.is_set() and self._reporting.acquire(blocking=False):
             try:
-                report_runs(self._hands.database, self._hands.settings)
+                self._reporter.report()
             finally:
                 self._reporting.release()
 

@@ -48,17 +48,18 @@ def add_listener(
 ) -> MadeListener:
     """Tell somebody from now on, in place of whom the channel told before.
 
-    `status` gives each commit a status at the project's forge; `webhook` (signed, with a new secret) and `email` are
-    told of changes only.
+    `status` gives each commit a status at the project's forge, `checks` a check of GitHub in its place (`place` is the
+    App's id, `token` its private key), `comment` keeps up one comment on each pull request; `webhook` (signed, with a new
+    secret) and `email` are told of changes only.
     """
     check_reach(caller, project, f"project {project}")
     if channel is Channel.WEBHOOK and wish.place is not None and listeners.URL.fullmatch(wish.place):
         check_url(wish.place, house.settings)
     box = secret_box(house.settings)
-    place = None if channel is Channel.STATUS else wish.place
+    place = None if channel in {Channel.STATUS, Channel.COMMENT} else wish.place
     with house.database.write() as session:
         row = find_project(session, project)
-        token = wish.token if channel is Channel.STATUS else None
+        token = wish.token if channel in listeners.OF_FORGES else None
         secret = listeners.add_listener(session, box, row, channel, place=place, token=token)
         session.flush()
         made = Listener.model_validate(session.get_one(feedback_tables.Listener, (row.id, channel)))

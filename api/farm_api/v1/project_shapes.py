@@ -74,7 +74,7 @@ class NewListener(BaseModel):
     place: Annotated[str | None, Field(max_length=2000)] = None
     """The URL of a webhook, or an address of mail."""
     token: Annotated[str | None, Field(max_length=10_000)] = None
-    """For `status`: the forge's token, with the right to set statuses."""
+    """For `status` and `comment` the forge's token, for `checks` the App's private key (PEM)."""
 
 
 class MadeListener(Shape):

@@ -39,6 +39,7 @@ class Wish:
         source: the URL of the fork that has the commit, where the project's own repository has it not.
         version: of a release on a package index.
         again: a person asked for another run of the same.
+        run: the run that it is another of, as the message calls it.
     """
 
     trigger: Trigger
@@ -47,6 +48,7 @@ class Wish:
     source: str | None = None
     version: str | None = None
     again: bool = False
+    run: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,10 +111,15 @@ def _rerequested(payload: Payload) -> Reading:
     action = text(payload, "action")
     if action != "rerequested":
         return Reading(reason=f"a check that is {action} asks for nothing")
-    suite = (kind, "check_suite") if kind == "check_run" else (kind,)
-    branch = look(payload, *suite, "head_branch")
-    ref = text(payload, *suite, "head_branch") if branch else None
     revision = commit(payload, kind, "head_sha")
+    if kind == "check_run":
+        # Ours has the run's id; the check runs of others are their business.
+        if not look(payload, kind, "external_id"):
+            return Reading(reason="this check is none of the farm's")
+        run = text(payload, kind, "external_id")
+        return Reading(wishes=(Wish(trigger=Trigger.PERSON, revision=revision, again=True, run=run),))
+    branch = look(payload, kind, "head_branch")
+    ref = text(payload, kind, "head_branch") if branch else None
     return Reading(wishes=(Wish(trigger=Trigger.PERSON, ref=ref, revision=revision, again=True),))
 
 

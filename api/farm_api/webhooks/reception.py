@@ -14,7 +14,15 @@ from farm_api.errors import BodyError, SignatureError, UnsignedError
 from farm_api.webhooks.forge import CLEAN, Forge, Message, Reading, Wish
 from farm_api.webhooks.package_relay import PackageRelay
 from farm_scheduler.database import Database
-from farm_scheduler.deliveries import LONGEST_TEXT, Door, Incoming, Notice, find_door, record_delivery
+from farm_scheduler.deliveries import (
+    LONGEST_TEXT,
+    Door,
+    Incoming,
+    Notice,
+    find_door,
+    record_delivery,
+    run_of_commit,
+)
 from farm_scheduler.guest_text import clean_line
 from farm_scheduler.projects import address_of
 from farm_scheduler.secret_box import SecretBox
@@ -57,7 +65,7 @@ def receive(
     delivery = forge.delivery_id(message)
     if not (0 < len(delivery) <= LONGEST_ID and CLEAN.fullmatch(delivery)):
         raise BodyError("the delivery has no id; is this the right door for this forge?", forge=forge.name)
-    notices, reason = _notices(door, forge.read(message))
+    notices, reason = _notices(database, door, forge.read(message))
     incoming = Incoming(
         forge=forge.name,
         delivery_id=delivery,
@@ -111,17 +119,23 @@ def _address(url: str) -> str:
         raise BodyError("the payload's repository has no URL that can be read") from error
 
 
-def _notices(door: Door, reading: Reading) -> tuple[list[Notice], str | None]:
+def _notices(database: Database, door: Door, reading: Reading) -> tuple[list[Notice], str | None]:
     notices, reason = [], reading.reason
     for wish in reading.wishes:
-        target = _target(door, wish)
+        ref, target = wish.ref, _target(door, wish)
         if target is None:
             reason = "the commit is in a repository of another host, which is not fetched"
             continue
+        if wish.run is not None:
+            run = run_of_commit(database, door.project_id, wish.run, wish.revision)
+            if run is None:
+                reason = (
+                    "the farm has no such run of this commit; push it again, or ask for a whole check suite"
+                )
+                continue
+            ref = run.ref
         notices.append(
-            Notice(
-                trigger=wish.trigger, target=target, ref=wish.ref, revision=wish.revision, again=wish.again
-            )
+            Notice(trigger=wish.trigger, target=target, ref=ref, revision=wish.revision, again=wish.again)
         )
     return notices, None if notices or reason is None else clean_line(reason)[:LONGEST_TEXT]
 

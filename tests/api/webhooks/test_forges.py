@@ -1,6 +1,11 @@
 """What each forge's messages become: one event each, or a word why none."""
 
+import json
+
 import pytest
+
+from farm_scheduler.projects import find_project
+from farm_scheduler.tables import Run
 
 from .conftest import deliveries, events, standard
 
@@ -84,6 +89,37 @@ def test_a_rerequested_check_asks_anew(doors, record):
         True,
         "ec26c3e57ca3a959ca5aad62de7213c562f8c821",
     )
+
+
+def test_a_rerequested_check_run_is_that_of_its_run(doors, record):
+    """The check run of a run leads to another run of the same ref; those of others lead to nothing."""
+    payload = json.loads(doors_payload("github-check-run-rerequested"))
+    sha, own = payload["check_run"]["head_sha"], "https://github.com/Codertocat/Hello-World.git"
+    payload["repository"]["clone_url"] = own
+    project = project_of(record, "demo-github")
+    other = project_of(record, "demo-gitea")
+    with record.write() as session:
+        for run_id, whose, revision in (
+            ("r-ours", project, sha),
+            ("r-else", other, sha),
+            ("r-old", project, SHA),
+        ):
+            run = Run(id=run_id, target="x", project="x", source_sha256="0", project_id=whose)
+            run.ref, run.revision = "pull/7", revision
+            session.add(run)
+    for number, run_id in enumerate(["", "r-none", "r-else", "r-old", "r-ours"]):
+        payload["check_run"]["external_id"] = run_id
+        answer = doors.send("github", payload, "check_run", delivery=f"d-{number}")
+        assert answer.status_code == 202
+    (event,) = events(record)
+    assert (event.trigger, event.again, event.ref, event.revision) == ("person", True, "pull/7", sha)
+    assert "the farm has no such run" in " ".join(each.reason or "" for each in deliveries(record))
+
+
+def project_of(record, name):
+    """The id of a project."""
+    with record.read() as session:
+        return find_project(session, name).id
 
 
 def test_a_push_of_several_refs_is_several_events(doors, record):

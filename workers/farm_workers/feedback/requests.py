@@ -10,24 +10,14 @@ import hmac
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 from farm_scheduler.feedback import Telling
+from farm_workers.feedback.exchange import Outgoing, outgoing
 
 NAME = "wheelfarm"
 LONGEST_TEXT = 140
 """Characters of a description that every forge takes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
-    """A POST that is to be made: `body` as it goes out."""
-
-    url: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes
 
 
 def status_request(telling: Telling, token: str) -> Outgoing:
@@ -71,10 +61,27 @@ def webhook_request(telling: Telling, secret: str, message_id: str) -> Outgoing:
     return Outgoing(url=telling.place or "", headers=headers, body=body)
 
 
-def _place(telling: Telling) -> tuple[str, str]:
+def forge_place(telling: Telling) -> tuple[str, str]:
     """The forge's address, and the repository's path there."""
     parts = urlsplit(telling.repository or "")
     return f"{parts.scheme}://{parts.netloc}", parts.path.strip("/").removesuffix(".git")
+
+
+def github_api(address: str) -> str:
+    """Where the API of a GitHub is, github.com's or an Enterprise server's."""
+    return "https://api.github.com" if address == "https://github.com" else f"{address}/api/v3"
+
+
+def github_repository(telling: Telling) -> str:
+    """The URL of a repository in GitHub's API."""
+    home, path = forge_place(telling)
+    return f"{github_api(home)}/repos/{quote(path)}"
+
+
+def github_headers(token: str) -> dict[str, str]:
+    """The headers that GitHub documents, with a token or a JWT."""
+    version = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+    return {"Authorization": f"Bearer {token}", **version}
 
 
 def _text(telling: Telling) -> str:
@@ -82,14 +89,7 @@ def _text(telling: Telling) -> str:
     return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
 
 
-def _json(url: str, headers: Mapping[str, str], document: Mapping[str, Any]) -> Outgoing:
-    body = json.dumps({name: value for name, value in document.items() if value not in {None, ""}}).encode()
-    return Outgoing(url=url, headers={"Content-Type": "application/json", **headers}, body=body)
-
-
 def _github(telling: Telling, token: str) -> Outgoing:
-    home, path = _place(telling)
-    api = "https://api.github.com" if home == "https://github.com" else f"{home}/api/v3"
     words = {"cancelled": "error"}
     outcome = telling.summary.outcome
     document = {
@@ -98,12 +98,12 @@ def _github(telling: Telling, token: str) -> Outgoing:
         "description": _text(telling),
         "context": NAME,
     }
-    headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"}
-    return _json(f"{api}/repos/{quote(path)}/statuses/{telling.revision}", headers, document)
+    url = f"{github_repository(telling)}/statuses/{telling.revision}"
+    return outgoing(url, github_headers(token), document)
 
 
 def _gitea(telling: Telling, token: str) -> Outgoing:
-    home, path = _place(telling)
+    home, path = forge_place(telling)
     outcome = telling.summary.outcome
     document = {
         "state": {"cancelled": "warning"}.get(outcome, outcome),
@@ -112,11 +112,11 @@ def _gitea(telling: Telling, token: str) -> Outgoing:
         "context": NAME,
     }
     url = f"{home}/api/v1/repos/{quote(path)}/statuses/{telling.revision}"
-    return _json(url, {"Authorization": f"token {token}"}, document)
+    return outgoing(url, {"Authorization": f"token {token}"}, document)
 
 
 def _gitlab(telling: Telling, token: str) -> Outgoing:
-    home, path = _place(telling)
+    home, path = forge_place(telling)
     words = {"failure": "failed", "error": "failed", "cancelled": "canceled"}
     outcome = telling.summary.outcome
     pull = telling.trigger == "pull-request"
@@ -128,11 +128,11 @@ def _gitlab(telling: Telling, token: str) -> Outgoing:
         "description": _text(telling),
     }
     url = f"{home}/api/v4/projects/{quote(path, safe='')}/statuses/{telling.revision}"
-    return _json(url, {"PRIVATE-TOKEN": token}, document)
+    return outgoing(url, {"PRIVATE-TOKEN": token}, document)
 
 
 def _bitbucket(telling: Telling, token: str) -> Outgoing:
-    _, path = _place(telling)
+    _, path = forge_place(telling)
     words = {"pending": "INPROGRESS", "success": "SUCCESSFUL", "cancelled": "STOPPED"}
     summary = telling.summary
     document = {
@@ -143,11 +143,11 @@ def _bitbucket(telling: Telling, token: str) -> Outgoing:
         "url": summary.url or telling.repository,  # it refuses a status without one
     }
     url = f"https://api.bitbucket.org/2.0/repositories/{quote(path)}/commit/{telling.revision}/statuses/build"
-    return _json(url, {"Authorization": f"Bearer {token}"}, document)
+    return outgoing(url, {"Authorization": f"Bearer {token}"}, document)
 
 
 def _pagure(telling: Telling, token: str) -> Outgoing:
-    home, path = _place(telling)
+    home, path = forge_place(telling)
     words = {"cancelled": "canceled"}
     summary = telling.summary
     document = {
@@ -158,7 +158,7 @@ def _pagure(telling: Telling, token: str) -> Outgoing:
         "url": summary.url or telling.repository,  # it refuses a flag without one
     }
     url = f"{home}/api/0/{quote(path)}/c/{telling.revision}/flag"
-    return _json(url, {"Authorization": f"token {token}"}, document)
+    return outgoing(url, {"Authorization": f"token {token}"}, document)
 
 
 FORGES: Mapping[str, Callable[[Telling, str], Outgoing]] = {

@@ -1,85 +1,86 @@
-"""Sending: one request or one mail per report, with a time limit, and an error that says what to do.
+"""Sending: one report after the other, with a time limit, and an error that says what to do.
 
 Called by the task `wheelfarm.report`. Addresses are held against the same rule as git's: what is internal must be
-allowed. An answer's body is never read; redirects are not followed.
+allowed; redirects are not followed (exchange). What is told, and whether, was decided before; nothing is decided here.
 """
 
 import logging
 import smtplib
-import ssl
 from email.message import EmailMessage
+from functools import partial
 from urllib.parse import urlsplit
-
-import httpx
 
 from farm_scheduler.database import Database
 from farm_scheduler.errors import FarmError, FeedbackError
-from farm_scheduler.feedback import Telling, due_reports, plan_reports, settle_report
+from farm_scheduler.feedback import (
+    AT_ONCE,
+    Telling,
+    plan_reports,
+    remember_post,
+    settle_report,
+    take_report,
+)
 from farm_scheduler.feedback_tables import Channel
-from farm_scheduler.git_access import check_access
 from farm_scheduler.guest_text import clean, clean_line
 from farm_scheduler.secret_box import SecretBox, secret_box
 from farm_scheduler.settings import Settings
-from farm_workers.feedback.requests import Outgoing, status_request, webhook_request
+from farm_workers.feedback.checks import tell_check
+from farm_workers.feedback.comments import tell_comment
+from farm_workers.feedback.exchange import SECONDS, send
+from farm_workers.feedback.github_app import InstallationTokens
+from farm_workers.feedback.requests import status_request, webhook_request
 
 LOG = logging.getLogger(__name__)
 
-SECONDS = 15.0
+
+class Reporter:
+    """Tells what is due; keeps the tokens that it was given meanwhile."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database, self._settings = database, settings
+        self._tokens = InstallationTokens()
+
+    def report(self) -> None:
+        """Record what is to be told, and tell what is due; one failure does not keep the others back."""
+        plan_reports(self._database)
+        box: SecretBox | None = None
+        for _ in range(AT_ONCE):
+            telling = take_report(self._database, self._settings)
+            if telling is None:
+                return
+            try:
+                box = box or secret_box(self._settings)
+                self._tell(telling, box)
+            except FarmError as error:
+                LOG.warning("%s: %s", telling.report_id, error)
+                settle_report(self._database, telling.report_id, error)
+            else:
+                settle_report(self._database, telling.report_id, None)
+
+    def _tell(self, telling: Telling, box: SecretBox) -> None:
+        """Send one report.
+
+        Raises:
+            FeedbackError: it was not taken.
+            FarmError: its address may not be asked, or its secret not be opened.
+        """
+        settings = self._settings
+        secret = box.open(telling.sealed) if telling.sealed else ""
+        remember = partial(remember_post, self._database, telling)
+        match telling.channel:
+            case Channel.STATUS:
+                send(status_request(telling, secret), settings)
+            case Channel.CHECKS:
+                tell_check(telling, secret, settings, self._tokens, remember)
+            case Channel.COMMENT:
+                tell_comment(telling, secret, settings, remember)
+            case Channel.WEBHOOK:
+                send(webhook_request(telling, secret, telling.report_id), settings)
+            case Channel.EMAIL:
+                send_mail(telling, settings)
 
 
-def report_runs(database: Database, settings: Settings) -> None:
-    """Record what is to be told, and tell what is due; one failure does not keep the others back."""
-    plan_reports(database)
-    tellings = due_reports(database, settings)
-    if not tellings:
-        return
-    box = secret_box(settings)
-    for telling in tellings:
-        try:
-            tell(telling, settings, box)
-        except FarmError as error:
-            LOG.warning("%s: %s", telling.report_id, error)
-            settle_report(database, telling.report_id, error)
-        else:
-            settle_report(database, telling.report_id, None)
-
-
-def tell(telling: Telling, settings: Settings, box: SecretBox) -> None:
-    """Send one report.
-
-    Raises:
-        FeedbackError: it was not taken.
-        FarmError: its address may not be asked, or its secret not be opened.
-    """
-    secret = box.open(telling.sealed) if telling.sealed else ""
-    match telling.channel:
-        case Channel.STATUS:
-            _post(status_request(telling, secret), settings)
-        case Channel.WEBHOOK:
-            _post(webhook_request(telling, secret, telling.report_id), settings)
-        case Channel.EMAIL:
-            _mail(telling, settings)
-
-
-def _post(request: Outgoing, settings: Settings) -> None:
-    check_access(request.url, settings)
-    host = urlsplit(request.url).netloc
-    context = ssl.create_default_context()
-    try:
-        with (
-            httpx.Client(verify=context, timeout=SECONDS, follow_redirects=False) as client,
-            client.stream("POST", request.url, content=request.body, headers=dict(request.headers)) as answer,
-        ):
-            code = answer.status_code
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        sentence = f"{host} was not told ({type(error).__name__}); it is tried again"
-        raise FeedbackError(sentence, host=host) from error
-    if not 200 <= code < 300:
-        hint = "check the token and its rights" if code in {401, 403, 404} else "it is tried again"
-        raise FeedbackError(f"{host} answered {code}; {hint}", host=host, status=code)
-
-
-def _mail(telling: Telling, settings: Settings) -> None:
+def send_mail(telling: Telling, settings: Settings) -> None:
     parts = urlsplit(settings.smtp_url)
     if not parts.hostname:
         raise FeedbackError("the farm sends no mail; set WHEELFARM_SMTP_URL and WHEELFARM_MAIL_FROM")

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0060"
-down_revision = "0031"
+down_revision = "0041"
 branch_labels = None
 depends_on = None
 
