@@ -37,14 +37,15 @@ def lines(session: Session) -> Iterator[str]:
             yield f"the changelog was not read: {clean_line(changelog.note)}"
 
 
-def project_line(project: Followed, watch: Watched | None, last: LastEvent | None) -> str:
+def project_line(
+    project: Followed, watch: Watched | None, last: LastEvent | None, relook: Relook | None = None
+) -> str:
     """A project, of this farm or of one elsewhere, with what is followed of it and what came last."""
     parts = [project.name]
     if project.repository is not None:
         parts.append(f"{project.forge} {project.repository}")
     if watch is not None:
         parts.append("releases followed" + (f" ({clean_line(watch.note)})" if watch.note else ""))
-    relook = session.get(Relook, project.id)
     if relook is not None:
         parts.append("redelivery" + (f" ({clean_line(relook.note)})" if relook.note else ""))
     if project.weight != 1:
@@ -62,4 +63,5 @@ def project_line(project: Followed, watch: Watched | None, last: LastEvent | Non
 def _line(session: Session, project: Project) -> str:
     chosen = select(Event).where(Event.project_id == project.id)
     last = session.exec(chosen.order_by(col(Event.created).desc()).limit(1)).first()
-    return project_line(project, session.get(Watch, project.id), last)
+    watch, relook = session.get(Watch, project.id), session.get(Relook, project.id)
+    return project_line(project, watch, last, relook)

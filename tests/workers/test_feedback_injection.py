@@ -30,9 +30,9 @@ def telling(channel: Channel, forge: str = "github") -> Telling:
     summary = Summary(run_id="r-1", outcome="failure", text=HOSTILE, url="https://farm.example/runs/r-1",
                       failing=(HOSTILE, HOSTILE))  # fmt: skip
     return Telling(
-        report_id="t-1", channel=channel, place="me@example.org", sealed=None, project="demo", forge=forge,
-        repository="https://git.example.org/me/demo?x=#y/../z.git", trigger="push", ref=HOSTILE, revision="a" * 40,
-        summary=summary,
+        report_id="t-1", channel=channel, place="me@example.org", sealed=None, project_id="p-1", project="demo",
+        forge=forge, repository="https://git.example.org/me/demo?x=#y/../z.git", trigger="push", ref=HOSTILE,
+        revision="a" * 40, summary=summary,
     )  # fmt: skip
 
 

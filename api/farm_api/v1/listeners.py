@@ -49,8 +49,8 @@ def add_listener(
     """Tell somebody from now on, in place of whom the channel told before.
 
     `status` gives each commit a status at the project's forge, `checks` a check of GitHub in its place (`place` is the
-    App's id, `token` its private key), `comment` keeps up one comment on each pull request; `webhook` (signed, with a new
-    secret) and `email` are told of changes only.
+    App's id, `token` its private key), `comment` keeps up one comment on each pull request; `webhook` (signed, with a
+    new secret) and `email` are told of changes only.
     """
     check_reach(caller, project, f"project {project}")
     if channel is Channel.WEBHOOK and wish.place is not None and listeners.URL.fullmatch(wish.place):

@@ -81,6 +81,11 @@ class Reporter:
 
 
 def send_mail(telling: Telling, settings: Settings) -> None:
+    """Mail one report to its address.
+
+    Raises:
+        FeedbackError: the farm has no mail server, or it did not take it.
+    """
     parts = urlsplit(settings.smtp_url)
     if not parts.hostname:
         raise FeedbackError("the farm sends no mail; set WHEELFARM_SMTP_URL and WHEELFARM_MAIL_FROM")
