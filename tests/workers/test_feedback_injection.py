@@ -44,7 +44,13 @@ def test_a_status_has_no_header_of_theirs(forge: str) -> None:
     assert parts.hostname in {"git.example.org", "api.bitbucket.org"}
     assert (parts.query, parts.fragment) == ("", "")
     assert all(value.isprintable() and value.isascii() for value in request.headers.values())
-    assert set(request.headers) <= {"Content-Type", "Authorization", "Accept", "PRIVATE-TOKEN"}
+    assert set(request.headers) <= {
+        "Content-Type",
+        "Authorization",
+        "Accept",
+        "PRIVATE-TOKEN",
+        "X-GitHub-Api-Version",
+    }
     assert b"\n" not in request.body
     assert json.loads(request.body)
 
