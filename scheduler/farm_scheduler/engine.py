@@ -65,7 +65,7 @@ def publish_bake(app: Celery, system: str, *, look_only: bool = False) -> None:
     Raises:
         EngineError: Redis does not take it.
     """
-    _send(app, BAKE, system, look_only)
+    _send(app, BAKE, system, *([True] if look_only else []))
 
 
 def publish_question(app: Celery, sha256: str, system: str) -> None:
