@@ -100,7 +100,7 @@ def publish_bake(app: Celery, system: str, kind: str = X86_64, *, look_only: boo
     Raises:
         EngineError: Redis does not take it.
     """
-    _send(app, BAKE, system, look_only, queue=queue_of(kind))
+    _send(app, BAKE, system, *([True] if look_only else []), queue=queue_of(kind))
 
 
 def publish_event(app: Celery, *event_ids: str) -> None:
