@@ -55,7 +55,10 @@ def celery_app(settings: Settings) -> Celery:
             # Above the longest job: an unacknowledged ticket must not come a second time while it is worked on.
             "visibility_timeout": int(2 * settings.job_seconds + settings.lease_seconds),
             "socket_connect_timeout": 5,
+            # Soon over, not after 12 s: whoever sends has recorded before, and the sweep sends again.
             "max_retries": 3,
+            "interval_start": 0.1,
+            "interval_step": 0.2,
         },
         timezone="UTC",
         beat_schedule={

@@ -75,8 +75,9 @@ def test_a_project_is_added_with_a_secret(farm, capsys):
         (["secret", "demo-x", "--stdin", "--drop-old"], "give one of them"),
     ],
 )
-def test_wrong_use_is_one_sentence(farm, capsys, arguments, sentence):
+def test_wrong_use_is_one_sentence(farm, capsys, monkeypatch, arguments, sentence):
     """What cannot be done is refused with exit code 2 and what to do."""
+    monkeypatch.setattr("sys.stdin", io.StringIO())
     del farm
     add()
     capsys.readouterr()
