@@ -44,14 +44,14 @@ def bake(
     A second caller for the same name waits for the first. Errors: ImageError.
     """
     stop = stop or threading.Event()
-    key = bake_key(recipe, providers.local(recipe), providers.uv.mirror if providers.uv else "")
+    key = _key(recipe, providers)
     folder = images / recipe.name
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
     with _alone(folder, progress, stop) as lock:
-        for image in catalogue.images(images, recipe.name):
-            if image.key == key:
-                return image
+        ready = _with_key(images, recipe, key)
+        if ready is not None:
+            return ready
         for leftover in folder.glob(f"{_WORK}*"):  # Its owner held the lock that is ours now: it is dead.
             _remove(leftover)
         check_space(folder, _NEEDED_GIB)
@@ -62,7 +62,14 @@ def bake(
 
 def find_ready(recipe: Recipe, *, images: Path, providers: Providers) -> Image | None:
     """The image that `bake` would find ready; None where it would make one."""
-    key = bake_key(recipe, providers.local(recipe), providers.uv.mirror if providers.uv else "")
+    return _with_key(images, recipe, _key(recipe, providers))
+
+
+def _key(recipe: Recipe, providers: Providers) -> str:
+    return bake_key(recipe, providers.local(recipe), providers.uv.mirror if providers.uv else "")
+
+
+def _with_key(images: Path, recipe: Recipe, key: str) -> Image | None:
     return next((image for image in catalogue.images(images, recipe.name) if image.key == key), None)
 
 

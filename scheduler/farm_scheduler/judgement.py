@@ -74,7 +74,7 @@ def _failing_tests(evidence: Evidence) -> Judgement | None:
     rest = f", and {more} more" if more > 0 else ""
     named = {each for each, _ in evidence.failing}
     found = [_environment(evidence, name) for name in evidence.environments if name not in named]
-    others = _others([each for each in found if each and each.verdict is not Verdict.UNSUPPORTED])
+    others = _others([each for each in found if each])
     return Judgement(verdict=Verdict.FAILED, reason=f"{environment}: {test} failed{rest}{others}")
 
 

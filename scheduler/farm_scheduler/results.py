@@ -26,7 +26,7 @@ MAX_NAMED = 50
 """Failing and unfinished tests that the evidence names."""
 
 MAX_STEPS = 10_000
-"""Steps of one attempt that are kept."""
+"""Steps of one attempt that are kept, each as often as it begins; the end of the job is always heard."""
 
 MAX_NOW = 200
 """Characters of what runs now."""
@@ -90,9 +90,9 @@ class Results:
         self._files = Attachments()
         self._names = NamesAsked()
         self._steps: dict[StepKey, StepResult] = {}
-        self._changed: dict[
-            int, StepResult
-        ] = {}  # by identity: a step may come again before the first is taken
+        self._begun = 0
+        # By identity: a step may come again before its first time is taken.
+        self._changed: dict[int, StepResult] = {}
         self._known: set[TestKey] = set()
         self._waiting: dict[TestKey, None] = {}
         self._skipped_fixtures: set[str] = set()
@@ -183,7 +183,7 @@ class Results:
             if key[1] == ID_ERROR and key not in self._steps:
                 self._steps[key] = StepResult(environment=key[0], name=key[1], status="fail")
             return
-        if key not in self._steps and len(self._steps) >= MAX_STEPS:
+        if key not in self._steps and self._begun >= MAX_STEPS and key[1] != ID_JOB:
             return
         self._step_status(event, key, event.status)
         if key[1] == ID_JOB and event.status in FINAL:
@@ -200,7 +200,8 @@ class Results:
     def _step_status(self, event: Event, key: StepKey, status: str) -> None:
         step = self._steps.get(key)
         begins = status == RUNNING and (step is None or step.status != RUNNING)
-        if step is None or begins:
+        if step is None or (begins and self._begun < MAX_STEPS):
+            self._begun += 1
             step = StepResult(environment=key[0], name=key[1], status=status, started=event.timestamp)
             self._steps[key] = step
         step.status = status

@@ -5,6 +5,7 @@ joins by `and`, `or`, `not`. No variable is set, as it will be in the guest. It 
 """
 
 import ast
+import warnings
 from collections.abc import Set
 
 from farm_scheduler.tox_factors import active_factors
@@ -22,10 +23,11 @@ def holds(condition: str, *, name: str | None) -> bool:
     if len(condition) > MAX_CONDITION:
         raise ValueError(f"a condition has more than {MAX_CONDITION} characters")
     try:
-        tree = ast.parse(condition, mode="eval")
+        with warnings.catch_warnings(action="ignore"):  # of the parser, about the project's own text
+            tree = ast.parse(condition, mode="eval")
+        return bool(_value(tree.body, name, active_factors(name)))
     except (SyntaxError, MemoryError, RecursionError) as error:
         raise ValueError(f"{condition[:80]!r} is no condition") from error
-    return bool(_value(tree.body, name, active_factors(name)))
 
 
 def _value(node: ast.expr, name: str | None, factors: Set[str]) -> str | bool:

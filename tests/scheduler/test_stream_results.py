@@ -171,6 +171,17 @@ def test_steps_change_and_are_taken_once() -> None:
     assert second.status == "success"
 
 
+def test_a_step_that_begins_without_end_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guest that begins one step again and again fills neither memory nor record, and its last word is heard."""
+    monkeypatch.setattr("farm_scheduler.results.MAX_STEPS", 10)
+    results = Results(["py312"])
+    for _ in range(100):
+        results.feed([step("install", "inprogress"), step("install", "success")])
+    results.feed([step("other", "inprogress"), step("job", "success", None)])
+    assert len(results.take_steps()) == 11
+    assert results.end is not None
+
+
 def test_nothing_counts_after_the_last_word() -> None:
     """What a guest says after its job is over is ignored."""
     results = Results(["py312"])

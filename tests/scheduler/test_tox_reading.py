@@ -14,6 +14,7 @@ from tox.tox_env.python.api import Python
 
 from farm_scheduler.errors import PlanError
 from farm_scheduler.project_files import ProjectFiles
+from farm_scheduler.tox_condition import holds
 from farm_scheduler.tox_configuration import read_configuration
 from farm_scheduler.tox_environment import ToxConfiguration
 from farm_scheduler.tox_factors import expand_names, filter_lines, named_python
@@ -196,6 +197,22 @@ def test_broken_files_are_told_in_one_sentence(
         return
     with pytest.raises(PlanError, match=message):
         read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["-" * 1900 + "1", "a" + ".b" * 990, "a" + "[0]" * 660, "1+" * 990 + "1", "a\0b", "\ud800", "(" * 1999],
+)
+def test_a_condition_that_is_none_is_refused(condition: str) -> None:
+    """However deep or odd, what is no condition of tox is a ValueError and nothing else."""
+    with pytest.raises(ValueError, match=r"condition|null bytes|surrogates"):
+        holds(condition, name=None)
+
+
+def test_the_parser_says_nothing_of_a_condition(recwarn: pytest.WarningsRecorder) -> None:
+    """An odd escape in a project's text is no warning of the farm's."""
+    assert holds(r"'\d'", name=None)
+    assert not recwarn.list
 
 
 def test_no_configuration_is_none(tmp_path: Path) -> None:

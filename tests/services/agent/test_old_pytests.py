@@ -35,6 +35,9 @@ STATUSES = {
     "teardown": "fail",
 }
 PINS = [("2.7", "2.9.2"), ("3.6", "3.0.7"), ("3.6", "3.2.5"), ("3.6", "3.4.2")]
+# The last virtualenv that makes environments of these Pythons, with the pip it carries: the newer one that
+# another virtualenv left in the user's cache may not know the old Python at all.
+VIRTUALENV = ["--from", "virtualenv==20.21.1", "virtualenv", "-q", "--no-periodic-update", "--pip", "embed"]
 
 
 @pytest.mark.parametrize(("python", "version"), PINS)
@@ -44,20 +47,9 @@ def test_each_test_has_its_status(python: str, version: str, tmp_path: Path) -> 
     if interpreter is None:
         pytest.skip(f"pyenv has no Python {python} here, and pytest {version} runs on no newer one")
     venv, uv = tmp_path / "venv", find_uv_bin()
-    # The last virtualenv that makes environments of these Pythons.
-    maker = [
-        "tool",
-        "run",
-        "-q",
-        "--from",
-        "virtualenv==20.21.1",
-        "virtualenv",
-        "-q",
-        "--python",
-        interpreter,
-    ]
-    subprocess.run([uv, *maker, venv], check=True, timeout=300)
-    command = [venv / "bin/pip", "install", "-q", f"pytest=={version}", "attrs==17.4.0"]
+    maker: list[str | Path] = [uv, "tool", "run", "-q", *VIRTUALENV, "--python", interpreter, venv]
+    subprocess.run(maker, check=True, timeout=300)
+    command = [str(venv / "bin/pip"), "install", "-q", f"pytest=={version}", "attrs==17.4.0"]
     subprocess.run(command, check=True, timeout=300)
     run = PytestRun(tmp_path, {"test_it.py": TESTS}, python=str(venv / "bin/python"))
     assert run.tests() == {f"test_it.py::test_{name}": status for name, status in STATUSES.items()}, (
