@@ -77,7 +77,7 @@ def flush(self: Ingest, **facts: Any) -> None:
         hold("streaming")
 
 
-def bake(self: Any) -> None:
+def bake(self: Any, *, look_only: bool = False) -> None:  # noqa: ARG001 - called as the real one
     """The image is as right as it was."""
     with self._database.write() as session:
         image = session.get_one(farm_workers.image_bake.ImageRow, "debian-12")
