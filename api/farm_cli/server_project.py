@@ -116,6 +116,24 @@ def stop_telling_there(server: str, name: str, channel: str) -> bool:
     return True
 
 
+def redeliver_there(server: str, name: str, secret: str, app: str | None) -> str:
+    """Have GitHub deliver again what did not arrive; the project's name."""
+    with open_server(server) as farm:
+        farm.start_redelivery(name, secret, app=app)
+        return farm.get_project(name).name
+
+
+def stop_redelivering_there(server: str, name: str) -> tuple[bool, str]:
+    """Ask for nothing any more; whether anything was asked for, and the project's name."""
+    with open_server(server) as farm:
+        named = farm.get_project(name).name
+        try:
+            farm.stop_redelivery(name)
+        except MissingError:
+            return False, named
+    return True, named
+
+
 def remove_there(server: str, name: str) -> models.Removal:
     """Follow a project no longer."""
     with open_server(server) as farm:

@@ -13,6 +13,7 @@ from sqlmodel import Session, col, delete, select
 from farm_scheduler.database import Database
 from farm_scheduler.errors import FarmError, InputError
 from farm_scheduler.event_tables import Delivery
+from farm_scheduler.listeners import check_app, check_token
 from farm_scheduler.redelivery_tables import Redelivery, Relook
 from farm_scheduler.secret_box import SecretBox
 from farm_scheduler.settings import Settings
@@ -65,8 +66,12 @@ def start_looking(
     """Look through a project's deliveries from now on; `secret` is a token, or the App's private key.
 
     Raises:
-        InputError: the project is not at GitHub.
+        InputError: the project is not at GitHub, or the secret is none.
     """
+    if app_id is None:
+        check_token(secret)
+    else:
+        check_app(app_id, secret)
     if project.forge != "github" or project.repository is None:
         raise InputError(
             f"{project.name} is not at GitHub; no other forge tells of what it could not deliver"

@@ -224,7 +224,12 @@ def test_projects_there_are_looked_after(farm, database, capsys, monkeypatch):
     assert "a-secret" not in capsys.readouterr().out
     assert outcome(["project", "tell", "demo", "--webhook", "https://chat.example.org/x", *there]) == 0
     assert capsys.readouterr().out.startswith("whsec_")
+    monkeypatch.setattr("sys.stdin", io.StringIO("token-of-the-forge\n"))
+    assert outcome(["project", "redeliver", "demo", *there]) == 0
+    assert "is asked for again from now on" in capsys.readouterr().err
     for arguments, sentence in (
+        (["redeliver", "demo", "--stop"], "is asked for again no longer"),
+        (["redeliver", "demo", "--stop"], "was not asked for again; nothing was changed"),
         (["secret", "demo", "--drop-old"], "only the newest secret is valid now"),
         (["secret", "demo", "--drop-old"], "there was only one secret already"),
         (["follow", "Demo"], "demo is followed from now on"),

@@ -26,6 +26,7 @@ from wheelfarm_client.project_models import (
     MadeListener,
     MadeSecret,
     Pattern,
+    Redelivery,
     Removal,
     WebhookSecret,
 )
@@ -34,7 +35,7 @@ __all__ = [
     "Artifact", "AskedQuestion", "Attempt", "Cancellation", "Cell", "CellReport", "Change", "Delivery",
     "Disposal", "Event", "FailingTest", "Following", "Garbage", "GarbageItem", "Image", "Job",
     "Listener", "LogPiece", "MadeListener", "MadeSecret", "MadeToken", "Narrowing", "Note", "Pattern",
-    "Project", "Queue", "Removal", "Report", "Run", "Step", "Submission", "Test", "Token", "Upload",
+    "Project", "Queue", "Redelivery", "Removal", "Report", "Run", "Step", "Submission", "Test", "Token", "Upload",
     "WaitedImage", "WaitingJob", "WebhookSecret", "Whoami",
 ]  # fmt: skip
 

@@ -65,6 +65,18 @@ class MadeListener:
 
 
 @dataclass(frozen=True)
+class Redelivery:
+    """A project whose deliveries at GitHub are looked through for those that failed."""
+
+    app_id: Optional[str]
+    """The App whose deliveries they are; None for the repository's own webhook."""
+    looked: Optional[datetime]
+    next_look: datetime
+    note: Optional[str]
+    """What went wrong at the last look."""
+
+
+@dataclass(frozen=True)
 class Removal:
     """What the removal of a project did."""
 

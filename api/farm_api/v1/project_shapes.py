@@ -85,6 +85,29 @@ class MadeListener(Shape):
     """What a webhook is signed with; null for other channels."""
 
 
+class Redelivery(Shape):
+    """A project whose deliveries at GitHub are looked through for those that failed."""
+
+    app_id: str | None
+    """The App whose deliveries they are; null for the repository's own webhook."""
+    looked: datetime | None
+    """When they were last looked through."""
+    next_look: datetime
+    note: str | None
+    """What went wrong at the last look."""
+
+
+class NewRedelivery(BaseModel):
+    """What GitHub is asked with."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    token: Annotated[str, Field(max_length=10_000)]
+    """A token with the right "Webhooks: read and write", or the App's private key (PEM)."""
+    app: Annotated[str | None, Field(max_length=100)] = None
+    """The App's id, where the webhook is an App's."""
+
+
 class Removal(Shape):
     """What the removal of a project did."""
 

@@ -137,6 +137,25 @@ def test_listeners_are_added_and_ended_over_rest(door):
         assert token not in str(session.exec(select(AuditEntry.details)).all())
 
 
+def test_redelivery_is_asked_for_over_rest(door):
+    """GitHub is asked with a token that is never told back; no other forge can be, and no word passes for a key."""
+    _, headers, admin = _add(door)
+    at = "/projects/demo/redelivery"
+    assert door.get(at, headers).status_code == 404
+    token = "token-of-the-forge"
+    asked = _call(door, "PUT", at, headers, {"token": token})
+    assert (asked.status_code, asked.json()["app_id"], token in asked.text) == (200, None, False)
+    assert door.get(at, headers).json() == asked.json()
+    for wrong in ({"token": ""}, {"token": token, "app": "12345"}, {"token": token, "app": "x y"}):
+        assert _call(door, "PUT", at, headers, wrong).json()["code"] == "input", wrong
+    assert _call(door, "DELETE", at, headers).status_code == 204
+    assert _call(door, "DELETE", at, headers).status_code == 404
+    elsewhere = {"name": "there", "repository": "https://gitlab.com/me/there.git"}
+    assert door.post("/projects", elsewhere, admin).status_code == 201
+    refused = _call(door, "PUT", "/projects/there/redelivery", admin, {"token": token})
+    assert (refused.status_code, "is not at GitHub" in refused.json()["title"]) == (400, True)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "role"),
     [
@@ -149,6 +168,9 @@ def test_listeners_are_added_and_ended_over_rest(door):
         ("GET", "/projects/demo/listeners", Role.MAINTAINER),
         ("PUT", "/projects/demo/listeners/email", Role.MAINTAINER),
         ("DELETE", "/projects/demo/listeners/email", Role.MAINTAINER),
+        ("GET", "/projects/demo/redelivery", Role.MAINTAINER),
+        ("PUT", "/projects/demo/redelivery", Role.MAINTAINER),
+        ("DELETE", "/projects/demo/redelivery", Role.MAINTAINER),
         ("DELETE", "/projects/demo", Role.ADMIN),
         ("PUT", "/patterns/x*", Role.ADMIN),
         ("DELETE", "/patterns/x*", Role.ADMIN),
@@ -158,6 +180,8 @@ def test_nobody_below_the_role_comes_in(closed, method, path, role):
     """Without a token 401, below the role 403, and with a token for another project the door hides what is there."""
     _add(closed)
     body = {} if method in {"POST", "PUT"} else None
+    if path.endswith("/redelivery") and method == "PUT":
+        body = {"token": "token-of-the-forge"}
     assert _call(closed, method, path, {}, body).status_code == 401
     for low in (Role.READER, Role.SUBMITTER):
         if low is Role.READER and role is Role.READER:

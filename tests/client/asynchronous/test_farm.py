@@ -176,6 +176,9 @@ async def test_what_a_project_has_is_made_and_ended(farm):
         told = await client.add_listener("demo", "email", place="me@example.org")
         assert await client.list_listeners("demo") == [told.listener]
         await client.stop_listener("demo", "email")
+        asked = await client.start_redelivery("demo", "a-token-of-the-forge")
+        assert (await client.get_redelivery("demo"), asked.app_id) == (asked, None)
+        await client.stop_redelivery("demo")
         assert (await client.delete_project("demo")).name == "demo"
         with pytest.raises(MissingError):
             await client.get_project("demo")

@@ -176,6 +176,9 @@ def test_what_a_project_has_is_made_and_ended(farm):
         told = client.add_listener("demo", "email", place="me@example.org")
         assert client.list_listeners("demo") == [told.listener]
         client.stop_listener("demo", "email")
+        asked = client.start_redelivery("demo", "a-token-of-the-forge")
+        assert (client.get_redelivery("demo"), asked.app_id) == (asked, None)
+        client.stop_redelivery("demo")
         assert (client.delete_project("demo")).name == "demo"
         with pytest.raises(MissingError):
             client.get_project("demo")

@@ -126,3 +126,19 @@ class AsyncProjects(AsyncConnection):
     async def stop_listener(self, project: str, channel: str) -> None:
         """Tell them no longer."""
         await self.request("DELETE", f"/projects/{project}/listeners/{channel}")
+
+    async def get_redelivery(self, project: str) -> models.Redelivery:
+        """How the last look at GitHub's deliveries went; MissingError where they are not looked through."""
+        return decode(models.Redelivery, await self.request("GET", f"/projects/{project}/redelivery"))
+
+    async def start_redelivery(
+        self, project: str, token: str, *, app: Optional[str] = None
+    ) -> models.Redelivery:
+        """Have GitHub deliver again what did not arrive; with `app` (its id) the token is the App's private key."""
+        body = {"token": token, "app": app}
+        found = await self.request("PUT", f"/projects/{project}/redelivery", body=body)
+        return decode(models.Redelivery, found)
+
+    async def stop_redelivery(self, project: str) -> None:
+        """Ask for nothing any more."""
+        await self.request("DELETE", f"/projects/{project}/redelivery")

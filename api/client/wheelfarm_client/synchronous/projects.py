@@ -124,3 +124,17 @@ class Projects(Connection):
     def stop_listener(self, project: str, channel: str) -> None:
         """Tell them no longer."""
         self.request("DELETE", f"/projects/{project}/listeners/{channel}")
+
+    def get_redelivery(self, project: str) -> models.Redelivery:
+        """How the last look at GitHub's deliveries went; MissingError where they are not looked through."""
+        return decode(models.Redelivery, self.request("GET", f"/projects/{project}/redelivery"))
+
+    def start_redelivery(self, project: str, token: str, *, app: Optional[str] = None) -> models.Redelivery:
+        """Have GitHub deliver again what did not arrive; with `app` (its id) the token is the App's private key."""
+        body = {"token": token, "app": app}
+        found = self.request("PUT", f"/projects/{project}/redelivery", body=body)
+        return decode(models.Redelivery, found)
+
+    def stop_redelivery(self, project: str) -> None:
+        """Ask for nothing any more."""
+        self.request("DELETE", f"/projects/{project}/redelivery")
