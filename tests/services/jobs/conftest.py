@@ -75,8 +75,11 @@ class AgentMachines:
                     self.before()
                     yield self._lease(channel, connection, time.monotonic() - began)
             finally:
-                # The channel is closed: the agent ends as a machine would, with everything that it started.
+                # The channel is closed: the agent ends as a machine would, with everything that it started. One that
+                # a test stopped cannot; it is destroyed, as a machine is.
                 try:
+                    if "\nState:\tT" in Path(f"/proc/{process.pid}/status").read_text():
+                        process.kill()
                     process.wait(timeout=15)
                 finally:
                     process.kill()
