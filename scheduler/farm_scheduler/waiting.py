@@ -183,13 +183,13 @@ def _held_back(
         parent, label = parents[job.parent_id]
         there = starts.get(parent.id)
         seconds = there.end if there is not None else parent.left_seconds
-        return Wait.PARENT, f"for {label} ({parent.id}), which is {parent.state.value}", seconds
+        return Wait.PARENT, f"{label} ({parent.id}) is {parent.state.value}", seconds
     if project is not None and (project.paused or project.quota == 0):
         return Wait.PAUSED, f"the project {project.name} is paused", None
     if image is None or image.state != ImageState.READY:
         state = image.state.value if image is not None else ImageState.MISSING.value
         seconds = image.left_seconds if image is not None else None
-        return Wait.IMAGE, f"for the image {job.system}, which is {state}", seconds
+        return Wait.IMAGE, f"{job.system} is {state}", seconds
     return None
 
 
@@ -199,7 +199,7 @@ def _later(job: Job, start: Start | None) -> Reason | None:
     if left <= 0:
         return None
     seconds = max(left, start.seconds) if start is not None else None
-    return Wait.RETRY, "for its next try, after the farm's own fault", seconds
+    return Wait.RETRY, "its next try comes later, after the farm's own fault", seconds
 
 
 def _queued(start: Start | None, project: Project | None, full: frozenset[str]) -> Reason:
@@ -207,8 +207,8 @@ def _queued(start: Start | None, project: Project | None, full: frozenset[str]) 
     if project is not None and project.id in full:
         return Wait.QUOTA, f"{project.name} has {project.quota} at work, which is its quota", seconds
     if seconds == 0:
-        return Wait.MACHINE, "a machine is free: it begins now", 0.0
-    return Wait.MACHINE, "for a free machine", seconds
+        return Wait.MACHINE, "one is free, it begins now", 0.0
+    return Wait.MACHINE, "none is free yet", seconds
 
 
 def _at_quota(session: Session) -> frozenset[str]:

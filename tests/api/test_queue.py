@@ -56,7 +56,7 @@ def test_the_queue_says_why_and_when(wheelfarm, queued):
     code, out, _ = wheelfarm("queue")
     assert code == 0
     assert "4 jobs wait; 0 of" in out
-    assert "machine: a machine is free: it begins now" in out
+    assert "machine: one is free, it begins now" in out
     assert "paused: the project paused is paused" in out
     assert "?" in out
     assert "\x1b" not in out

@@ -78,7 +78,7 @@ def test_each_reason_is_told(record: Database) -> None:
     assert found[quota.id].seconds == pytest.approx(100, abs=5)
     assert (found[paused.id].wait, found[paused.id].seconds) == (Wait.PAUSED, None)
     assert (found[image.id].wait, found[image.id].seconds) == (Wait.IMAGE, 40.0)
-    assert found[image.id].sentence == "for the image forky, which is baking"
+    assert found[image.id].sentence == "forky is baking"
     assert found[child.id].wait is Wait.PARENT
     assert parent.id in found[child.id].sentence
     assert found[child.id].seconds == pytest.approx(30, abs=15)
