@@ -74,7 +74,7 @@ class Pagure:
         self._ask("POST", f"{name}/options/update", {"Web-hooks": webhook, "pull_requests": True})
 
     def push(self, folder: Path, project: str, *refs: str, user: str = "farm") -> str:
-        """Push what a working folder has to a project (`demo`, `fork/friend/demo`); the commit of its HEAD."""
+        """Push what a working folder has to a project (`demo`, `forks/friend/demo`); the commit of its HEAD."""
         url = f"http://{user}:{self._tokens[user]}@{self.host}/{project}.git"
         whole = [
             "-c",
@@ -88,7 +88,7 @@ class Pagure:
     def fork(self, name: str, user: str = "friend") -> str:
         """Fork a project for somebody; the path of the fork."""
         self._ask("POST", "fork", {"repo": name, "wait": True}, user)
-        return f"fork/{user}/{name}"
+        return f"forks/{user}/{name}"
 
     def request_pull(self, project: str, branch: str, user: str = "farm", fork: str | None = None) -> int:
         """Ask for a branch to be taken into main; the number of the request."""

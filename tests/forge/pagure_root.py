@@ -49,8 +49,10 @@ def _make(folder: Path) -> None:
     log = HOME / "pagure.log"
     command = ["mmdebstrap", *OPTIONS, f"--include={PACKAGES}", SUITE, "-", *host_sources(SUITE)]
     unpack = ["tar", "-C", str(draft), "-x", "--no-same-owner", "--exclude=./dev/*"]
-    with log.open("wb") as sink:
-        made = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=sink)
+    with (
+        log.open("wb") as sink,
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=sink) as made,
+    ):
         try:
             subprocess.run(unpack, check=True, stdin=made.stdout, stderr=sink, timeout=SECONDS)
             code = made.wait(timeout=60)

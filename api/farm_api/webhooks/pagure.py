@@ -85,5 +85,9 @@ def _fork(payload: Payload) -> str | None:
     request = ("msg", "pullrequest")
     if not look(payload, *request, "repo_from"):
         return None
-    fork = text(payload, *request, "repo_from", "full_url")
-    return None if fork == text(payload, *request, "project", "full_url") else f"{fork}.git"
+    page = text(payload, *request, "repo_from", "full_url")
+    if page == text(payload, *request, "project", "full_url"):
+        return None
+    # The page of a fork is below `fork/`, and what git clones below `forks/`, as in its full name.
+    server = page.removesuffix(text(payload, *request, "repo_from", "url_path"))
+    return f"{server}{text(payload, *request, 'repo_from', 'fullname')}.git"

@@ -66,7 +66,7 @@ PULLED = "ec26c3e57ca3a959ca5aad62de7213c562f8c821"
             "pagure",
             "pagure-pull-request",
             "",
-            ("pull-request", "pull/7", OTHER, "git+https://pagure.io/fork/somebody/demo.git"),
+            ("pull-request", "pull/7", OTHER, "git+https://pagure.io/forks/somebody/demo.git"),
         ),
     ],
 )  # fmt: skip
