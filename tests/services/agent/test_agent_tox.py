@@ -68,6 +68,17 @@ def test_a_program_that_is_not_there(agent: AgentHost) -> None:
     assert [each["missing"] for each in json.loads(files["two"])] == [None], stream.log
 
 
+def test_what_commands_print_is_not_in_the_result(agent: AgentHost) -> None:
+    """However much a project prints, tox's result is whole; what was printed is in the log."""
+    loud = "for i in range(20): print('loud' * 250_000)"
+    stream = agent.run({"tox.ini": tox_ini(f'python -c "{loud}"')})
+    (result,) = [e.file_bytes or b"" for e in stream.events if e.file_name == "tox-result.json"]
+    (one,) = json.loads(result)["testenvs"].values()
+    assert (one["result"]["exit_code"], one["test"][0]["retcode"]) == (0, 0)
+    assert len(result) < 100_000
+    assert "loudloud" in stream.log
+
+
 def test_a_package_that_cannot_be_built(agent: AgentHost) -> None:
     """A build backend that fails is a failed package step, with the reason, and no commands."""
     ini = "[tox]\nenv_list = one\n[testenv]\ncommands = python -c pass\n"

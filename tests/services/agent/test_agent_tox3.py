@@ -1,5 +1,6 @@
 """What the real tox 3 does in a job, which drives Python 2.7 in a machine: here with the Python of this host."""
 
+import json
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -65,6 +66,17 @@ def test_a_package_that_cannot_be_built(agent: AgentHost) -> None:
     assert stream.statuses("farm:package", "one") == ["inprogress", "fail"], stream.log
     assert stream.statuses("farm:commands") == []
     assert "cannot build" in stream.log
+
+
+def test_what_commands_print_is_not_in_the_result(agent: AgentHost) -> None:
+    """However much a project prints, the result of tox 3 is whole as well."""
+    loud = "for i in range(20): print('loud' * 250000)"
+    ini = f'[tox]\nenvlist = one\nskipsdist = true\n[testenv]\ncommands = python -c "{loud}"\n'
+    stream = agent.run({"tox.ini": ini}, tool="tox3")
+    (result,) = [e.file_bytes or b"" for e in stream.events if e.file_name == "tox-result.json"]
+    (one,) = json.loads(result)["testenvs"].values()
+    assert [each["retcode"] for each in one["test"]] == [0]
+    assert len(result) < 100_000
 
 
 def test_plugins_leave_the_environment(agent: AgentHost) -> None:

@@ -334,27 +334,12 @@ def _watch_packaging(runner_class):
     runner_class._build_packages = _build_packages
 
 
-def _list_installed_fast(installer_class):
-    """`pip freeze` takes seconds in an emulated machine, and only the result file asks for it."""
-    original = installer_class.installed
-
-    def installed(self):
-        try:
-            names = os.listdir(str(self._env.env_site_package_dir()))
-        except OSError:
-            return original(self)
-        suffix = ".dist-info"
-        pairs = [name[: -len(suffix)].rpartition("-") for name in sorted(names) if name.endswith(suffix)]
-        return ["%s==%s" % (name, version) for name, _, version in pairs]
-
-    installer_class.installed = installed
-
-
 def _watch_tox4():
     """Hooks say when commands and installations begin; for the rest, methods are watched where they exist."""
     try:
         from tox.execute.api import Outcome
         from tox.execute.local_sub_process import LocalSubProcessExecuteInstance
+        from tox.journal.env import EnvJournal
         from tox.tox_env.api import ToxEnv
         from tox.tox_env.python.pip.pip_install import Pip
         from tox.tox_env.python.runner import PythonRun
@@ -366,11 +351,11 @@ def _watch_tox4():
     if os.environ.get(STEPS):
         if hasattr(Outcome, "_assert_fail"):
             _hear_complaints(Outcome)
-        if hasattr(Pip, "installed"):
-            _list_installed_fast(Pip)
+        import wheelfarm_result
         import wheelfarm_subunit
         import wheelfarm_uv
 
+        wheelfarm_result.take_over(Pip, EnvJournal)
         wheelfarm_uv.take_over(ToxEnv, Pip)
         _use_own_index()
         wheelfarm_subunit.take_over(

@@ -5,8 +5,10 @@ tox loads it by its entry point beside `wheelfarm_tox`, whose steps and variable
 what is installed or run.
 """
 
+import os
+
 import wheelfarm_pth
-from wheelfarm_tox import PLUGIN, PYTEST_FOLDER, RESULTS, come_along, entry, hook, safely
+from wheelfarm_tox import PLUGIN, PYTEST_FOLDER, RESULTS, STEPS, come_along, entry, hook, safely
 
 
 def _steps3(venv):
@@ -102,3 +104,18 @@ def _entries3(venv):
         ignored = ignore_outcome or not venv.status or not last
         entries.append(entry("commands[%d]" % position, text, int(code or 0), None, failed, ignored))
     return entries
+
+
+def _watch_tox3():
+    """What no hook tells is changed in its classes."""
+    try:
+        from tox.logs.command import CommandLog
+    except ImportError:
+        return
+    if os.environ.get(STEPS):
+        import wheelfarm_result
+
+        wheelfarm_result.leave_output_out3(CommandLog)
+
+
+_watch_tox3()
