@@ -22,6 +22,7 @@ WRONG_USE = 2
 UNIT = ("architecture", "images", "scheduler", "workers", "api", "dashboards", "benchmarks", "client")
 PARTS = {
     "unit": UNIT,
+    "postgresql": UNIT,
     "services": ("services",),
     "faults": ("faults",),
     "forge": ("forge",),
@@ -31,7 +32,18 @@ PARTS = {
 FURTHER = ("faults", "forge", "rest")
 """What only `all`, or its name, runs."""
 
-SECONDS = {"unit": 900, "services": 1200, "faults": 1200, "forge": 600, "rest": 900, "vm": 3600}
+MARKS = {"unit": ("-m", "not postgresql"), "postgresql": ("-m", "postgresql")}
+"""The same tests, with the record on SQLite and then on PostgreSQL."""
+
+SECONDS = {
+    "unit": 900,
+    "postgresql": 900,
+    "services": 1200,
+    "faults": 1200,
+    "forge": 600,
+    "rest": 900,
+    "vm": 3600,
+}
 MORE_SECONDS = 1200
 """For the further systems of `all`."""
 
@@ -109,7 +121,7 @@ def run_pytest(part: str, extra: Sequence[str]) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         junit = Path(folder) / "junit.xml"
         options = ["-q", "--durations=5", "--durations-min=1", f"--junit-xml={junit}"]
-        argv = [sys.executable, "-m", "pytest", *options, *extra, *folders]
+        argv = [sys.executable, "-m", "pytest", *options, *MARKS.get(part, ()), *extra, *folders]
         seconds = SECONDS[part] + (MORE_SECONDS if ALL in os.environ else 0)
         code = run(argv, seconds) if folders else 5
         counts = read_counts(junit)

@@ -23,6 +23,9 @@ import pytest
 from farm_scheduler.database import Database
 from farm_scheduler.schema import upgrade
 
+RECORDS = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))
+"""The kinds of record: a test that takes them runs in the parts `unit` and `postgresql` of a test run."""
+
 START_SECONDS = 60.0
 USER = "postgres"
 TEMPLATE = "record"
@@ -174,7 +177,7 @@ def empty_record(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=RECORDS)
 def record_url(request: pytest.FixtureRequest, tmp_path: Path, empty_record: Path) -> Iterator[str]:
     """The URL of an empty record of this test's own, on SQLite and on PostgreSQL in turn."""
     if request.param == "sqlite":

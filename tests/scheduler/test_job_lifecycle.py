@@ -17,6 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from sqlmodel import select
+from tests.postgres import RECORDS
 
 from farm_scheduler import runs
 from farm_scheduler.claims import Claim, Standing, claim_job, expire_attempts, finish, give_up, move, renew
@@ -252,7 +253,7 @@ class Lifecycle(RuleBasedStateMachine):
         pytest.fail("a job was lost: it never came to its end")
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", RECORDS)
 def test_no_fault_loses_or_doubles_a_job(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """After any mixture of faults every job comes to one end, and the record fits together at every moment."""
     empty = request.getfixturevalue("empty_record")

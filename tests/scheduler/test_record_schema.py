@@ -10,6 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlmodel import SQLModel
+from tests.postgres import RECORDS
 
 from farm_scheduler.claims import claim_job
 from farm_scheduler.database import Database
@@ -47,7 +48,7 @@ def test_tables_and_migrations_agree(record: Database) -> None:
         assert compare_metadata(context, SQLModel.metadata) == []
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=RECORDS)
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database without a table."""
     if request.param == "sqlite":
