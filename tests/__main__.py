@@ -19,10 +19,12 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
 WRONG_USE = 2
-UNIT = ("architecture", "images", "scheduler", "workers", "api", "dashboards", "benchmarks", "client")
+UNIT = ("architecture", "images", "scheduler", "workers", "dashboards", "benchmarks")
+API = ("api", "client")
 PARTS = {
     "unit": UNIT,
-    "postgresql": UNIT,
+    "api": API,
+    "postgresql": (*UNIT, *API),
     "services": ("services",),
     "faults": ("faults",),
     "forge": ("forge",),
@@ -32,7 +34,8 @@ PARTS = {
 FURTHER = ("faults", "forge", "rest")
 """What only `all`, or its name, runs."""
 
-MARKS = {"unit": ("-m", "not postgresql"), "postgresql": ("-m", "postgresql")}
+SQLITE = ("-m", "not postgresql")
+MARKS = {"unit": SQLITE, "api": SQLITE, "postgresql": ("-m", "postgresql")}
 """The same tests, with the record on SQLite and then on PostgreSQL."""
 
 SECONDS = {
