@@ -40,6 +40,7 @@ MARKS = {"unit": SQLITE, "api": SQLITE, "postgresql": ("-m", "postgresql")}
 
 SECONDS = {
     "unit": 900,
+    "api": 900,
     "postgresql": 900,
     "services": 1200,
     "faults": 1200,
