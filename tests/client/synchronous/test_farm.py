@@ -3,9 +3,16 @@
 import io
 import tarfile
 
+import httpx
 import pytest
 
-from wheelfarm_client import DeniedError, Farm, MissingError, ProblemError, UnreachableError
+from wheelfarm_client import (
+    DeniedError,
+    Farm,
+    MissingError,
+    ProblemError,
+    UnreachableError,
+)
 
 from .breaking import Breaking
 
@@ -133,6 +140,29 @@ def test_live_events_go_on_behind_the_last(farm):
             text += str(event.data.get("text", ""))
     assert kinds == ["log", "end"]
     assert text.count("PASSED") == 60
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../tokens/t-1", "demo/following", "a//b"])
+def test_what_can_be_no_name_is_not_sent(name):
+    """A name that would lead to another operation is refused before anything is sent."""
+    never = httpx.MockTransport(lambda _: pytest.fail("it was sent"))
+    with Farm("http://farm", transport=never) as client:
+        for call in (client.delete_project, client.get_run, client.unfollow_pattern, client.delete_upload):
+            with pytest.raises(MissingError, match="nothing on a farm is called"):
+                call(name)
+        with pytest.raises(MissingError):
+            assert [event for event in client.watch_run(name)] == []
+
+
+def test_a_name_is_one_part_of_a_path(farm):
+    """No character of a name ends the path: there is no project of that name, and none is removed."""
+    with Farm(farm.url, farm.token) as client:
+        made = client.make_project("demo")
+        for name in ("demo?x=1", "demo#x", "demo%2Ffollowing", "d\u00e9mo", "demo\n"):
+            with pytest.raises(ProblemError) as refused:
+                client.delete_project(name)
+            assert refused.value.status in {404, 422}
+        assert client.get_project("demo") == made
 
 
 def test_a_run_is_cancelled_and_tokens_end(farm):
