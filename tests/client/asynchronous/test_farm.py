@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from wheelfarm_client import (
+    AnswerError,
     AsyncFarm,
     DeniedError,
     MissingError,
@@ -14,7 +15,7 @@ from wheelfarm_client import (
     UnreachableError,
 )
 
-from .breaking import AsyncBreaking
+from .breaking import AsyncBreaking, AsyncQuiet
 
 pytestmark = pytest.mark.anyio
 
@@ -140,6 +141,27 @@ async def test_live_events_go_on_behind_the_last(farm):
             text += str(event.data.get("text", ""))
     assert kinds == ["log", "end"]
     assert text.count("PASSED") == 60
+
+
+async def test_a_run_in_which_nothing_happens_is_watched(monkeypatch):
+    """A farm ends a stream after its time, as often as it takes; what is no stream, or breaks, is told."""
+    monkeypatch.setattr("wheelfarm_client.asynchronous.connection.AGAIN_SECONDS", 0.001)
+    asked = []
+
+    def answer(request):
+        asked.append(request.headers.get("last-event-id"))
+        said = b'id: 5\nevent: end\ndata: {"x": 1}\n\n' if len(asked) == 20 else b": quiet\n\n"
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=AsyncQuiet(said))
+
+    async with AsyncFarm("http://farm", transport=httpx.MockTransport(answer), retries=1) as client:
+        assert [event.kind async for event in client.watch_run(RUN, last_id="4")] == ["end"]
+        assert asked == ["4"] * 20
+        asked.clear()
+        assert [event.kind async for event in client.watch_log("a-fin22222")] == ["end"]
+    page = httpx.MockTransport(lambda _: httpx.Response(200, text="<html>"))
+    async with AsyncFarm("http://farm", transport=page) as client:
+        with pytest.raises(AnswerError, match="is the address that of a farm"):
+            assert [event async for event in client.watch_run(RUN)] == []
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../tokens/t-1", "demo/following", "a//b"])

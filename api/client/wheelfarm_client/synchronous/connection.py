@@ -26,6 +26,9 @@ PREFIX = "/api/v1"
 QUIET_SECONDS = 60.0
 """A live stream that says nothing for so long is broken: a farm sends a sign of life every 15 s."""
 
+AGAIN_SECONDS = 1.0
+"""Between a live stream that the farm ended and the next one."""
+
 
 class Connection:
     """A farm at an address.
@@ -143,21 +146,30 @@ class Connection:
             raise _unreachable(self.server, failure) from failure
 
     def events(self, path: str, last_id: Optional[str] = None) -> Iterator[Event]:
-        """Live events up to the one called `end`; a stream that breaks goes on behind the last event."""
+        """Live events up to the one called `end`; a stream that breaks, or is ended, goes on behind the last event.
+
+        A farm ends each stream after a while, whether or not something happened: only what breaks counts as a try.
+
+        Raises:
+            ProblemError: the farm told a problem.
+            UnreachableError: it does not answer, or its streams break again and again.
+            AnswerError: what came is no stream of a farm.
+        """
         import httpx
 
         tried, ended = 0, False
         while True:
             parser = EventParser()
             parser.last_id = last_id
+            error: Optional[Exception] = None
             try:
                 with self._open(path, _event_headers(last_id)) as response:
+                    _check_stream(response)
                     for chunk in response.iter_raw():
                         for event in parser.feed(chunk):
                             tried, last_id = 0, event.id
                             ended = event.kind == "end"
                             yield event
-                error: Exception = UnreachableError(f"{self.server} ends its live stream again and again")
             except httpx.TransportError as failure:
                 error = _unreachable(self.server, failure)
             except ProblemError as problem:
@@ -166,6 +178,10 @@ class Connection:
                 error = problem
             if ended:
                 return  # read to its end, so that nothing stays open
+            if error is None:
+                tried = 0
+                pause(AGAIN_SECONDS)
+                continue
             if tried >= self._retries:
                 raise error
             pause(pause_seconds(tried, None))
@@ -195,6 +211,11 @@ def _event_headers(last_id: Optional[str]) -> Dict[str, str]:
         "Accept-Encoding": "identity",
         **({"Last-Event-ID": last_id} if last_id else {}),
     }
+
+
+def _check_stream(response: httpx.Response) -> None:
+    if not response.headers.get("content-type", "").startswith("text/event-stream"):
+        raise AnswerError(f"{response.url.host} gave no live events; is the address that of a farm?")
 
 
 def _document(response: httpx.Response) -> Any:
