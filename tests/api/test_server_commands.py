@@ -164,6 +164,39 @@ def test_what_the_farm_refuses_is_one_sentence(farm, database, settings, tmp_pat
     assert outcome(["results", "--server", "nonsense"]) == 2
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://[::1",
+        "https://[::1",
+        "https://h:x",
+        "https://h:70000",
+        "https://",
+        "https://.",
+        "https://h\x01",
+    ],
+)
+def test_what_is_no_address_is_one_sentence(settings, capsys, address):
+    """It is wrong use, and nothing is asked."""
+    del settings
+    for arguments in (["login", address], ["queue", "--server", address]):
+        assert outcome(arguments) == 2
+        said = capsys.readouterr().err
+        assert "is no address of a farm" in said
+        assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("token", ["wf_\u00e9", "wf_a\nX: y", "wf_a\r", "wf a", "wf_a\n"])
+def test_what_is_no_token_is_not_shown(farm, monkeypatch, capsys, token):
+    """It is refused before anything is asked, in a sentence without it."""
+    monkeypatch.setenv("WHEELFARM_TOKEN", token)
+    assert outcome(["results", "--server", farm]) == 2
+    said = capsys.readouterr().err
+    assert "the token is none" in said
+    assert "wf" not in said
+    assert said.count("\n") == 1
+
+
 def test_a_command_without_a_token_says_how_to_get_one(farm, capsys):
     """What needs a token is refused with the command that keeps one."""
     assert outcome(["cancel", "r-run23456", "--server", farm]) == 2

@@ -9,6 +9,7 @@ import pytest
 from wheelfarm_client import (
     AnswerError,
     AsyncFarm,
+    ClientError,
     DeniedError,
     MissingError,
     ProblemError,
@@ -174,6 +175,16 @@ async def test_what_can_be_no_name_is_not_sent(name):
                 await call(name)
         with pytest.raises(MissingError):
             assert [event async for event in client.watch_run(name)] == []
+
+
+async def test_what_is_no_token_is_not_sent():
+    """What no header can have is refused at once, in a sentence that does not show it."""
+    for token in ("wf_\u00e9", "wf_a\nX: y"):
+        with pytest.raises(ClientError, match="the token is none") as refused:
+            AsyncFarm("http://farm", token)
+        assert "wf_" not in str(refused.value)
+    with pytest.raises(ClientError, match="is no address"):
+        AsyncFarm("http://[::1")
 
 
 async def test_a_name_is_one_part_of_a_path(farm):

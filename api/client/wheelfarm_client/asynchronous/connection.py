@@ -11,7 +11,7 @@ import uuid
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, Mapping, Optional, Type, TypeVar
 
-from wheelfarm_client.errors import AnswerError, ProblemError, UnreachableError, problem_error
+from wheelfarm_client.errors import AnswerError, ClientError, ProblemError, UnreachableError, problem_error
 from wheelfarm_client.event_parser import Event, EventParser
 from wheelfarm_client.pauses import pause_async
 from wheelfarm_client.retrying import is_worth_it, may_repeat, pause_seconds
@@ -39,6 +39,9 @@ class AsyncConnection:
         timeout: seconds for each step of a request (connect, send, receive).
         retries: how often a request is made again, where that is safe.
         transport: another way to send than over the network.
+
+    Raises:
+        ClientError: the address or the token is none.
     """
 
     def __init__(
@@ -53,14 +56,19 @@ class AsyncConnection:
         import httpx  # here and below when it is used: it brings what backends there are
 
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if token and not (token.isascii() and token.isprintable()):
+            raise ClientError("the token is none: it has a line's end, or a letter that none has")
         self.server = server.rstrip("/")
         self._retries = retries
-        self._client = httpx.AsyncClient(
-            base_url=self.server + PREFIX,
-            headers={"User-Agent": "wheelfarm-client", **headers},
-            timeout=timeout,
-            transport=transport,
-        )
+        try:
+            self._client = httpx.AsyncClient(
+                base_url=self.server + PREFIX,
+                headers={"User-Agent": "wheelfarm-client", **headers},
+                timeout=timeout,
+                transport=transport,
+            )
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise ClientError(f"{server} is no address ({error})") from error
 
     async def __aenter__(self: Self) -> Self:
         """The connection itself."""
