@@ -18,6 +18,7 @@ from farm_scheduler.engine import celery_app
 from farm_scheduler.roles import LOCAL, Role
 from farm_scheduler.tables import Project
 from farm_scheduler.tokens import make_token
+from wheelfarm_client import Farm, ProblemError, UnreachableError
 
 from ..conftest import fill
 from .serving import served
@@ -144,6 +145,38 @@ def test_a_folder_is_run_elsewhere(farm, database, settings, tmp_path, capsys):
     out = capsys.readouterr().out
     assert (code, "demo 1" in out) == (130, True), out
     assert "py3.12" in out
+
+
+@pytest.mark.parametrize(
+    "away",
+    [(3, ProblemError(502, "http", "", {}), 130), (9999, UnreachableError("it does not answer"), 3)],
+)
+@pytest.mark.usefixtures("token")
+def test_a_farm_that_goes_away_is_asked_again(farm, database, settings, monkeypatch, capsys, away):
+    """When it comes back the run is followed to its end; when it does not, one is told how to see it."""
+    times, problem, expected = away
+    answers, real = [problem] * times, Farm.get_report
+
+    def get_report(*arguments, **named):
+        if answers:
+            raise answers.pop()
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(Farm, "get_report", get_report)
+    monkeypatch.setattr("farm_cli.server_run.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("farm_cli.server_run.AWAY_SECONDS", 2.0)
+    project = settings.home / "project"
+    project.mkdir()
+    (project / "setup.py").write_text("")
+    worker = Worker(database, settings)
+    worker.start()
+    assert outcome(["run", str(project), "--python", "3.12", "--server", farm]) == expected
+    worker.join(timeout=60)
+    said = capsys.readouterr()
+    assert f"{farm} does not answer; it is asked again for a minute" in said.out
+    assert (f"see it with: wheelfarm results {worker.found.id} --server {farm}" in said.err) == (
+        expected == 3
+    )
 
 
 @pytest.mark.usefixtures("token")
