@@ -9,9 +9,10 @@ server of the benchmark's own, in a temporary folder. `--plans` prints what the 
 import argparse
 import os
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -32,28 +33,29 @@ SYSTEMS = ("debian-12", "debian-13", "forky")
 BOUND_MILLISECONDS = 5.0
 
 
-def main() -> None:
-    """Measure both, and say whether the bound holds."""
+def main(arguments: Sequence[str]) -> int:
+    """Measure both, and say whether the bound holds for the median and for 95 of 100; 1 when it does not."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--jobs", type=int, default=100_000)
     parser.add_argument("--projects", type=int, default=1_000)
     parser.add_argument("--claims", type=int, default=300)
     parser.add_argument("--plans", action="store_true")
-    wanted = parser.parse_args()
+    wanted = parser.parse_args(arguments)
     print(f"load of this machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     print(
         f"{wanted.jobs} queued jobs of {wanted.projects} projects; {wanted.claims} claims, one after another"
     )
     with tempfile.TemporaryDirectory(prefix="wheelfarm-claim-") as folder:
-        _measure("SQLite", f"sqlite:///{Path(folder) / 'record.sqlite'}", wanted)
+        holds = _measure("SQLite", f"sqlite:///{Path(folder) / 'record.sqlite'}", wanted)
     if programs() is None:
         print("PostgreSQL: not installed")
-        return
-    with cluster(shared_buffers="256MB") as server:
-        _measure("PostgreSQL", server.url(server.new_database()), wanted)
+    else:
+        with cluster(shared_buffers="256MB") as server:
+            holds = _measure("PostgreSQL", server.url(server.new_database()), wanted) and holds
+    return 0 if holds else 1
 
 
-def _measure(name: str, url: str, wanted: argparse.Namespace) -> None:
+def _measure(name: str, url: str, wanted: argparse.Namespace) -> bool:
     database = Database(url)
     upgrade(database)
     began = time.perf_counter()
@@ -66,12 +68,15 @@ def _measure(name: str, url: str, wanted: argparse.Namespace) -> None:
     claims, cpu = _times(wanted.claims, lambda: _claim(database))
     writes, _ = _times(wanted.claims, lambda: _write(database))
     median, (best, *_, worst) = statistics.median(claims), statistics.quantiles(claims, n=20)
-    verdict = "holds" if median < BOUND_MILLISECONDS else "MISSED"
     print(
         f"{name}: a claim takes {median:.2f} ms (median; p5 {best:.2f}, p95 {worst:.2f}; {cpu:.2f} ms of CPU here); "
-        f"a write of one row {statistics.median(writes):.2f} ms; the bound of {BOUND_MILLISECONDS:.0f} ms {verdict}"
+        f"a write of one row {statistics.median(writes):.2f} ms"
     )
+    found = {"median": median < BOUND_MILLISECONDS, "p95": worst < BOUND_MILLISECONDS}
+    verdicts = ", ".join(f"{part} {'holds' if holds else 'MISSED'}" for part, holds in found.items())
+    print(f"{name}: the bound of {BOUND_MILLISECONDS:.0f} ms: {verdicts}")
     database.close()
+    return all(found.values())
 
 
 def _times(count: int, work: Callable[[], None]) -> tuple[list[float], float]:
@@ -142,4 +147,4 @@ def _plans(database: Database) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

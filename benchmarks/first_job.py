@@ -30,14 +30,14 @@ from farm_scheduler.settings import Settings
 from farm_scheduler.states import RUN_ENDED
 from farm_scheduler.tables import Attempt, Run, now
 
-TARGET_SECONDS = 1.5
+BOUND_SECONDS = 1.5
 PUSH_SECONDS = 600.0
 TOX_INI = '[tox]\nenv_list = py311\n[testenv]\npackage = skip\ncommands = python -c "print({number})"\n'
 PARTS = ("webhook to run", "run to claim", "claim to machine", "whole")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure, and print a line for each part; 1 when the whole is above the target."""
+    """Measure, and print a line for each part; 1 when the whole is above the bound."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -54,8 +54,10 @@ def main(arguments: Sequence[str]) -> int:
         times = sorted(each[place] for each in took)
         print(f"{part:18} median {statistics.median(times):6.2f} s  most {times[-1]:6.2f} s")
     whole = statistics.median(each[-1] for each in took)
-    print(f"target {TARGET_SECONDS} s: {'met' if whole < TARGET_SECONDS else 'missed'}")
-    return 0 if whole < TARGET_SECONDS else 1
+    print(
+        f"the bound of {BOUND_SECONDS} s (median of the whole) {'holds' if whole < BOUND_SECONDS else 'MISSED'}"
+    )
+    return 0 if whole < BOUND_SECONDS else 1
 
 
 def measure(folder: Path, images: Path, pushes: int) -> list[tuple[float, ...]]:

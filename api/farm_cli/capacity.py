@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm_cli.number_range import NumberRange
 from farm_cli.server_option import server_option
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ MOST_JOBS = 20_000
 @click.option("--jobs", type=click.IntRange(1, MOST_JOBS), help="So many jobs.")
 @click.option(
     "--minutes",
-    type=click.FloatRange(0, 100_000, min_open=True),
+    type=NumberRange(0, 100_000, min_open=True),
     multiple=True,
     help="How long each takes without the boot; more than one is taken in turn.",
 )
@@ -49,7 +50,7 @@ MOST_JOBS = 20_000
 )
 @click.option("--machines", type=click.IntRange(1, 10_000), help="At a time; by default those of this farm.")
 @click.option(
-    "--boot", type=click.FloatRange(0, 86_400), default=0.0, help="Seconds that each machine takes to boot."
+    "--boot", type=NumberRange(0, 86_400), default=0.0, help="Seconds that each machine takes to boot."
 )
 @click.option("--svg", type=click.Path(dir_okay=False), metavar="FILE", help="Draw it: one row a machine.")
 @click.option("--json", "as_json", is_flag=True, help="One documented JSON object.")

@@ -40,7 +40,7 @@ def command(url: str, forget: bool) -> int:
         return 0
     typed = click.prompt("token", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline(1000)
     token = typed.strip()
-    if not token or not token.isascii() or not token.isprintable():
+    if not token:
         raise InputError("no token was given; type it, or send it: wheelfarm login URL < FILE")
     with open_server(address, token) as farm:
         found = farm.whoami()

@@ -112,7 +112,7 @@ def add(
         return 0
     from farm_cli.record import local_caller, open_record
     from farm_scheduler.audit import note_change
-    from farm_scheduler.git_access import check_access
+    from farm_scheduler.git_access import check_url
     from farm_scheduler.project_secrets import add_secret
     from farm_scheduler.projects import add_project
     from farm_scheduler.secret_box import secret_box
@@ -120,7 +120,7 @@ def add(
     with open_record() as record:
         box = secret_box(record.settings)
         if repository is not None:
-            check_access(repository, record.settings)
+            check_url(repository, record.settings)
         with record.database.write() as session:
             project = add_project(session, name, repository, forge, weight, quota)
             secret = add_secret(session, box, project.id)

@@ -5,6 +5,7 @@ Added to its group by project. It writes into the record, here or of a farm else
 
 import click
 
+from farm_cli.number_range import NumberRange
 from farm_cli.server_option import server_option
 
 HELP = """Change how much of the farm the project NAME has; what is not given stays.
@@ -18,7 +19,7 @@ Examples:
   wheelfarm project change demo --resume
   wheelfarm project change demo --pause --server https://farm.example
 """
-WEIGHT = click.FloatRange(0.01, 100)
+WEIGHT = NumberRange(0.01, 100)
 QUOTA = click.IntRange(0, 100_000)
 
 

@@ -1,6 +1,7 @@
 """`run` and `rerun` on a farm elsewhere: the folder or file is sent, the run is followed, Ctrl-C cancels it there.
 
 Called by both with --server. The farm fetches what is not on this machine, and judges everything; nothing is run here.
+A farm that goes away meanwhile is asked again for a minute; the run goes on there in any case.
 """
 
 import tempfile
@@ -8,10 +9,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
-from farm_cli.errors import ServerRefusalError
+from farm_cli.errors import ServerError, ServerRefusalError
 from farm_cli.interruption import Interruption
 from farm_cli.run_follower import choose_screen
 from farm_cli.screen import Screen
@@ -22,12 +24,18 @@ from farm_scheduler.plan import Narrowing
 from farm_scheduler.run_report import RunReport
 from farm_scheduler.settlement import CANCELLED
 from farm_scheduler.targets import FolderTarget, SdistTarget, WheelTarget, read_target
-from wheelfarm_client import Farm, MissingError
+from wheelfarm_client import Farm, MissingError, ProblemError, UnreachableError
+
+Answer = TypeVar("Answer")
 
 LOOK_SECONDS = 1.0
 WAIT_SECONDS = 0.5
 TELL_SECONDS = 15.0
 CANCEL_SECONDS = 20.0
+AWAY_SECONDS = 60.0
+AWAY = frozenset({502, 503, 504})
+"""What a server in front of a farm that is away answers, or the farm while its record is."""
+
 LARGEST_ARCHIVE = 1 << 40
 """No bound of ours: the farm has its own, and tells it."""
 
@@ -96,59 +104,95 @@ def _progress(screen: Screen) -> Callable[[int, int], None]:
     return tell
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _There:
+    """A run on a farm elsewhere, and who looks at it."""
+
+    farm: Farm
+    run: str
+    screen: Screen
+    interruption: Interruption
+
+    def ask(self, question: Callable[[], Answer]) -> Answer:
+        """The answer, also of a farm that is away for a moment.
+
+        Raises:
+            ServerError: it is away for longer, or the person does not want to wait for it.
+        """
+        away: float | None = None
+        while True:
+            try:
+                return question()
+            except (UnreachableError, ProblemError) as error:
+                if isinstance(error, ProblemError) and error.status not in AWAY:
+                    raise
+                if away is None:
+                    away = time.monotonic()
+                    self.screen.say(f"{self.farm.server} does not answer; it is asked again for a minute")
+                if self.interruption.wishes or time.monotonic() - away > AWAY_SECONDS:
+                    sentence = (
+                        f"{self.farm.server} does not answer any more; the run goes on there, "
+                        f"see it with: wheelfarm results {self.run} --server {self.farm.server}"
+                    )
+                    raise ServerError(sentence, server=self.farm.server, run=self.run) from error
+            time.sleep(LOOK_SECONDS)
+
+
 def _follow(server: str, start: Callable[[Farm, Screen], str], *, as_json: bool) -> int:
     interruption = Interruption()
     with interruption.listening(), open_server(server) as farm:
         screen = choose_screen(as_json=as_json)
         try:
-            run = start(farm, screen)
+            there = _There(farm=farm, run=start(farm, screen), screen=screen, interruption=interruption)
             with interruption.held():
-                report = _until_ended(farm, run, screen, interruption)
+                report = _until_ended(there)
         finally:
             screen.close()
         return _show_end(farm, screen, report)
 
 
-def _until_ended(farm: Farm, run: str, screen: Screen, interruption: Interruption) -> RunReport:
-    _wait_until_there(farm, run, screen, interruption)
+def _until_ended(there: _There) -> RunReport:
+    _wait_until_there(there)
+    farm, run = there.farm, there.run
     deadline: float | None = None
     while True:
-        report = read_run(farm, run)
-        screen.show(report)
+        report = there.ask(lambda: read_run(farm, run))
+        there.screen.show(report)
         if report.ended:
-            return read_run(farm, run, failing=20)
-        if interruption.wishes and deadline is None:
+            return there.ask(lambda: read_run(farm, run, failing=20))
+        if there.interruption.wishes and deadline is None:
             deadline = time.monotonic() + CANCEL_SECONDS
-            screen.say("cancelling the run; Ctrl-C again does not wait")
-            farm.cancel_run(run)
+            there.screen.say("cancelling the run; Ctrl-C again does not wait")
+            there.ask(lambda: farm.cancel_run(run))
         if deadline is not None and time.monotonic() > deadline:
             return report
         time.sleep(LOOK_SECONDS)
 
 
-def _wait_until_there(farm: Farm, run: str, screen: Screen, interruption: Interruption) -> None:
+def _wait_until_there(there: _There) -> None:
     """Until a worker has fetched and checked the source.
 
     Raises:
         ServerRefusalError: it cannot be used.
         KeyboardInterrupt: the person wanted out; the wish is withdrawn.
     """
+    farm, run = there.farm, there.run
     asked = time.monotonic()
     while True:
         try:
-            wish = farm.get_submission(run)
+            wish = there.ask(lambda: farm.get_submission(run))
         except MissingError:
             return  # a run that was there before, of which a job is run again
         if wish.state == "accepted":
             return
         if wish.state == "refused":
             raise ServerRefusalError(wish.reason or "the farm refused the source", code=wish.code, run=run)
-        if interruption.wishes:
-            farm.cancel_run(run)
+        if there.interruption.wishes:
+            there.ask(lambda: farm.cancel_run(run))
             raise KeyboardInterrupt
         if time.monotonic() - asked > TELL_SECONDS:
             asked = time.monotonic()
-            screen.say("the farm has not fetched and checked the source yet")
+            there.screen.say("the farm has not fetched and checked the source yet")
         time.sleep(WAIT_SECONDS)
 
 

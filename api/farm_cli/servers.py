@@ -6,6 +6,7 @@ from `WHEELFARM_TOKEN`; they are never shown and never on a command line.
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from farm_scheduler.errors import InputError
 from wheelfarm_client import ClientError, DeniedError, Farm, ProblemError
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+TOKEN = re.compile(r"[!-~]+")
 
 
 @contextmanager
@@ -24,12 +26,14 @@ def open_server(url: str, token: str | None = None) -> Iterator[Farm]:
     """A client of the farm at an address, with its token if there is one.
 
     Raises:
-        InputError: the address is none.
+        InputError: the address is none, or the token.
         ServerRefusalError: the farm refuses what is asked for; also in the block.
         ServerError: it does not answer, or is out of order; also in the block.
     """
     address = clean_address(url)
     secret = token or os.environ.get("WHEELFARM_TOKEN") or read_logins().get(address)
+    if secret is not None:
+        check_token(secret)
     try:
         with Farm(address, secret) as farm:
             yield farm
@@ -49,18 +53,32 @@ def clean_address(url: str) -> str:
     Raises:
         InputError: it is no such address, or would send the token in the clear.
     """
-    parts = urlsplit(url.strip())
     try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or port == -1:
-        raise InputError(f"{url} is no address of a farm; write https://HOST", url=parts.hostname or "")
+        parts = urlsplit(url.strip())
+        named = bool((parts.hostname or "").encode("idna")) and not parts.username
+        usable = named and parts.port != 0 and url.isprintable()
+    except ValueError:  # of a port, of brackets that do not close, or of a name that none has
+        usable = False
+    if not usable or parts.scheme not in {"http", "https"}:
+        raise InputError(f"{url} is no address of a farm; write https://HOST")
     if parts.scheme == "http" and parts.hostname not in LOCAL:
         raise InputError(
             f"{url} would send your token in the clear; write https://{parts.netloc}", url=parts.netloc
         )
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def check_token(token: str) -> None:
+    """Refuse, without showing it, what no header can have.
+
+    Raises:
+        InputError: it is no token.
+    """
+    if not TOKEN.fullmatch(token):
+        raise InputError(
+            "the token is none: it has a line's end, a space or a letter that none has; look at WHEELFARM_TOKEN, "
+            "or log in again"
+        )
 
 
 def read_logins() -> dict[str, str]:

@@ -1,16 +1,17 @@
 """Dependent jobs: those that are held until their parent has ended well.
 
-Called inside the write transactions of claims and runs whenever a job ends. What is released waits like any other
-job; what is not ends with the reason. It never begins a job.
+Called inside the write transactions of claims, runs and reruns whenever a job ends or is run again. What is released
+waits like any other job; what is not ends with the reason, and is held once more when its parent is run again. It never
+begins a job.
 """
 
 from sqlmodel import Session, col, select
 
 from farm_scheduler.database import Database
-from farm_scheduler.lanes import enqueue
-from farm_scheduler.settlement import settle_run
+from farm_scheduler.lanes import enqueue, place
+from farm_scheduler.settlement import reopen_run, settle_run
 from farm_scheduler.states import JOB_MOVES, JobState, guard
-from farm_scheduler.tables import Cell, Job, now
+from farm_scheduler.tables import Cell, Job, Run, now
 from farm_scheduler.verdicts import Verdict
 
 
@@ -36,6 +37,22 @@ def released(database: Database, job_id: str) -> list[str]:
     with database.read() as session:
         chosen = select(Job.system).where(Job.parent_id == job_id, Job.state == JobState.QUEUED)
         return list(session.exec(chosen))
+
+
+def hold_dependents(session: Session, parent: Job) -> list[str]:
+    """Have the jobs wait again that never ran because this one had not ended well; the systems that they need."""
+    session.flush()
+    never_ran = select(Job).where(
+        Job.parent_id == parent.id, Job.state == JobState.FINISHED, col(Job.started).is_(None)
+    )
+    systems = []
+    for job in session.exec(never_ran).all():
+        job.state, job.verdict, job.reason, job.finished = JobState.HELD, None, None, None
+        run = session.get_one(Run, job.run_id)
+        reopen_run(run)
+        place(run, job, job.system)
+        systems += [job.system, *hold_dependents(session, job)]
+    return systems
 
 
 def _end(session: Session, job: Job, parent: Job, reason: str) -> None:

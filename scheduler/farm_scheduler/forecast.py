@@ -22,7 +22,7 @@ Key = tuple[float, float, float, str]
 
 JOBS_AT_ONCE = 20
 SHORTEST_LEFT = 1.0
-"""A job that is over its expected time may end any second."""
+"""A job at work has at least so much left; over its expected time, as much again as it is over it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +161,7 @@ def _at_work(session: Session) -> list[tuple[str, float]]:
     found = []
     for share, started, expected, left in rows:
         since = (moment - started).total_seconds() if started is not None else 0.0
-        found.append((share, max(SHORTEST_LEFT, left if left is not None else expected - since)))
+        found.append((share, max(SHORTEST_LEFT, left or abs(expected - since))))
     return found
 
 

@@ -9,6 +9,7 @@ from sqlmodel import Session, func, select
 
 from farm_scheduler.audit import note_change
 from farm_scheduler.database import Database
+from farm_scheduler.dependents import hold_dependents
 from farm_scheduler.engine import publish_tickets
 from farm_scheduler.errors import RerunError
 from farm_scheduler.job_lookup import find_job
@@ -16,9 +17,10 @@ from farm_scheduler.lanes import enqueue, place
 from farm_scheduler.roles import Caller
 from farm_scheduler.runs import ask_for_images
 from farm_scheduler.settings import Settings
+from farm_scheduler.settlement import reopen_run
 from farm_scheduler.sources import source_path
-from farm_scheduler.states import JOB_ENDED, RUN_ENDED, ImageState, JobState, RunState
-from farm_scheduler.tables import Attempt, Cell, Image, Job, Run, now
+from farm_scheduler.states import JOB_ENDED, RUN_ENDED, ImageState, JobState
+from farm_scheduler.tables import Attempt, Cell, Image, Job, Run
 
 
 def run_to_reopen(database: Database, settings: Settings, job_id: str) -> str:
@@ -38,7 +40,8 @@ def rerun(
 ) -> Run:
     """Queue a job that has ended once more, and open its run again until it is done.
 
-    An image that is not there any more is baked first: the job waits for it. `caller` is noted in the audit log.
+    The jobs that never ran because it had not ended well wait for it again. An image that is not there any more is
+    baked first: the job waits for it. `caller` is noted in the audit log.
 
     Raises:
         NotFoundError: there is no such job.
@@ -47,18 +50,18 @@ def rerun(
     """
     with database.write() as session:
         job, run, cell = _check(session, settings, job_id)
-        run.state, run.reopened, run.finished, run.exit_code = RunState.QUEUED, now(), None, None
+        reopen_run(run)
         _queue_again(session, job)
         place(run, job, cell.system)
         enqueue(session, [job])
         if caller is not None:
             note_change(session, caller, "job.rerun", job.id, project=run.project)
-        image = session.get(Image, cell.system)
-        ready = image is not None and image.state == ImageState.READY
-    if ready:
+        systems = {cell.system, *hold_dependents(session, job)}
+        ready = set(session.exec(select(Image.name).where(Image.state == ImageState.READY)))
+    if cell.system in ready:
         publish_tickets(app, settings.host_kinds.count([cell.system]))
-    else:
-        ask_for_images(database, app, settings, [cell.system])
+    if systems - ready:
+        ask_for_images(database, app, settings, sorted(systems - ready))
     return run
 
 
@@ -70,7 +73,13 @@ def _check(session: Session, settings: Settings, job_id: str) -> tuple[Job, Run,
     if run.state not in RUN_ENDED:
         sentence = f"job {job_id} has ended, but its run {run.id} is {run.state.value}; wait for its end, or cancel it"
         raise RerunError(sentence, job=job_id, run=run.id, state=run.state.value)
-    if job.verdict is not None and job.started is None:
+    parent = session.get(Job, job.parent_id) if job.parent_id is not None else None
+    if parent is not None and (parent.verdict is None or not parent.verdict.green):
+        sentence = (
+            f"job {job_id} needs what job {parent.id} makes, which did not end well; run that one again first"
+        )
+        raise RerunError(sentence, job=job_id, parent=parent.id)
+    if job.verdict is not None and job.started is None and parent is None:
         sentence = f"job {job_id} was never run ({job.reason or job.verdict.value}), so there is nothing to run again"
         raise RerunError(sentence, job=job_id, run=run.id)
     if not source_path(settings, run.source_sha256).is_file():

@@ -1,14 +1,14 @@
-"""The end of a run: when it has ended, and with which exit code.
+"""The end of a run: when it has ended, and with which exit code; and its opening again.
 
-Called inside the write transactions of claims and runs whenever a job ends. It never looks at tests or streams:
-verdicts are all it needs.
+Called inside the write transactions of claims, runs and reruns whenever a job ends or is run again. It never looks at
+tests or streams: verdicts are all it needs.
 """
 
 from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
-from farm_scheduler.states import JOB_ENDED, RUN_MOVES, JobState, RunState, guard
+from farm_scheduler.states import JOB_ENDED, RUN_ENDED, RUN_MOVES, JobState, RunState, guard
 from farm_scheduler.tables import Cell, Job, Run, now
 from farm_scheduler.verdicts import Verdict
 
@@ -24,7 +24,7 @@ def settle_run(session: Session, run_id: str) -> None:
     """End the run if its last job has ended; otherwise nothing."""
     session.flush()
     run = session.get(Run, run_id)
-    if run is None or run.state in {RunState.FINISHED, RunState.CANCELLED}:
+    if run is None or run.state in RUN_ENDED:
         return
     unended = select(Job.id).where(Job.run_id == run_id, col(Job.state).not_in(sorted(JOB_ENDED))).limit(1)
     if session.exec(unended).first() is not None:
@@ -42,6 +42,12 @@ def settle_run(session: Session, run_id: str) -> None:
     run.state, run.finished = end, now()
     outcomes = [(cell.expected, job.verdict) for job, cell in pairs if job.verdict is not None]
     run.exit_code = CANCELLED if cancelled else exit_code(outcomes)
+
+
+def reopen_run(run: Run) -> None:
+    """Open a run that has ended; one that has not stays as it is."""
+    if run.state in RUN_ENDED:
+        run.state, run.reopened, run.finished, run.exit_code = RunState.QUEUED, now(), None, None
 
 
 def exit_code(outcomes: Sequence[tuple[Verdict, Verdict]]) -> int:

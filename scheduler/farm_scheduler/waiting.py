@@ -184,8 +184,10 @@ def _held_back(
         there = starts.get(parent.id)
         seconds = there.end if there is not None else parent.left_seconds
         return Wait.PARENT, f"{label} ({parent.id}) is {parent.state.value}", seconds
-    if project is not None and (project.paused or project.quota == 0):
+    if project is not None and project.paused:
         return Wait.PAUSED, f"the project {project.name} is paused", None
+    if project is not None and project.quota == 0:
+        return Wait.QUOTA, f"the quota of {project.name} is 0, so none of its jobs begins", None
     if image is None or image.state != ImageState.READY:
         state = image.state.value if image is not None else ImageState.MISSING.value
         seconds = image.left_seconds if image is not None else None

@@ -44,6 +44,13 @@ def test_a_project_is_added_with_a_secret(farm, capsys):
     assert "whsec_" not in capsys.readouterr().out
 
 
+def test_a_repository_is_not_looked_up(farm, monkeypatch):
+    """Its address is checked when it is fetched: a name that has none at this moment is no reason to refuse it."""
+    del farm
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: pytest.fail("a name was looked up"))
+    assert outcome(["project", "add", "demo", "--repository", "https://github.com/me/demo.git"]) == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -59,6 +66,9 @@ def test_a_project_is_added_with_a_secret(farm, capsys):
         (["secret", "nobody"], "there is no project nobody"),
         (["change", "nobody", "--pause"], "there is no project nobody"),
         (["change", "demo-x"], "give what to change"),
+        (["change", "demo-x", "--weight", "nan"], "nan is no number"),
+        (["add", "y", "--weight", "nan"], "nan is no number"),
+        (["add", "y", "--weight", "inf"], "not in the range"),
         (["change", "demo-x", "--quota", "1", "--no-quota"], "give one of them"),
         (["follow", "nobody"], "there is no project nobody"),
         (["tell", "demo-x"], "give one of --status"),

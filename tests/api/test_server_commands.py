@@ -18,6 +18,7 @@ from farm_scheduler.engine import celery_app
 from farm_scheduler.roles import LOCAL, Role
 from farm_scheduler.tables import Project
 from farm_scheduler.tokens import make_token
+from wheelfarm_client import Farm, ProblemError, UnreachableError
 
 from ..conftest import fill
 from .serving import served
@@ -146,6 +147,38 @@ def test_a_folder_is_run_elsewhere(farm, database, settings, tmp_path, capsys):
     assert "py3.12" in out
 
 
+@pytest.mark.parametrize(
+    "away",
+    [(3, ProblemError(502, "http", "", {}), 130), (9999, UnreachableError("it does not answer"), 3)],
+)
+@pytest.mark.usefixtures("token")
+def test_a_farm_that_goes_away_is_asked_again(farm, database, settings, monkeypatch, capsys, away):
+    """When it comes back the run is followed to its end; when it does not, one is told how to see it."""
+    times, problem, expected = away
+    answers, real = [problem] * times, Farm.get_report
+
+    def get_report(*arguments, **named):
+        if answers:
+            raise answers.pop()
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(Farm, "get_report", get_report)
+    monkeypatch.setattr("farm_cli.server_run.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("farm_cli.server_run.AWAY_SECONDS", 2.0)
+    project = settings.home / "project"
+    project.mkdir()
+    (project / "setup.py").write_text("")
+    worker = Worker(database, settings)
+    worker.start()
+    assert outcome(["run", str(project), "--python", "3.12", "--server", farm]) == expected
+    worker.join(timeout=60)
+    said = capsys.readouterr()
+    assert f"{farm} does not answer; it is asked again for a minute" in said.out
+    assert (f"see it with: wheelfarm results {worker.found.id} --server {farm}" in said.err) == (
+        expected == 3
+    )
+
+
 @pytest.mark.usefixtures("token")
 def test_what_the_farm_refuses_is_one_sentence(farm, database, settings, tmp_path, capsys):
     """A source that cannot be used, a run that is not there, and a wrong address end with 2 or 3."""
@@ -162,6 +195,39 @@ def test_what_the_farm_refuses_is_one_sentence(farm, database, settings, tmp_pat
     assert outcome(["results", "--server", "http://farm.example"]) == 2
     assert "in the clear" in capsys.readouterr().err
     assert outcome(["results", "--server", "nonsense"]) == 2
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://[::1",
+        "https://[::1",
+        "https://h:x",
+        "https://h:70000",
+        "https://",
+        "https://.",
+        "https://h\x01",
+    ],
+)
+def test_what_is_no_address_is_one_sentence(settings, capsys, address):
+    """It is wrong use, and nothing is asked."""
+    del settings
+    for arguments in (["login", address], ["queue", "--server", address]):
+        assert outcome(arguments) == 2
+        said = capsys.readouterr().err
+        assert "is no address of a farm" in said
+        assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("token", ["wf_\u00e9", "wf_a\nX: y", "wf_a\r", "wf a", "wf_a\n"])
+def test_what_is_no_token_is_not_shown(farm, monkeypatch, capsys, token):
+    """It is refused before anything is asked, in a sentence without it."""
+    monkeypatch.setenv("WHEELFARM_TOKEN", token)
+    assert outcome(["results", "--server", farm]) == 2
+    said = capsys.readouterr().err
+    assert "the token is none" in said
+    assert "wf" not in said
+    assert said.count("\n") == 1
 
 
 def test_a_command_without_a_token_says_how_to_get_one(farm, capsys):

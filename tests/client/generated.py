@@ -31,6 +31,7 @@ REPLACED = {
     "aiter_bytes": "iter_bytes",
     "aiter_raw": "iter_raw",
     "AsyncBreaking": "Breaking",
+    "AsyncQuiet": "Quiet",
     "AsyncByteStream": "SyncByteStream",
     "AsyncHTTPTransport": "HTTPTransport",
     "aread": "read",

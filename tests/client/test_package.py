@@ -78,6 +78,14 @@ def test_no_backend_is_imported_until_it_is_used():
     assert done.stderr == "\n" or not done.stderr
 
 
+def test_paths_are_made_in_one_place():
+    """No path is put together where it is used: a name in it could lead elsewhere."""
+    for path in sorted((PACKAGE / "asynchronous").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                assert not ast.unparse(node)[2:].startswith("/"), f"{path.name}:{node.lineno}"
+
+
 def test_it_is_python_3_9():
     """Nothing in it is newer than the oldest Python that it is for."""
     for path in sorted(Path(PACKAGE).rglob("*.py")):

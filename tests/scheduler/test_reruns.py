@@ -13,7 +13,10 @@ from farm_scheduler.runs import cancel
 from farm_scheduler.sources import source_path
 from farm_scheduler.states import ImageState, JobState, RunState
 from farm_scheduler.tables import Attempt, Image, Job, Run
+from farm_scheduler.triggers import Trigger
 from farm_scheduler.verdicts import Verdict
+
+from .queued_runs import add_images, add_project, add_run, hold
 
 JOB, RUN = "j-fin22222", "r-fin23456"
 
@@ -130,3 +133,79 @@ def test_a_source_that_was_removed_is_told(runs, settings, engine):
     source_path(settings, "0" * 64).unlink()
     with pytest.raises(RerunError, match=r"wheelfarm run pluggy==1\.7\.0"):
         rerun(runs, engine, settings, JOB)
+
+
+@pytest.fixture
+def family(record, settings):
+    """A job, one that needs what it makes, and one that needs what that makes; their source is in the store."""
+    source_path(settings, "0" * 64).write_bytes(b"")
+    with record.write() as session:
+        add_images(session)
+        jobs = add_run(session, add_project(session, "demo"), [30.0, 30.0, 30.0], trigger=Trigger.PUSH)
+        hold(session, jobs[1], jobs[0])
+        hold(session, jobs[2], jobs[1])
+        return [job.id for job in jobs]
+
+
+def end(record, job, verdict, times=1):
+    """Workers take this job and end it, so many times."""
+    for _ in range(times):
+        with record.write() as session:
+            session.get_one(Job, job).not_before = None
+        claim = claim_job(record, worker="host:1", lease_seconds=60)
+        assert claim.job_id == job
+        finish(record, claim, Judgement(verdict=verdict, reason="why"))
+
+
+def words(record, family):
+    """The state or verdict of each."""
+    with record.read() as session:
+        jobs = [session.get_one(Job, each) for each in family]
+    return [str((job.verdict or job.state).value) for job in jobs]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "times"), [(Verdict.FARM_ERROR, MAX_ATTEMPTS), (Verdict.BUILD_FAILED, 1)]
+)
+def test_what_never_ran_waits_for_its_parent_again(record, settings, family, verdict, times):
+    """A rerun of the first holds the others once more; when it passes they run, and the run ends as expected."""
+    end(record, family[0], verdict, times)
+    assert words(record, family) == [verdict.value] * 3
+    with pytest.raises(RerunError, match=f"needs what job {family[0]} makes"):
+        rerun(record, Sent(), settings, family[1])
+    rerun(record, Sent(), settings, family[0])
+    assert words(record, family) == ["queued", "held", "held"]
+    for job in family:
+        end(record, job, Verdict.PASSED)
+    with record.read() as session:
+        (run,) = session.exec(select(Run))
+        assert (run.state, run.exit_code) == (RunState.FINISHED, 0)
+
+
+def test_a_dependent_of_another_run_waits_again(record, settings, family):
+    """Its run is open again as well, and an image that it lacks is asked for."""
+    with record.write() as session:
+        add_images(session, "forky", state=ImageState.FAILED)
+        (other,) = add_run(session, "six", [30.0], systems=["forky"])
+        hold(session, other, session.get_one(Job, family[0]))
+        other = other.id
+    end(record, family[0], Verdict.BUILD_FAILED)
+    engine = Sent()
+    rerun(record, engine, settings, family[0])
+    assert engine.messages == [("wheelfarm.ticket", ()), ("wheelfarm.bake", ("forky",))]
+    assert words(record, [other]) == ["held"]
+    with record.read() as session:
+        assert {run.state for run in session.exec(select(Run))} == {RunState.QUEUED}
+
+
+def test_a_cancelled_dependent_is_run_again_behind_its_parent(record, settings, family):
+    """What was cancelled with its parent is run again by hand, and not before the parent has passed."""
+    with record.read() as session:
+        run = session.get_one(Job, family[0]).run_id
+    cancel(record, run)
+    rerun(record, Sent(), settings, family[0])
+    end(record, family[0], Verdict.PASSED)
+    with pytest.raises(RerunError, match=f"needs what job {family[1]} makes"):
+        rerun(record, Sent(), settings, family[2])
+    rerun(record, Sent(), settings, family[1])
+    assert words(record, family) == ["passed", "queued", "cancelled"]

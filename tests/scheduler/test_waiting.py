@@ -86,6 +86,36 @@ def test_each_reason_is_told(record: Database) -> None:
     assert found[retry.id].seconds == pytest.approx(500, abs=5)
 
 
+def test_a_quota_of_nothing_is_told_as_a_quota(record: Database) -> None:
+    """It is no pause, and nobody can tell when it ends; a project that is paused as well is told as paused."""
+    with record.write() as session:
+        add_images(session)
+        (none,) = add_run(session, add_project(session, "none", quota=0), [10.0])
+        (both,) = add_run(session, add_project(session, "both", quota=0, paused=True), [10.0])
+    with record.read() as session:
+        found = {job.job_id: job for job in read_queue(session, machines=2, most=50).jobs}
+    assert (found[none.id].wait, found[none.id].seconds) == (Wait.QUOTA, None)
+    assert "quota of none is 0" in found[none.id].sentence
+    assert found[both.id].wait is Wait.PAUSED
+
+
+@pytest.mark.parametrize("left", [None, 0.0])
+def test_behind_a_job_over_its_time_one_waits_as_long_again(record: Database, left: float | None) -> None:
+    """A job that took 300 s longer than expected is not foreseen to end in the next second."""
+    with record.write() as session:
+        add_images(session)
+        (slow,) = add_run(session, "slow", [100.0], trigger=Trigger.PERSON)
+    assert claim_one(record) is not None
+    with record.write() as session:
+        row = session.get_one(Job, slow.id)
+        row.started, row.left_seconds = now() - timedelta(seconds=400), left
+        (behind,) = add_run(session, "six", [10.0])
+    with record.read() as session:
+        found = wait_of(session, behind.id, machines=1)
+    assert found is not None
+    assert found.seconds == pytest.approx(300, abs=5)
+
+
 def test_a_newer_push_ends_the_older(record: Database) -> None:
     """Only open runs of pushes to the same ref of the project are superseded, with a note that names the new run."""
     with record.write() as session:

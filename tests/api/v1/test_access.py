@@ -113,6 +113,10 @@ def test_an_admin_changes_the_share_of_a_project(door):
     assert change("b", repository="https://gitlab.com/ME/demo").status_code == 409
     assert change("b", repository="https://10.0.0.1/x", forge="gitea").json()["code"] == "target"
     assert change("b", forge="gitea").status_code == 400
+    for body in ('{"weight": NaN}', '{"weight": "nan"}', '{"weight": Infinity}', '{"weight": 1e999}'):
+        json_headers = {**admin, "Content-Type": "application/json"}
+        refused = door.client.patch("/api/v1/projects/b", content=body, headers=json_headers)
+        assert (refused.status_code, refused.json()["code"]) == (422, "request")
     assert change("nobody", paused=True).status_code == 404
     assert [project["address"] for project in door.get("/projects").json()["items"]] == [
         None,

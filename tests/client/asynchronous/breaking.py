@@ -47,3 +47,14 @@ class Cut(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         """The rest is not wanted."""
         await self._whole.aclose()
+
+
+class AsyncQuiet(httpx.AsyncByteStream):
+    """A body that says one thing, and ends in good order."""
+
+    def __init__(self, said: bytes) -> None:
+        self._said = said
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """All of it."""
+        yield self._said

@@ -3,11 +3,20 @@
 import io
 import tarfile
 
+import httpx
 import pytest
 
-from wheelfarm_client import AsyncFarm, DeniedError, MissingError, ProblemError, UnreachableError
+from wheelfarm_client import (
+    AnswerError,
+    AsyncFarm,
+    ClientError,
+    DeniedError,
+    MissingError,
+    ProblemError,
+    UnreachableError,
+)
 
-from .breaking import AsyncBreaking
+from .breaking import AsyncBreaking, AsyncQuiet
 
 pytestmark = pytest.mark.anyio
 
@@ -133,6 +142,60 @@ async def test_live_events_go_on_behind_the_last(farm):
             text += str(event.data.get("text", ""))
     assert kinds == ["log", "end"]
     assert text.count("PASSED") == 60
+
+
+async def test_a_run_in_which_nothing_happens_is_watched(monkeypatch):
+    """A farm ends a stream after its time, as often as it takes; what is no stream, or breaks, is told."""
+    monkeypatch.setattr("wheelfarm_client.asynchronous.connection.AGAIN_SECONDS", 0.001)
+    asked = []
+
+    def answer(request):
+        asked.append(request.headers.get("last-event-id"))
+        said = b'id: 5\nevent: end\ndata: {"x": 1}\n\n' if len(asked) == 20 else b": quiet\n\n"
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=AsyncQuiet(said))
+
+    async with AsyncFarm("http://farm", transport=httpx.MockTransport(answer), retries=1) as client:
+        assert [event.kind async for event in client.watch_run(RUN, last_id="4")] == ["end"]
+        assert asked == ["4"] * 20
+        asked.clear()
+        assert [event.kind async for event in client.watch_log("a-fin22222")] == ["end"]
+    page = httpx.MockTransport(lambda _: httpx.Response(200, text="<html>"))
+    async with AsyncFarm("http://farm", transport=page) as client:
+        with pytest.raises(AnswerError, match="is the address that of a farm"):
+            assert [event async for event in client.watch_run(RUN)] == []
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../tokens/t-1", "demo/following", "a//b"])
+async def test_what_can_be_no_name_is_not_sent(name):
+    """A name that would lead to another operation is refused before anything is sent."""
+    never = httpx.MockTransport(lambda _: pytest.fail("it was sent"))
+    async with AsyncFarm("http://farm", transport=never) as client:
+        for call in (client.delete_project, client.get_run, client.unfollow_pattern, client.delete_upload):
+            with pytest.raises(MissingError, match="nothing on a farm is called"):
+                await call(name)
+        with pytest.raises(MissingError):
+            assert [event async for event in client.watch_run(name)] == []
+
+
+async def test_what_is_no_token_is_not_sent():
+    """What no header can have is refused at once, in a sentence that does not show it."""
+    for token in ("wf_\u00e9", "wf_a\nX: y"):
+        with pytest.raises(ClientError, match="the token is none") as refused:
+            AsyncFarm("http://farm", token)
+        assert "wf_" not in str(refused.value)
+    with pytest.raises(ClientError, match="is no address"):
+        AsyncFarm("http://[::1")
+
+
+async def test_a_name_is_one_part_of_a_path(farm):
+    """No character of a name ends the path: there is no project of that name, and none is removed."""
+    async with AsyncFarm(farm.url, farm.token) as client:
+        made = await client.make_project("demo")
+        for name in ("demo?x=1", "demo#x", "demo%2Ffollowing", "d\u00e9mo", "demo\n"):
+            with pytest.raises(ProblemError) as refused:
+                await client.delete_project(name)
+            assert refused.value.status in {404, 422}
+        assert await client.get_project("demo") == made
 
 
 async def test_a_run_is_cancelled_and_tokens_end(farm):

@@ -47,3 +47,14 @@ class Cut(httpx.SyncByteStream):
     def close(self) -> None:
         """The rest is not wanted."""
         self._whole.close()
+
+
+class Quiet(httpx.SyncByteStream):
+    """A body that says one thing, and ends in good order."""
+
+    def __init__(self, said: bytes) -> None:
+        self._said = said
+
+    def __iter__(self) -> Iterator[bytes]:
+        """All of it."""
+        yield self._said

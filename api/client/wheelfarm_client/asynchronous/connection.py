@@ -11,7 +11,7 @@ import uuid
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, Mapping, Optional, Type, TypeVar
 
-from wheelfarm_client.errors import AnswerError, ProblemError, UnreachableError, problem_error
+from wheelfarm_client.errors import AnswerError, ClientError, ProblemError, UnreachableError, problem_error
 from wheelfarm_client.event_parser import Event, EventParser
 from wheelfarm_client.pauses import pause_async
 from wheelfarm_client.retrying import is_worth_it, may_repeat, pause_seconds
@@ -26,6 +26,9 @@ PREFIX = "/api/v1"
 QUIET_SECONDS = 60.0
 """A live stream that says nothing for so long is broken: a farm sends a sign of life every 15 s."""
 
+AGAIN_SECONDS = 1.0
+"""Between a live stream that the farm ended and the next one."""
+
 
 class AsyncConnection:
     """A farm at an address.
@@ -36,6 +39,9 @@ class AsyncConnection:
         timeout: seconds for each step of a request (connect, send, receive).
         retries: how often a request is made again, where that is safe.
         transport: another way to send than over the network.
+
+    Raises:
+        ClientError: the address or the token is none.
     """
 
     def __init__(
@@ -50,14 +56,19 @@ class AsyncConnection:
         import httpx  # here and below when it is used: it brings what backends there are
 
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if token and not (token.isascii() and token.isprintable()):
+            raise ClientError("the token is none: it has a line's end, or a letter that none has")
         self.server = server.rstrip("/")
         self._retries = retries
-        self._client = httpx.AsyncClient(
-            base_url=self.server + PREFIX,
-            headers={"User-Agent": "wheelfarm-client", **headers},
-            timeout=timeout,
-            transport=transport,
-        )
+        try:
+            self._client = httpx.AsyncClient(
+                base_url=self.server + PREFIX,
+                headers={"User-Agent": "wheelfarm-client", **headers},
+                timeout=timeout,
+                transport=transport,
+            )
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise ClientError(f"{server} is no address ({error})") from error
 
     async def __aenter__(self: Self) -> Self:
         """The connection itself."""
@@ -145,21 +156,30 @@ class AsyncConnection:
             raise _unreachable(self.server, failure) from failure
 
     async def events(self, path: str, last_id: Optional[str] = None) -> AsyncIterator[Event]:
-        """Live events up to the one called `end`; a stream that breaks goes on behind the last event."""
+        """Live events up to the one called `end`; a stream that breaks, or is ended, goes on behind the last event.
+
+        A farm ends each stream after a while, whether or not something happened: only what breaks counts as a try.
+
+        Raises:
+            ProblemError: the farm told a problem.
+            UnreachableError: it does not answer, or its streams break again and again.
+            AnswerError: what came is no stream of a farm.
+        """
         import httpx
 
         tried, ended = 0, False
         while True:
             parser = EventParser()
             parser.last_id = last_id
+            error: Optional[Exception] = None
             try:
                 async with self._open(path, _event_headers(last_id)) as response:
+                    _check_stream(response)
                     async for chunk in response.aiter_raw():
                         for event in parser.feed(chunk):
                             tried, last_id = 0, event.id
                             ended = event.kind == "end"
                             yield event
-                error: Exception = UnreachableError(f"{self.server} ends its live stream again and again")
             except httpx.TransportError as failure:
                 error = _unreachable(self.server, failure)
             except ProblemError as problem:
@@ -168,6 +188,10 @@ class AsyncConnection:
                 error = problem
             if ended:
                 return  # read to its end, so that nothing stays open
+            if error is None:
+                tried = 0
+                await pause_async(AGAIN_SECONDS)
+                continue
             if tried >= self._retries:
                 raise error
             await pause_async(pause_seconds(tried, None))
@@ -197,6 +221,11 @@ def _event_headers(last_id: Optional[str]) -> Dict[str, str]:
         "Accept-Encoding": "identity",
         **({"Last-Event-ID": last_id} if last_id else {}),
     }
+
+
+def _check_stream(response: httpx.Response) -> None:
+    if not response.headers.get("content-type", "").startswith("text/event-stream"):
+        raise AnswerError(f"{response.url.host} gave no live events; is the address that of a farm?")
 
 
 def _document(response: httpx.Response) -> Any:

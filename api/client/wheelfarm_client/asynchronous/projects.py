@@ -4,11 +4,11 @@ A part of farm. A secret is in the answer that makes it, and nothing of it is ke
 """
 
 from typing import Any, AsyncIterator, Dict, List, Optional
-from urllib.parse import quote
 
 from wheelfarm_client import models
 from wheelfarm_client.asynchronous.connection import AsyncConnection
 from wheelfarm_client.decoding import decode
+from wheelfarm_client.paths import path_of
 
 
 class AsyncProjects(AsyncConnection):
@@ -21,7 +21,7 @@ class AsyncProjects(AsyncConnection):
 
     async def get_project(self, project: str) -> models.Project:
         """One project, by any spelling of its name."""
-        return decode(models.Project, await self.request("GET", f"/projects/{project}"))
+        return decode(models.Project, await self.request("GET", path_of("projects", project)))
 
     async def make_project(
         self,
@@ -58,27 +58,27 @@ class AsyncProjects(AsyncConnection):
         body: Dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
         if no_quota:
             body["quota"] = None
-        return decode(models.Project, await self.request("PATCH", f"/projects/{project}", body=body))
+        return decode(models.Project, await self.request("PATCH", path_of("projects", project), body=body))
 
     async def delete_project(self, project: str) -> models.Removal:
         """Follow a project no longer; its runs stay, as runs of no project."""
-        return decode(models.Removal, await self.request("DELETE", f"/projects/{project}"))
+        return decode(models.Removal, await self.request("DELETE", path_of("projects", project)))
 
     async def list_secrets(self, project: str) -> List[models.WebhookSecret]:
         """The valid secrets of its webhooks, newest first, without their text."""
-        found = await self.request("GET", f"/projects/{project}/secrets")
+        found = await self.request("GET", path_of("projects", project, "secrets"))
         return [decode(models.WebhookSecret, item) for item in found["items"]]
 
     async def make_secret(self, project: str, *, given: Optional[str] = None) -> models.MadeSecret:
         """A new secret, whose text is told once, or one that the forge made; the one before stays valid."""
         body = {"given": given}
         return decode(
-            models.MadeSecret, await self.request("POST", f"/projects/{project}/secrets", body=body)
+            models.MadeSecret, await self.request("POST", path_of("projects", project, "secrets"), body=body)
         )
 
     async def end_secret(self, project: str, secret: str) -> None:
         """End a secret, by its id."""
-        await self.request("DELETE", f"/projects/{project}/secrets/{secret}")
+        await self.request("DELETE", path_of("projects", project, "secrets", secret))
 
     async def list_followings(self, *, limit: int = 100) -> AsyncIterator[models.Following]:
         """The projects whose releases are followed."""
@@ -87,15 +87,15 @@ class AsyncProjects(AsyncConnection):
 
     async def get_following(self, project: str) -> models.Following:
         """How the last look for releases of a project went; MissingError where they are not followed."""
-        return decode(models.Following, await self.request("GET", f"/projects/{project}/following"))
+        return decode(models.Following, await self.request("GET", path_of("projects", project, "following")))
 
     async def follow_project(self, project: str) -> models.Following:
         """Follow its releases from now on."""
-        return decode(models.Following, await self.request("PUT", f"/projects/{project}/following"))
+        return decode(models.Following, await self.request("PUT", path_of("projects", project, "following")))
 
     async def unfollow_project(self, project: str) -> None:
         """Follow them no longer."""
-        await self.request("DELETE", f"/projects/{project}/following")
+        await self.request("DELETE", path_of("projects", project, "following"))
 
     async def list_patterns(self, *, limit: int = 100) -> AsyncIterator[models.Pattern]:
         """The patterns of names that are followed."""
@@ -104,15 +104,15 @@ class AsyncProjects(AsyncConnection):
 
     async def follow_pattern(self, pattern: str) -> models.Pattern:
         """Follow the releases of every name that fits."""
-        return decode(models.Pattern, await self.request("PUT", f"/patterns/{quote(pattern, safe='')}"))
+        return decode(models.Pattern, await self.request("PUT", path_of("patterns", pattern)))
 
     async def unfollow_pattern(self, pattern: str) -> None:
         """Follow it no longer."""
-        await self.request("DELETE", f"/patterns/{quote(pattern, safe='')}")
+        await self.request("DELETE", path_of("patterns", pattern))
 
     async def list_listeners(self, project: str) -> List[models.Listener]:
         """Who is told of its runs."""
-        found = await self.request("GET", f"/projects/{project}/listeners")
+        found = await self.request("GET", path_of("projects", project, "listeners"))
         return [decode(models.Listener, item) for item in found["items"]]
 
     async def add_listener(
@@ -120,25 +120,27 @@ class AsyncProjects(AsyncConnection):
     ) -> models.MadeListener:
         """Tell somebody of its runs: `status` (with the forge's `token`), `webhook` or `email` (with a `place`)."""
         body = {"place": place, "token": token}
-        found = await self.request("PUT", f"/projects/{project}/listeners/{channel}", body=body)
+        found = await self.request("PUT", path_of("projects", project, "listeners", channel), body=body)
         return decode(models.MadeListener, found)
 
     async def stop_listener(self, project: str, channel: str) -> None:
         """Tell them no longer."""
-        await self.request("DELETE", f"/projects/{project}/listeners/{channel}")
+        await self.request("DELETE", path_of("projects", project, "listeners", channel))
 
     async def get_redelivery(self, project: str) -> models.Redelivery:
         """How the last look at GitHub's deliveries went; MissingError where they are not looked through."""
-        return decode(models.Redelivery, await self.request("GET", f"/projects/{project}/redelivery"))
+        return decode(
+            models.Redelivery, await self.request("GET", path_of("projects", project, "redelivery"))
+        )
 
     async def start_redelivery(
         self, project: str, token: str, *, app: Optional[str] = None
     ) -> models.Redelivery:
         """Have GitHub deliver again what did not arrive; with `app` (its id) the token is the App's private key."""
         body = {"token": token, "app": app}
-        found = await self.request("PUT", f"/projects/{project}/redelivery", body=body)
+        found = await self.request("PUT", path_of("projects", project, "redelivery"), body=body)
         return decode(models.Redelivery, found)
 
     async def stop_redelivery(self, project: str) -> None:
         """Ask for nothing any more."""
-        await self.request("DELETE", f"/projects/{project}/redelivery")
+        await self.request("DELETE", path_of("projects", project, "redelivery"))

@@ -10,6 +10,7 @@ from wheelfarm_client import models
 from wheelfarm_client.asynchronous.connection import AsyncConnection
 from wheelfarm_client.decoding import decode
 from wheelfarm_client.errors import ClientError, ProblemError
+from wheelfarm_client.paths import path_of
 from wheelfarm_client.pauses import measure_async, read_piece_async
 
 LARGEST_PIECE = 8 * 1024 * 1024
@@ -28,17 +29,17 @@ class AsyncUploading(AsyncConnection):
 
     async def get_upload(self, upload: str) -> models.Upload:
         """How much of it is there."""
-        return decode(models.Upload, await self.request("GET", f"/uploads/{upload}"))
+        return decode(models.Upload, await self.request("GET", path_of("uploads", upload)))
 
     async def append_piece(self, upload: str, offset: int, piece: bytes) -> models.Upload:
         """Send a piece, at most 8 MiB; the same one twice is no error."""
         headers = {"Upload-Offset": str(offset), "Content-Type": "application/octet-stream"}
-        found = await self.request("PATCH", f"/uploads/{upload}", content=piece, headers=headers)
+        found = await self.request("PATCH", path_of("uploads", upload), content=piece, headers=headers)
         return decode(models.Upload, found)
 
     async def delete_upload(self, upload: str) -> None:
         """Forget it."""
-        await self.request("DELETE", f"/uploads/{upload}")
+        await self.request("DELETE", path_of("uploads", upload))
 
     async def send_file(
         self,

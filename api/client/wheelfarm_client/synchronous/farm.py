@@ -10,6 +10,7 @@ from wheelfarm_client import models
 from wheelfarm_client.decoding import decode
 from wheelfarm_client.errors import RefusedError
 from wheelfarm_client.event_parser import Event
+from wheelfarm_client.paths import path_of
 from wheelfarm_client.pauses import pause
 from wheelfarm_client.synchronous.projects import Projects
 from wheelfarm_client.synchronous.uploading import Uploading
@@ -66,7 +67,7 @@ class Farm(Projects, Uploading):
 
     def get_submission(self, run: str) -> models.Submission:
         """What became of the wish for a run."""
-        return decode(models.Submission, self.request("GET", f"/submissions/{run}"))
+        return decode(models.Submission, self.request("GET", path_of("submissions", run)))
 
     def wait_for_run(self, run: str) -> models.Run:
         """The run, as soon as its source is fetched and checked.
@@ -86,106 +87,109 @@ class Farm(Projects, Uploading):
 
     def get_run(self, run: str) -> models.Run:
         """One run."""
-        return decode(models.Run, self.request("GET", f"/runs/{run}"))
+        return decode(models.Run, self.request("GET", path_of("runs", run)))
 
     def get_report(self, run: str, *, failing: int = 20) -> models.Report:
         """A run with its cells, as people see it; `failing` bounds the failing tests of each cell."""
-        return decode(models.Report, self.request("GET", f"/runs/{run}/report", params={"failing": failing}))
+        return decode(
+            models.Report,
+            self.request("GET", path_of("runs", run, "report"), params={"failing": failing}),
+        )
 
     def cancel_run(self, run: str) -> models.Cancellation:
         """End a run; doing it twice changes nothing."""
-        return decode(models.Cancellation, self.request("POST", f"/runs/{run}/cancel"))
+        return decode(models.Cancellation, self.request("POST", path_of("runs", run, "cancel")))
 
     def watch_run(self, run: str, *, last_id: Optional[str] = None) -> Iterator[Event]:
         """A run while it goes on: `report`, then `run` and `cell` for what changed, at last `end`."""
-        for event in self.events(f"/runs/{run}/events", last_id):
+        for event in self.events(path_of("runs", run, "events"), last_id):
             yield event
 
     def list_run_artifacts(self, run: str) -> List[models.Artifact]:
         """The files of a run."""
-        return _items(models.Artifact, self.request("GET", f"/runs/{run}/artifacts"))
+        return _items(models.Artifact, self.request("GET", path_of("runs", run, "artifacts")))
 
     def get_junit(self, run: str) -> Iterator[bytes]:
         """The run as JUnit XML."""
-        for chunk in self.file(f"/runs/{run}/junit.xml"):
+        for chunk in self.file(path_of("runs", run, "junit.xml")):
             yield chunk
 
     def get_run_evidence(self, run: str) -> Iterator[bytes]:
         """The evidence of the newest attempts as one subunit v2 stream."""
-        for chunk in self.file(f"/runs/{run}/evidence.subunit"):
+        for chunk in self.file(path_of("runs", run, "evidence.subunit")):
             yield chunk
 
     # Cells, jobs, attempts
 
     def list_cells(self, run: str, *, limit: int = 100) -> Iterator[models.Cell]:
         """The cells of a run, in order."""
-        for item in self.pages(f"/runs/{run}/cells", {"limit": limit}):
+        for item in self.pages(path_of("runs", run, "cells"), {"limit": limit}):
             yield decode(models.Cell, item)
 
     def get_cell(self, cell: str) -> models.Cell:
         """One cell."""
-        return decode(models.Cell, self.request("GET", f"/cells/{cell}"))
+        return decode(models.Cell, self.request("GET", path_of("cells", cell)))
 
     def list_jobs(
         self, run: str, *, state: Optional[str] = None, verdict: Optional[str] = None, limit: int = 100
     ) -> Iterator[models.Job]:
         """The jobs of a run."""
         wanted = {"state": state, "verdict": verdict, "limit": limit}
-        for item in self.pages(f"/runs/{run}/jobs", wanted):
+        for item in self.pages(path_of("runs", run, "jobs"), wanted):
             yield decode(models.Job, item)
 
     def get_job(self, job: str) -> models.Job:
         """One job."""
-        return decode(models.Job, self.request("GET", f"/jobs/{job}"))
+        return decode(models.Job, self.request("GET", path_of("jobs", job)))
 
     def rerun_job(self, job: str, *, key: Optional[str] = None) -> models.Run:
         """Run a job that has ended once more; its run, which is open again."""
         headers = {"Idempotency-Key": key} if key else None
-        return decode(models.Run, self.request("POST", f"/jobs/{job}/rerun", headers=headers))
+        return decode(models.Run, self.request("POST", path_of("jobs", job, "rerun"), headers=headers))
 
     def list_attempts(self, job: str, *, limit: int = 100) -> Iterator[models.Attempt]:
         """The tries of a job, newest first."""
-        for item in self.pages(f"/jobs/{job}/attempts", {"limit": limit}):
+        for item in self.pages(path_of("jobs", job, "attempts"), {"limit": limit}):
             yield decode(models.Attempt, item)
 
     def get_attempt(self, attempt: str) -> models.Attempt:
         """One try."""
-        return decode(models.Attempt, self.request("GET", f"/attempts/{attempt}"))
+        return decode(models.Attempt, self.request("GET", path_of("attempts", attempt)))
 
     def list_steps(self, attempt: str) -> List[models.Step]:
         """What was done in the machine."""
-        return _items(models.Step, self.request("GET", f"/attempts/{attempt}/steps"))
+        return _items(models.Step, self.request("GET", path_of("attempts", attempt, "steps")))
 
     def list_tests(
         self, attempt: str, *, outcome: str = "all", search: Optional[str] = None, limit: int = 100
     ) -> Iterator[models.Test]:
         """The tests of a try: `all`, `failed`, `passed`, `skipped` or `other`."""
         wanted = {"outcome": outcome, "search": search, "limit": limit}
-        for item in self.pages(f"/attempts/{attempt}/tests", wanted):
+        for item in self.pages(path_of("attempts", attempt, "tests"), wanted):
             yield decode(models.Test, item)
 
     def list_artifacts(self, attempt: str) -> List[models.Artifact]:
         """The files of a try."""
-        return _items(models.Artifact, self.request("GET", f"/attempts/{attempt}/artifacts"))
+        return _items(models.Artifact, self.request("GET", path_of("attempts", attempt, "artifacts")))
 
     def get_evidence(self, attempt: str) -> Iterator[bytes]:
         """The subunit v2 stream that left the machine, as it came."""
-        for chunk in self.file(f"/attempts/{attempt}/evidence.subunit"):
+        for chunk in self.file(path_of("attempts", attempt, "evidence.subunit")):
             yield chunk
 
     def get_log(self, attempt: str) -> Iterator[bytes]:
         """The whole log so far, as UTF-8 that is harmless for a terminal."""
-        for chunk in self.file(f"/attempts/{attempt}/log.txt"):
+        for chunk in self.file(path_of("attempts", attempt, "log.txt")):
             yield chunk
 
     def get_log_piece(self, attempt: str, *, after: Optional[str] = None) -> models.LogPiece:
         """The end of the log, or what came after the cursor of the piece before."""
-        found = self.request("GET", f"/attempts/{attempt}/log", params={"after": after})
+        found = self.request("GET", path_of("attempts", attempt, "log"), params={"after": after})
         return decode(models.LogPiece, found)
 
     def watch_log(self, attempt: str, *, last_id: Optional[str] = None) -> Iterator[Event]:
         """A log while it grows: `log` events with `text`, at last `end`."""
-        for event in self.events(f"/attempts/{attempt}/log/events", last_id):
+        for event in self.events(path_of("attempts", attempt, "log", "events"), last_id):
             yield event
 
     # The farm
@@ -228,7 +232,7 @@ class Farm(Projects, Uploading):
 
     def get_image(self, system: str) -> models.Image:
         """One system."""
-        return decode(models.Image, self.request("GET", f"/images/{system}"))
+        return decode(models.Image, self.request("GET", path_of("images", system)))
 
     def list_garbage(self, *, limit: int = 500) -> models.Garbage:
         """What nobody wants any more on the host of the server."""
@@ -254,7 +258,7 @@ class Farm(Projects, Uploading):
 
     def revoke_token(self, token: str) -> models.Token:
         """End a token."""
-        return decode(models.Token, self.request("DELETE", f"/tokens/{token}"))
+        return decode(models.Token, self.request("DELETE", path_of("tokens", token)))
 
     def list_changes(self, *, actor: Optional[str] = None, limit: int = 100) -> Iterator[models.Change]:
         """The audit log, newest first."""

@@ -4,10 +4,10 @@ A part of farm. A secret is in the answer that makes it, and nothing of it is ke
 """
 
 from typing import Any, Dict, Iterator, List, Optional
-from urllib.parse import quote
 
 from wheelfarm_client import models
 from wheelfarm_client.decoding import decode
+from wheelfarm_client.paths import path_of
 from wheelfarm_client.synchronous.connection import Connection
 
 
@@ -21,7 +21,7 @@ class Projects(Connection):
 
     def get_project(self, project: str) -> models.Project:
         """One project, by any spelling of its name."""
-        return decode(models.Project, self.request("GET", f"/projects/{project}"))
+        return decode(models.Project, self.request("GET", path_of("projects", project)))
 
     def make_project(
         self,
@@ -58,25 +58,27 @@ class Projects(Connection):
         body: Dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
         if no_quota:
             body["quota"] = None
-        return decode(models.Project, self.request("PATCH", f"/projects/{project}", body=body))
+        return decode(models.Project, self.request("PATCH", path_of("projects", project), body=body))
 
     def delete_project(self, project: str) -> models.Removal:
         """Follow a project no longer; its runs stay, as runs of no project."""
-        return decode(models.Removal, self.request("DELETE", f"/projects/{project}"))
+        return decode(models.Removal, self.request("DELETE", path_of("projects", project)))
 
     def list_secrets(self, project: str) -> List[models.WebhookSecret]:
         """The valid secrets of its webhooks, newest first, without their text."""
-        found = self.request("GET", f"/projects/{project}/secrets")
+        found = self.request("GET", path_of("projects", project, "secrets"))
         return [decode(models.WebhookSecret, item) for item in found["items"]]
 
     def make_secret(self, project: str, *, given: Optional[str] = None) -> models.MadeSecret:
         """A new secret, whose text is told once, or one that the forge made; the one before stays valid."""
         body = {"given": given}
-        return decode(models.MadeSecret, self.request("POST", f"/projects/{project}/secrets", body=body))
+        return decode(
+            models.MadeSecret, self.request("POST", path_of("projects", project, "secrets"), body=body)
+        )
 
     def end_secret(self, project: str, secret: str) -> None:
         """End a secret, by its id."""
-        self.request("DELETE", f"/projects/{project}/secrets/{secret}")
+        self.request("DELETE", path_of("projects", project, "secrets", secret))
 
     def list_followings(self, *, limit: int = 100) -> Iterator[models.Following]:
         """The projects whose releases are followed."""
@@ -85,15 +87,15 @@ class Projects(Connection):
 
     def get_following(self, project: str) -> models.Following:
         """How the last look for releases of a project went; MissingError where they are not followed."""
-        return decode(models.Following, self.request("GET", f"/projects/{project}/following"))
+        return decode(models.Following, self.request("GET", path_of("projects", project, "following")))
 
     def follow_project(self, project: str) -> models.Following:
         """Follow its releases from now on."""
-        return decode(models.Following, self.request("PUT", f"/projects/{project}/following"))
+        return decode(models.Following, self.request("PUT", path_of("projects", project, "following")))
 
     def unfollow_project(self, project: str) -> None:
         """Follow them no longer."""
-        self.request("DELETE", f"/projects/{project}/following")
+        self.request("DELETE", path_of("projects", project, "following"))
 
     def list_patterns(self, *, limit: int = 100) -> Iterator[models.Pattern]:
         """The patterns of names that are followed."""
@@ -102,15 +104,15 @@ class Projects(Connection):
 
     def follow_pattern(self, pattern: str) -> models.Pattern:
         """Follow the releases of every name that fits."""
-        return decode(models.Pattern, self.request("PUT", f"/patterns/{quote(pattern, safe='')}"))
+        return decode(models.Pattern, self.request("PUT", path_of("patterns", pattern)))
 
     def unfollow_pattern(self, pattern: str) -> None:
         """Follow it no longer."""
-        self.request("DELETE", f"/patterns/{quote(pattern, safe='')}")
+        self.request("DELETE", path_of("patterns", pattern))
 
     def list_listeners(self, project: str) -> List[models.Listener]:
         """Who is told of its runs."""
-        found = self.request("GET", f"/projects/{project}/listeners")
+        found = self.request("GET", path_of("projects", project, "listeners"))
         return [decode(models.Listener, item) for item in found["items"]]
 
     def add_listener(
@@ -118,23 +120,23 @@ class Projects(Connection):
     ) -> models.MadeListener:
         """Tell somebody of its runs: `status` (with the forge's `token`), `webhook` or `email` (with a `place`)."""
         body = {"place": place, "token": token}
-        found = self.request("PUT", f"/projects/{project}/listeners/{channel}", body=body)
+        found = self.request("PUT", path_of("projects", project, "listeners", channel), body=body)
         return decode(models.MadeListener, found)
 
     def stop_listener(self, project: str, channel: str) -> None:
         """Tell them no longer."""
-        self.request("DELETE", f"/projects/{project}/listeners/{channel}")
+        self.request("DELETE", path_of("projects", project, "listeners", channel))
 
     def get_redelivery(self, project: str) -> models.Redelivery:
         """How the last look at GitHub's deliveries went; MissingError where they are not looked through."""
-        return decode(models.Redelivery, self.request("GET", f"/projects/{project}/redelivery"))
+        return decode(models.Redelivery, self.request("GET", path_of("projects", project, "redelivery")))
 
     def start_redelivery(self, project: str, token: str, *, app: Optional[str] = None) -> models.Redelivery:
         """Have GitHub deliver again what did not arrive; with `app` (its id) the token is the App's private key."""
         body = {"token": token, "app": app}
-        found = self.request("PUT", f"/projects/{project}/redelivery", body=body)
+        found = self.request("PUT", path_of("projects", project, "redelivery"), body=body)
         return decode(models.Redelivery, found)
 
     def stop_redelivery(self, project: str) -> None:
         """Ask for nothing any more."""
-        self.request("DELETE", f"/projects/{project}/redelivery")
+        self.request("DELETE", path_of("projects", project, "redelivery"))

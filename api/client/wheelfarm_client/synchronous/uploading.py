@@ -9,6 +9,7 @@ from typing import Callable, Optional
 from wheelfarm_client import models
 from wheelfarm_client.decoding import decode
 from wheelfarm_client.errors import ClientError, ProblemError
+from wheelfarm_client.paths import path_of
 from wheelfarm_client.pauses import measure, read_piece
 from wheelfarm_client.synchronous.connection import Connection
 
@@ -28,17 +29,17 @@ class Uploading(Connection):
 
     def get_upload(self, upload: str) -> models.Upload:
         """How much of it is there."""
-        return decode(models.Upload, self.request("GET", f"/uploads/{upload}"))
+        return decode(models.Upload, self.request("GET", path_of("uploads", upload)))
 
     def append_piece(self, upload: str, offset: int, piece: bytes) -> models.Upload:
         """Send a piece, at most 8 MiB; the same one twice is no error."""
         headers = {"Upload-Offset": str(offset), "Content-Type": "application/octet-stream"}
-        found = self.request("PATCH", f"/uploads/{upload}", content=piece, headers=headers)
+        found = self.request("PATCH", path_of("uploads", upload), content=piece, headers=headers)
         return decode(models.Upload, found)
 
     def delete_upload(self, upload: str) -> None:
         """Forget it."""
-        self.request("DELETE", f"/uploads/{upload}")
+        self.request("DELETE", path_of("uploads", upload))
 
     def send_file(
         self,
