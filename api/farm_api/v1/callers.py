@@ -80,13 +80,18 @@ def require(role: Role) -> Callable[[Request, Bearer], Caller]:
 
 
 def check_reach(caller: Caller, project: str, what: str) -> None:
-    """Hide what belongs to another project than the caller's.
+    """Hide what belongs to another project, by the farm's own name for it, than the caller's.
 
     Raises:
         NotFoundError: as for what is not there, so that its existence is no secret told.
     """
     if not caller.reaches(project):
-        raise NotFoundError(f"there is no {what} that this token may see")
+        raise unseen(what)
+
+
+def unseen(what: str) -> NotFoundError:
+    """The error for what belongs to somebody else."""
+    return NotFoundError(f"there is no {what} that this token may see")
 
 
 Reader = Annotated[Caller, Depends(require(Role.READER))]

@@ -10,10 +10,12 @@ import pytest
 from sqlmodel import select
 
 from farm_scheduler import submissions
-from farm_scheduler.access_tables import KeptAnswer, Submission, Upload
+from farm_scheduler.access_tables import ArchiveKind, KeptAnswer, Submission, Upload
 from farm_scheduler.engine import celery_app
 from farm_scheduler.errors import NoRoomError
+from farm_scheduler.projects import address_of
 from farm_scheduler.roles import Role
+from farm_scheduler.sources import get_uploaded
 from farm_scheduler.tables import Project, Run, now
 from farm_scheduler.uploads import KEPT_FOR, LARGEST_PIECE, drop_old
 
@@ -197,6 +199,21 @@ def test_a_scoped_submitter_cannot_submit_another_project(door):
     run = door.post("/runs", {"target": "six", "upload": upload}, headers).json()["id"]
     _work(door, run)
     assert door.get(f"/submissions/{run}", headers).json()["code"] == "access"
+
+
+def test_a_scoped_submitter_submits_its_repository_by_any_name(door, monkeypatch, tmp_path):
+    """The source of the project's own repository may say another name than the farm has for it."""
+    url = "https://github.com/me/Demo.git"
+    with door.database.write() as session:
+        session.add(Project(id="p-local234", name="local", repository=url, address=address_of(url)))
+    headers = door.token(Role.SUBMITTER, project="local")
+    (tmp_path / "demo.tar.gz").write_bytes(PROJECT)
+    found = get_uploaded(tmp_path / "demo.tar.gz", ArchiveKind.FOLDER, "demo", door.settings)
+    monkeypatch.setattr(submissions, "get_source", lambda *_given: found)
+    for path, state in (("me/demo", "accepted"), ("you/demo", "refused")):
+        run = door.post("/runs", {"target": f"git+https://github.com/{path}"}, headers).json()["id"]
+        _work(door, run)
+        assert door.get(f"/submissions/{run}", headers).json()["state"] == state
 
 
 def test_a_refusal_is_seen_at_once(lite):
