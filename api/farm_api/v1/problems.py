@@ -173,6 +173,11 @@ def _http_error(request: Request, error: Exception) -> JSONResponse:
 
 def _record_error(request: Request, error: Exception) -> JSONResponse:
     del request
+    return record_problem(error)
+
+
+def record_problem(error: Exception) -> JSONResponse:
+    """The response where the record does not answer."""
     LOG.error("the record does not answer: %s", error)
     sentence = "the farm's record does not answer; try again in a moment"
     return problem(503, "record", sentence, {}, {"Retry-After": "5"})
