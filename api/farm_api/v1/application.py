@@ -39,6 +39,9 @@ from farm_scheduler.settings import Settings
 PREFIX = "/api/v1"
 STREAMS_AT_ONCE = 64
 STREAMS_EACH = 16
+BODIED = {"post", "put", "patch", "delete"}
+"""Methods whose bodies are read, and bounded, before anything else."""
+
 DESCRIPTION = """A build farm for Python, over HTTP.
 
 Lists come in pages: `next` of one is `after` of the next. GET answers have an ETag. A POST with an `Idempotency-Key` is
@@ -94,5 +97,8 @@ def document(app: FastAPI) -> dict[str, Any]:
         schemas["Problem"] = problems.Problem.model_json_schema()
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
+        for operations in found["paths"].values():
+            for method in BODIED & set(operations):
+                operations[method]["responses"] |= problems.of_bodies()
         app.openapi_schema = found
     return app.openapi_schema

@@ -89,9 +89,19 @@ DESCRIPTIONS = {
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The documentation of these errors, and of those that every route may give."""
+    return _documented(*statuses, 400, 401, 403, 422, 429, 500, 503)
+
+
+def of_bodies() -> dict[str, dict[str, Any]]:
+    """The documentation of what a body may lead to, whatever it is for."""
+    return {str(status): told for status, told in _documented(408, 413).items()}
+
+
+def _documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    every = {*statuses, 400, 401, 403, 422, 429, 500, 503}
-    return {status: {"description": DESCRIPTIONS[status], "content": content} for status in sorted(every)}
+    return {
+        status: {"description": DESCRIPTIONS[status], "content": content} for status in sorted(set(statuses))
+    }
 
 
 def install(app: FastAPI) -> None:
