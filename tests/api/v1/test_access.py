@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
+from farm_api.v1.callers import WRONG_TOKEN_COST
 from farm_api.v1.rates import Rates
 from farm_scheduler.access_tables import AccessToken, AuditEntry, Submission
 from farm_scheduler.errors import TooBusyError
@@ -221,3 +222,13 @@ def test_guessing_tokens_is_slow(lite):
     """Wrong tokens use up the requests of their address."""
     codes = {lite.get("/runs", {"Authorization": f"Bearer wf_{number}"}).status_code for number in range(80)}
     assert codes == {401, 429}
+
+
+def test_guessing_tokens_at_the_pages_is_as_slow(closed):
+    """A wrong token costs an address as much as at the API, and counts there as well."""
+    codes = [closed.client.get("/", auth=("x", f"wf_{number}")).status_code for number in range(80)]
+    assert codes.count(401) <= closed.settings.requests_per_minute / WRONG_TOKEN_COST + 5
+    assert codes[-1] == 429
+    assert closed.get("/runs", {"Authorization": "Bearer wf_x"}).status_code == 429
+    secret = closed.token(Role.READER)["Authorization"].removeprefix("Bearer ")
+    assert closed.client.get("/", auth=("anybody", secret)).status_code == 200
