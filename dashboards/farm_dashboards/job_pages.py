@@ -12,7 +12,6 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Res
 from farm_dashboards.log_reader import LogReader
 from farm_dashboards.rendering import Pages
 from farm_scheduler.database import Database
-from farm_scheduler.errors import TooBusyError
 from farm_scheduler.job_report import JobReport, read_job
 from farm_scheduler.log_pieces import CURSOR
 from farm_scheduler.outcomes import Outcome, read_outcomes
@@ -82,12 +81,8 @@ def job_pages(database: Database, settings: Settings, pages: Pages) -> APIRouter
             found = read_job(session, run_id, job_id, attempt).attempt
         if found is None or found.stream_path is None:
             return PlainTextResponse("There is no log (any more).\n", status_code=404)
-        try:
-            reading = logs.whole(found.stream_path, request.client.host if request.client else "unknown")
-        except TooBusyError as error:
-            headers = {"Retry-After": str(error.data["retry_after"])}
-            return PlainTextResponse(error.sentence + "\n", status_code=429, headers=headers)
-        return reading.response("text/plain; charset=utf-8")
+        client = request.client.host if request.client else "unknown"
+        return logs.whole(found.stream_path, client).response("text/plain; charset=utf-8")
 
     return router
 
