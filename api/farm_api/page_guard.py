@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from farm_api.v1.callers import WRONG_TOKEN_COST
 from farm_api.v1.rates import Rates
 from farm_scheduler.database import Database
 from farm_scheduler.errors import TooBusyError
@@ -40,23 +41,32 @@ class PageGuard:
         if scope["type"] != "http":
             return
         address = str((scope.get("client") or ["unknown"])[0])
+        header = Headers(scope=scope).get("authorization", "")
         try:
-            await run_in_threadpool(self._rates.take, f"pages {address}")
+            if await run_in_threadpool(self._opens, header, address):
+                await self._pages(scope, receive, send)
+                return
         except TooBusyError as error:
-            answer = PlainTextResponse(error.sentence, status_code=429)
+            headers = {"Retry-After": str(error.data["retry_after"])}
+            answer = PlainTextResponse(error.sentence, status_code=429, headers=headers)
             await answer(scope, receive, send)
-            return
-        secret = read_secret(Headers(scope=scope).get("authorization", ""))
-        if secret is not None and await run_in_threadpool(self._opens, secret):
-            await self._pages(scope, receive, send)
             return
         answer = PlainTextResponse("a token of this farm is needed\n", status_code=401, headers=CHALLENGE)
         await answer(scope, receive, send)
 
-    def _opens(self, secret: str) -> bool:
+    def _opens(self, header: str, address: str) -> bool:
+        """Whether the token opens the pages; a wrong one costs its address what it costs at the API, and there."""
+        secret = read_secret(header)
+        if secret is None:
+            self._rates.take(f"pages {address}")
+            return False
         with self._database.read() as session:
             caller = find_caller(session, secret)
-        return caller is not None and caller.may(Role.READER) and caller.project is None
+        if caller is None:
+            self._rates.take(f"address {address}", WRONG_TOKEN_COST)
+            return False
+        self._rates.take(f"pages {address}")
+        return caller.may(Role.READER) and caller.project is None
 
 
 def read_secret(header: str) -> str | None:

@@ -6,8 +6,8 @@ Mounted by site. Tests come a page at a time, the log piece by piece; nothing of
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from farm_dashboards.log_reader import LogReader
 from farm_dashboards.rendering import Pages
@@ -76,12 +76,13 @@ def job_pages(database: Database, settings: Settings, pages: Pages) -> APIRouter
         return JSONResponse({**piece, "ended": found.ended})
 
     @router.get("/log.txt")
-    def whole_log(run_id: str, job_id: str, attempt: Number = None) -> Response:
+    def whole_log(request: Request, run_id: str, job_id: str, attempt: Number = None) -> Response:
         with database.read() as session:
             found = read_job(session, run_id, job_id, attempt).attempt
         if found is None or found.stream_path is None:
             return PlainTextResponse("There is no log (any more).\n", status_code=404)
-        return StreamingResponse(logs.whole(found.stream_path), media_type="text/plain; charset=utf-8")
+        client = request.client.host if request.client else "unknown"
+        return logs.whole(found.stream_path, client).response("text/plain; charset=utf-8")
 
     return router
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
@@ -17,7 +18,7 @@ from starlette.responses import Response
 from farm_dashboards.job_pages import job_pages
 from farm_dashboards.rendering import Pages
 from farm_scheduler.database import Database
-from farm_scheduler.errors import NotFoundError
+from farm_scheduler.errors import NotFoundError, TooBusyError
 from farm_scheduler.run_list import recent_runs
 from farm_scheduler.run_report import read_report
 from farm_scheduler.settings import Settings
@@ -68,12 +69,14 @@ def create_site(database: Database, settings: Settings) -> FastAPI:
     site.include_router(job_pages(database, settings, pages))
 
     @site.exception_handler(NotFoundError)
+    @site.exception_handler(TooBusyError)
+    @site.exception_handler(RequestValidationError)
     @site.exception_handler(HTTPException)
-    def missing(request: Request, error: Exception) -> HTMLResponse:
+    def refused(request: Request, error: Exception) -> HTMLResponse:
         del request
-        code = error.status_code if isinstance(error, HTTPException) else 404
-        sentence = error.sentence if isinstance(error, NotFoundError) else "There is no such page."
-        return HTMLResponse(pages.render("error.html", sentence=sentence, live=False), status_code=code)
+        code, sentence, headers = _told(error)
+        page = pages.render("error.html", sentence=sentence, live=False)
+        return HTMLResponse(page, status_code=code, headers=headers)
 
     @site.middleware("http")
     async def protect(request: Request, call_next: RequestResponseEndpoint) -> Response:
@@ -84,3 +87,16 @@ def create_site(database: Database, settings: Settings) -> FastAPI:
         return response
 
     return site
+
+
+def _told(error: Exception) -> tuple[int, str, dict[str, str]]:
+    """The status, the sentence and the headers of a page that says what is wrong."""
+    if isinstance(error, TooBusyError):
+        return 429, error.sentence, {"Retry-After": str(error.data["retry_after"])}
+    if isinstance(error, RequestValidationError):
+        where = ", ".join(dict.fromkeys(str(each["loc"][-1]) for each in error.errors()))
+        return 422, f"The address has a value that cannot be: {where[:LONGEST_NAME]}.", {}
+    if isinstance(error, NotFoundError):
+        return 404, error.sentence, {}
+    code = error.status_code if isinstance(error, HTTPException) else 500
+    return code, "There is no such page.", {}

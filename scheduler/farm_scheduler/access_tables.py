@@ -85,7 +85,10 @@ class AuditEntry(SQLModel, table=True):
 
 
 class KeptAnswer(SQLModel, table=True):
-    """The answer to a request with an Idempotency-Key; `status` is None while the request is worked on."""
+    """The answer to a request with an Idempotency-Key.
+
+    While it is worked on, `status` is None and `body` the id that is reserved for the run that it may make.
+    """
 
     __tablename__ = "kept_answer"
 

@@ -1,11 +1,10 @@
 """Answers kept by Idempotency-Key: the same request twice is carried out once.
 
 Called by the API's doors. The key is the caller's own, and holds for a day. A request whose process died is carried out
-again after a minute: what it makes has ids derived from the key (`derived_id`), so that even then nothing is doubled.
-It never keeps an answer of 500 or above.
+again after a minute, under the id that was reserved for what it makes, so that even then nothing is doubled. That id is
+random: nobody chooses it by choosing a key. It never keeps an answer of 500 or above.
 """
 
-import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -15,7 +14,7 @@ from sqlmodel import col, delete
 from farm_scheduler.access_tables import KeptAnswer
 from farm_scheduler.database import Database
 from farm_scheduler.errors import IdempotencyError
-from farm_scheduler.identifiers import ALPHABET, LENGTH
+from farm_scheduler.identifiers import new_id
 from farm_scheduler.tables import now
 
 KEPT_FOR = timedelta(days=1)
@@ -30,8 +29,8 @@ class Answer:
     body: str
 
 
-def begin(database: Database, actor: str, key: str, request_sha256: str) -> Answer | None:
-    """The answer that was given already, or None: the request is now to be carried out.
+def begin(database: Database, actor: str, key: str, request_sha256: str) -> Answer | str:
+    """The answer that was given already, or the id for the run that the request may make: it is now to be carried out.
 
     Raises:
         IdempotencyError: the key belongs to another request, or the request is being carried out; `data["busy"]`
@@ -43,13 +42,14 @@ def begin(database: Database, actor: str, key: str, request_sha256: str) -> Answ
         raise _busy() from error
 
 
-def _begin(database: Database, actor: str, key: str, request_sha256: str) -> Answer | None:
+def _begin(database: Database, actor: str, key: str, request_sha256: str) -> Answer | str:
     with database.write() as session:
         session.exec(delete(KeptAnswer).where(col(KeptAnswer.begun) < now() - KEPT_FOR))
         kept = session.get(KeptAnswer, (actor, key), with_for_update=True)
         if kept is None:
-            session.add(KeptAnswer(actor=actor, key=key, request_sha256=request_sha256))
-            return None
+            reserved = new_id("r")
+            session.add(KeptAnswer(actor=actor, key=key, request_sha256=request_sha256, body=reserved))
+            return reserved
         if kept.request_sha256 != request_sha256:
             sentence = "this Idempotency-Key was used for another request; make a new key for a new request"
             raise IdempotencyError(sentence, busy=False)
@@ -57,18 +57,24 @@ def _begin(database: Database, actor: str, key: str, request_sha256: str) -> Ans
             return Answer(status=kept.status, body=kept.body or "")
         if now() - kept.begun < ABANDONED_AFTER:
             raise _busy()
-        kept.begun = now()
-        return None
+        kept.begun, kept.body = now(), kept.body or new_id("r")
+        return kept.body
 
 
-def keep(database: Database, actor: str, key: str, answer: Answer) -> None:
-    """Keep an answer; one that is the farm's own fault frees the key, so that the request can be made again."""
+def keep(database: Database, actor: str, key: str, answer: Answer | None) -> None:
+    """Keep an answer; None, for a request that was refused, frees the key.
+
+    After an answer that is the farm's own fault the request can be made again, under the same id.
+    """
     with database.write() as session:
         kept = session.get(KeptAnswer, (actor, key))
         if kept is None:
             return
-        if answer.status >= 500:
+        if answer is None:
             session.delete(kept)
+            return
+        if answer.status >= 500:
+            kept.begun -= ABANDONED_AFTER
             return
         kept.status, kept.body = answer.status, answer.body
 
@@ -76,9 +82,3 @@ def keep(database: Database, actor: str, key: str, answer: Answer) -> None:
 def _busy() -> IdempotencyError:
     sentence = "the request with this Idempotency-Key has not ended yet; ask again in a moment"
     return IdempotencyError(sentence, busy=True)
-
-
-def derived_id(kind: str, actor: str, key: str) -> str:
-    """The id of what a request with this key makes: the same for the same caller and key."""
-    digest = hashlib.sha256(f"{kind}\0{actor}\0{key}".encode()).digest()
-    return kind + "-" + "".join(ALPHABET[byte % len(ALPHABET)] for byte in digest[:LENGTH])

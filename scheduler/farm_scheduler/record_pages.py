@@ -9,7 +9,7 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Integer, and_, or_
@@ -75,7 +75,7 @@ def _read(cursor: str, keys: Sequence[Any]) -> list[Any]:
         values = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         if isinstance(values, list) and len(values) == len(keys):
             return [_value(value, key) for value, key in zip(values, keys, strict=True)]
-    except (binascii.Error, ValueError, RecursionError) as error:
+    except (binascii.Error, ValueError, OverflowError, RecursionError) as error:
         raise _unknown(cursor) from error
     raise _unknown(cursor)
 
@@ -86,7 +86,7 @@ def _value(value: object, key: Any) -> object:
         moment = datetime.fromisoformat(str(value))
         if moment.tzinfo is None:
             raise ValueError(value)
-        return moment
+        return moment.astimezone(UTC)
     kind = int if isinstance(key.type, Integer) else str
     if type(value) is not kind or (isinstance(value, str) and "\0" in value):
         raise ValueError(value)

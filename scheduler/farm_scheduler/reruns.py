@@ -14,6 +14,7 @@ from farm_scheduler.engine import publish_tickets
 from farm_scheduler.errors import RerunError
 from farm_scheduler.job_lookup import find_job
 from farm_scheduler.lanes import enqueue, place
+from farm_scheduler.project_names import name_of
 from farm_scheduler.roles import Caller
 from farm_scheduler.runs import ask_for_images
 from farm_scheduler.settings import Settings
@@ -55,7 +56,7 @@ def rerun(
         place(run, job, cell.system)
         enqueue(session, [job])
         if caller is not None:
-            note_change(session, caller, "job.rerun", job.id, project=run.project)
+            note_change(session, caller, "job.rerun", job.id, project=name_of(session, run))
         systems = {cell.system, *hold_dependents(session, job)}
         ready = set(session.exec(select(Image.name).where(Image.state == ImageState.READY)))
     if cell.system in ready:

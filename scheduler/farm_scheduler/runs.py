@@ -22,6 +22,7 @@ from farm_scheduler.identifiers import new_id
 from farm_scheduler.plan import Narrowing, Plan
 from farm_scheduler.planned_cells import store_cells
 from farm_scheduler.project_files import ProjectFiles, read_archive
+from farm_scheduler.project_names import name_of
 from farm_scheduler.prospect import look_ahead, system_to_ask
 from farm_scheduler.questions import FAILED_FOR, Told, ask, read_told
 from farm_scheduler.roles import Caller
@@ -81,7 +82,9 @@ def submit(  # noqa: PLR0913 - three of them are rare, and named where they are 
         session.add(run)
         session.flush()
         if cause.caller is not None:
-            note_change(session, cause.caller, "run.submit", run.id, project=run.project, target=target)
+            note_change(
+                session, cause.caller, "run.submit", run.id, project=name_of(session, run), target=target
+            )
         supersede(session, run)
         if found.told is not None and not found.missing:
             _store_plan(session, run, found.plan, found.told)
@@ -185,7 +188,7 @@ def cancel(database: Database, run_id: str, caller: Caller | None = None) -> Can
     with database.write() as session:
         run = _run(session, run_id)
         if caller is not None and run.state not in RUN_ENDED:
-            note_change(session, caller, "run.cancel", run.id, project=run.project)
+            note_change(session, caller, "run.cancel", run.id, project=name_of(session, run))
         return cancel_run(session, run)
 
 

@@ -33,12 +33,13 @@ from farm_scheduler.errors import (
 )
 from farm_scheduler.patience import patiently
 from farm_scheduler.plan import Narrowing
+from farm_scheduler.projects import address_of
 from farm_scheduler.remote_targets import read_remote_target
 from farm_scheduler.roles import Caller, Role
 from farm_scheduler.settings import Settings
 from farm_scheduler.sources import Source, get_source, get_uploaded
 from farm_scheduler.tables import Project, Run, now
-from farm_scheduler.targets import ReleaseTarget
+from farm_scheduler.targets import ReleaseTarget, RepositoryTarget
 from farm_scheduler.triggers import Cause
 from farm_scheduler.uploads import find_upload, forget_upload
 from farm_scheduler.urgency import LONGEST_PRIORITY
@@ -103,8 +104,8 @@ def withdraw(session: Session, caller: Caller, submission_id: str) -> bool:
     A worker that is fetching its source finds out when that is done.
     """
     wish = session.get(Submission, submission_id, with_for_update=True)
-    gone = wish is not None and wish.scope is not None and not caller.reaches(wish.scope)
-    if wish is None or gone or wish.state not in OPEN or session.get(Run, submission_id) is not None:
+    hidden = wish is not None and caller.project not in {None, wish.scope}
+    if wish is None or hidden or wish.state not in OPEN or session.get(Run, submission_id) is not None:
         return False
     wish.state, wish.code, wish.reason = (
         SubmissionState.REFUSED,
@@ -124,11 +125,13 @@ def carry_out(
         return
     try:
         source = _source(database, settings, wish)
-        _check_scope(wish.scope, source.project)
+        project = _project(database, wish.scope)
+        if not _is_own(project, wish, settings):
+            _check_scope(wish.scope, source.project)
         narrowing = Narrowing(
             pythons=tuple(wish.narrowing.get("pythons", ())), systems=tuple(wish.narrowing.get("systems", ()))
         )
-        cause = Cause(priority=wish.priority, project_id=_project_id(database, wish.scope))
+        cause = Cause(priority=wish.priority, project_id=project.id if project else None)
         runs.submit(
             database,
             app,
@@ -218,12 +221,20 @@ def _check_priority(caller: Caller, priority: int) -> None:
         raise AccessError(sentence, priority=priority, highest=highest)
 
 
-def _project_id(database: Database, scope: str | None) -> str | None:
+def _project(database: Database, scope: str | None) -> Project | None:
     """The project whose token it was: the run counts for its share, its quota and its pauses."""
     if scope is None:
         return None
     with database.read() as session:
-        return session.exec(select(Project.id).where(Project.name == scope)).first()
+        return session.exec(select(Project).where(Project.name == scope)).first()
+
+
+def _is_own(project: Project | None, wish: Submission, settings: Settings) -> bool:
+    """Whether the wish is for the project's own repository, whose source may say any name."""
+    if project is None or wish.upload_id is not None:
+        return False
+    target = read_remote_target(wish.target, settings)
+    return isinstance(target, RepositoryTarget) and address_of(target.url) == project.address
 
 
 def _check_scope(scope: str | None, project: str) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import Row, Select, func, select
 from sqlmodel import Session, col
 
 from farm_scheduler.forecast import Start, forecast
-from farm_scheduler.project_names import of_project
+from farm_scheduler.project_names import of_project, within_reach
 from farm_scheduler.states import JOB_AT_WORK, JOB_WAITS, ImageState, JobState
 from farm_scheduler.tables import Cell, Image, Job, Project, Run, now
 from farm_scheduler.triggers import Trigger
@@ -85,17 +85,22 @@ class Queue:
     jobs: tuple[WaitingJob, ...]
 
 
-def read_queue(session: Session, *, machines: int, most: int, project: str | None = None) -> Queue:
-    """The queue of a farm with so many machines: `most` jobs of it, of one project by name or of all."""
+def read_queue(
+    session: Session, *, machines: int, most: int, project: str | None = None, scope: str | None = None
+) -> Queue:
+    """The queue of a farm with so many machines: `most` jobs of it, of one project by name or of all.
+
+    `scope` is the one project whose jobs may be told.
+    """
     at_work = _at_work(session)
     waiting = select(func.count()).where(col(Job.state).in_(sorted(JOB_WAITS)))
-    if project is not None:
-        waiting = waiting.where(
-            col(Job.run_id).in_(select(col(Run.id)).where(of_project(Run.project, project)))
-        )
+    narrowed = [of_project(project)] if project is not None else []
+    narrowed += [within_reach(scope)] if scope is not None else []
+    if narrowed:
+        waiting = waiting.where(col(Job.run_id).in_(select(col(Run.id)).where(*narrowed)))
     machines = max(machines, at_work)
-    starts = _starts(session, machines, most if project is None else FARTHEST)
-    rows = _rows() if project is None else _rows().where(of_project(Run.project, project))
+    starts = _starts(session, machines, FARTHEST if narrowed else most)
+    rows = _rows().where(*narrowed)
     chosen = [*_first(session, rows, list(starts))]
     others = rows.where(col(Job.id).not_in(starts)).order_by(col(Job.created), col(Job.id))
     chosen = [*chosen, *session.execute(others.limit(max(0, most - len(chosen)))).all()][:most]

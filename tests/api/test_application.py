@@ -173,6 +173,14 @@ def test_what_is_not_there_is_a_page_that_says_so(client, path):
     assert "Not here" in answer.text
 
 
+def test_a_value_that_cannot_be_is_a_page_that_says_so(client):
+    """A page is for people to read, also when the address is wrong."""
+    for path in (f"/queue?project={'x' * 300}", "/runs/r-fin23456/jobs/j-fin22222/log?after=zz"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["content-type"]) == (422, "text/html; charset=utf-8")
+        assert path.partition("?")[2].partition("=")[0] in answer.text
+
+
 def test_an_empty_farm_says_how_to_begin(settings, database):
     """Without any run the first page names the command."""
     del database

@@ -6,7 +6,6 @@ parses no guest's bytes, and fetches nothing of a project.
 
 from typing import Any
 
-import anyio
 from fastapi import FastAPI
 
 from farm_api.v1 import (
@@ -32,12 +31,17 @@ from farm_api.v1.body_bounds import BodyBounds
 from farm_api.v1.house import House
 from farm_api.v1.rates import Rates
 from farm_dashboards.log_reader import LogReader
+from farm_dashboards.places import Places
 from farm_scheduler.database import Database
 from farm_scheduler.engine import celery_app
 from farm_scheduler.settings import Settings
 
 PREFIX = "/api/v1"
 STREAMS_AT_ONCE = 64
+STREAMS_EACH = 16
+BODIED = {"post", "put", "patch", "delete"}
+"""Methods whose bodies are read, and bounded, before anything else."""
+
 DESCRIPTION = """A build farm for Python, over HTTP.
 
 Lists come in pages: `next` of one is `after` of the next. GET answers have an ETag. A POST with an `Idempotency-Key` is
@@ -58,7 +62,7 @@ def create_api(database: Database, settings: Settings, rates: Rates | None = Non
         engine=celery_app(settings),
         rates=rates or Rates(settings.requests_per_minute),
         logs=LogReader(settings.home),
-        streams=anyio.Semaphore(STREAMS_AT_ONCE),
+        streams=Places("live streams", STREAMS_AT_ONCE, STREAMS_EACH),
     )
     for router in (
         projects.router,
@@ -93,5 +97,8 @@ def document(app: FastAPI) -> dict[str, Any]:
         schemas["Problem"] = problems.Problem.model_json_schema()
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
+        for operations in found["paths"].values():
+            for method in BODIED & set(operations):
+                operations[method]["responses"] |= problems.of_bodies()
         app.openapi_schema = found
     return app.openapi_schema

@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 from pydantic import Field
 from sqlmodel import col, func, select
 
-from farm_api.v1.callers import Reader
+from farm_api.v1.callers import Reader, TheClient
 from farm_api.v1.door import CONDITIONAL, NOT_MODIFIED, Door
 from farm_api.v1.house import TheHouse
 from farm_api.v1.problems import responses
@@ -137,10 +137,10 @@ def get_evidence(caller: Reader, house: TheHouse, attempt: AttemptId) -> Respons
 
 
 @router.get("/log.txt", response_class=StreamingResponse, responses=file_responses("text/plain"))
-def get_log(caller: Reader, house: TheHouse, attempt: AttemptId) -> Response:
+def get_log(caller: Reader, house: TheHouse, client: TheClient, attempt: AttemptId) -> Response:
     """All that was written in the machine so far, made harmless for screens."""
     row = _with_stream(caller, house, attempt)
-    return StreamingResponse(house.logs.whole(str(row.stream_path)), media_type="text/plain; charset=utf-8")
+    return house.logs.whole(str(row.stream_path), client).response("text/plain; charset=utf-8")
 
 
 @router.get("/log", responses=responses(404))

@@ -42,7 +42,7 @@ def caller_of(request: Request) -> Caller:
 
 
 def _identify(request: Request, house: House) -> Caller:
-    address = f"address {request.client.host if request.client else 'unknown'}"
+    address = _address(request)
     header = request.headers.get("authorization")
     if header is None:
         house.rates.take(address)
@@ -80,15 +80,31 @@ def require(role: Role) -> Callable[[Request, Bearer], Caller]:
 
 
 def check_reach(caller: Caller, project: str, what: str) -> None:
-    """Hide what belongs to another project than the caller's.
+    """Hide what belongs to another project, by the farm's own name for it, than the caller's.
 
     Raises:
         NotFoundError: as for what is not there, so that its existence is no secret told.
     """
     if not caller.reaches(project):
-        raise NotFoundError(f"there is no {what} that this token may see")
+        raise unseen(what)
 
 
+def unseen(what: str) -> NotFoundError:
+    """The error for what belongs to somebody else."""
+    return NotFoundError(f"there is no {what} that this token may see")
+
+
+def client_of(request: Request) -> str:
+    """Whom what is held open counts for: the token, or the address of somebody without one. Raises as caller_of."""
+    caller = caller_of(request)
+    return _address(request) if caller.actor == ANONYMOUS else caller.actor
+
+
+def _address(request: Request) -> str:
+    return f"address {request.client.host if request.client else 'unknown'}"
+
+
+TheClient = Annotated[str, Depends(client_of)]
 Reader = Annotated[Caller, Depends(require(Role.READER))]
 Submitter = Annotated[Caller, Depends(require(Role.SUBMITTER))]
 Maintainer = Annotated[Caller, Depends(require(Role.MAINTAINER))]

@@ -11,12 +11,16 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
 from farm_api.v1.callers import caller_of
 from farm_api.v1.house import house_of
+from farm_api.v1.problems import status_of
 from farm_scheduler import kept_answers
+from farm_scheduler.errors import FarmError
 from farm_scheduler.roles import Role
 
 IDEMPOTENCY_KEY = "idempotency-key"
@@ -99,12 +103,17 @@ def _once(inner: Handler) -> Handler:
         database = house_of(request).database
         digest = hashlib.sha256(request.url.path.encode() + b"\0" + await request.body()).hexdigest()
         known = await run_in_threadpool(kept_answers.begin, database, caller.actor, key, digest)
-        if known is not None:
+        if isinstance(known, kept_answers.Answer):
             return _again(known)
-        answer = kept_answers.Answer(status=500, body="")
+        request.state.reserved = known
+        answer: kept_answers.Answer | None = kept_answers.Answer(status=500, body="")
         try:
             response = await inner(request)
             answer = _to_keep(response)
+        except (FarmError, HTTPException, RequestValidationError) as error:
+            if not isinstance(error, FarmError) or status_of(error) < 500:
+                answer = None
+            raise
         finally:
             await run_in_threadpool(kept_answers.keep, database, caller.actor, key, answer)
         return response

@@ -6,12 +6,12 @@ Built by application, found by the routes through their request. It holds no sta
 from dataclasses import dataclass
 from typing import Annotated
 
-import anyio
 from celery import Celery
 from fastapi import Depends, Request
 
 from farm_api.v1.rates import Rates
 from farm_dashboards.log_reader import LogReader
+from farm_dashboards.places import Places
 from farm_scheduler.database import Database
 from farm_scheduler.settings import Settings
 
@@ -25,7 +25,7 @@ class House:
     engine: Celery
     rates: Rates
     logs: LogReader
-    streams: anyio.Semaphore
+    streams: Places
 
 
 def house_of(request: Request) -> House:

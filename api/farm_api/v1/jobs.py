@@ -6,10 +6,9 @@ Included by application. Which job goes next is the scheduler's to say; nothing 
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from packaging.utils import canonicalize_name
 from sqlmodel import col, select
 
-from farm_api.v1.callers import Reader, Submitter, check_reach
+from farm_api.v1.callers import Reader, Submitter
 from farm_api.v1.door import CONDITIONAL, NOT_MODIFIED, REPEATABLE, Door
 from farm_api.v1.house import TheHouse
 from farm_api.v1.problems import responses
@@ -114,11 +113,10 @@ def get_queue(caller: Reader, house: TheHouse, project: ProjectFilter = None, li
 
     The order changes with every job that begins, so there is no next page: `waiting` counts those that are not shown.
     """
-    name = canonicalize_name(project) if project is not None else caller.project
-    if name is not None:
-        check_reach(caller, name, f"project {name}")
     with house.database.read() as session:
-        found = read_queue(session, machines=house.settings.slots, most=limit, project=name)
+        found = read_queue(
+            session, machines=house.settings.slots, most=limit, project=project, scope=caller.project
+        )
     return Queue(
         machines=found.machines,
         at_work=found.at_work,

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
+from farm_api.v1.answer_headers import HEADERS
 from farm_scheduler.errors import (
     AccessError,
     EngineError,
@@ -47,6 +48,8 @@ STATUSES: Mapping[type[FarmError], int] = {
     NoRoomError: 507,
 }
 LONGEST_ERRORS = 20
+INTERNAL = "internal"
+"""The code of what nobody foresaw."""
 
 
 class Problem(BaseModel):
@@ -76,7 +79,9 @@ DESCRIPTIONS = {
     409: "Not now: its state is another, or the same request is being carried out.",
     413: "The body is too large.",
     422: "A parameter or the body is not of the shape that is documented, or the Idempotency-Key is another request's.",
+    408: "The body did not come in its time.",
     429: "Too many requests; Retry-After says how long to wait.",
+    500: "The farm's own fault; its log says more.",
     503: "The record or the queue does not answer, or too many streams are open; Retry-After says how long to wait.",
     507: "The farm's disk is full.",
 }
@@ -84,9 +89,19 @@ DESCRIPTIONS = {
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The documentation of these errors, and of those that every route may give."""
+    return _documented(*statuses, 400, 401, 403, 422, 429, 500, 503)
+
+
+def of_bodies() -> dict[str, dict[str, Any]]:
+    """The documentation of what a body may lead to, whatever it is for."""
+    return {str(status): told for status, told in _documented(408, 413).items()}
+
+
+def _documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    every = {*statuses, 400, 401, 403, 422, 429, 503}
-    return {status: {"description": DESCRIPTIONS[status], "content": content} for status in sorted(every)}
+    return {
+        status: {"description": DESCRIPTIONS[status], "content": content} for status in sorted(set(statuses))
+    }
 
 
 def install(app: FastAPI) -> None:
@@ -95,6 +110,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(DBAPIError, _record_error)
+    app.add_exception_handler(Exception, _unexpected)
 
 
 def status_of(error: FarmError) -> int:
@@ -167,6 +183,17 @@ def _http_error(request: Request, error: Exception) -> JSONResponse:
 
 def _record_error(request: Request, error: Exception) -> JSONResponse:
     del request
+    return record_problem(error)
+
+
+def record_problem(error: Exception) -> JSONResponse:
+    """The response where the record does not answer."""
     LOG.error("the record does not answer: %s", error)
     sentence = "the farm's record does not answer; try again in a moment"
     return problem(503, "record", sentence, {}, {"Retry-After": "5"})
+
+
+def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    LOG.error("%s %s failed unexpectedly", request.method, request.url.path, exc_info=error)
+    sentence = "the farm failed unexpectedly; its log says more, so tell who runs it"
+    return problem(500, INTERNAL, sentence, {}, HEADERS)

@@ -3,11 +3,12 @@
 Called by the routers. It reads and never writes.
 """
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
-from farm_api.v1.callers import check_reach
+from farm_api.v1.callers import unseen
 from farm_scheduler.errors import NotFoundError
 from farm_scheduler.job_lookup import find_job
+from farm_scheduler.project_names import within_reach
 from farm_scheduler.roles import Caller
 from farm_scheduler.tables import Attempt, Cell, Job, Run
 
@@ -21,7 +22,7 @@ def find_run(session: Session, caller: Caller, run_id: str) -> Run:
     run = session.get(Run, run_id)
     if run is None:
         raise NotFoundError(f"there is no run {run_id}", run=run_id)
-    check_reach(caller, run.project, f"run {run_id}")
+    _check_reach(session, caller, run_id, f"run {run_id}")
     return run
 
 
@@ -37,7 +38,7 @@ def find_cell(session: Session, caller: Caller, cell_id: str) -> Cell:
 def find_visible_job(session: Session, caller: Caller, job_id: str) -> tuple[Job, Run]:
     """A job of such a run. Raises NotFoundError."""
     job, run, _ = find_job(session, job_id)
-    check_reach(caller, run.project, f"job {job_id}")
+    _check_reach(session, caller, run.id, f"job {job_id}")
     return job, run
 
 
@@ -48,3 +49,11 @@ def find_attempt(session: Session, caller: Caller, attempt_id: str) -> Attempt:
         raise NotFoundError(f"there is no attempt {attempt_id}", attempt=attempt_id)
     find_visible_job(session, caller, attempt.job_id)
     return attempt
+
+
+def _check_reach(session: Session, caller: Caller, run_id: str, what: str) -> None:
+    if caller.project is None:
+        return
+    seen = select(Run.id).where(Run.id == run_id, within_reach(caller.project))
+    if session.exec(seen).first() is None:
+        raise unseen(what)

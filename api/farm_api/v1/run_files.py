@@ -13,7 +13,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response, StreamingResponse
 
 from farm_api.v1.attempts import SUBUNIT, Artifacts, file_responses
-from farm_api.v1.callers import Reader
+from farm_api.v1.callers import Reader, TheClient
 from farm_api.v1.door import CONDITIONAL, NOT_MODIFIED, Door
 from farm_api.v1.house import TheHouse
 from farm_api.v1.problems import responses
@@ -55,12 +55,12 @@ def get_junit(caller: Reader, house: TheHouse, run: RunId) -> Response:
 
 
 @router.get("/evidence.subunit", response_class=StreamingResponse, responses=file_responses(SUBUNIT))
-def get_run_evidence(caller: Reader, house: TheHouse, run: RunId) -> Response:
+def get_run_evidence(caller: Reader, house: TheHouse, client: TheClient, run: RunId) -> Response:
     """The evidence of the newest attempts as one stream; its routes are CELL/ENVIRONMENT."""
     with house.database.read() as session:
         find_run(session, caller, run)
         report = read_report(session, run, failing=0)
-    return StreamingResponse(house.logs.evidence(report.cells), media_type=SUBUNIT)
+    return house.logs.evidence(report.cells, client).response(SUBUNIT)
 
 
 def _chunks(stream: IO[bytes]) -> Iterator[bytes]:

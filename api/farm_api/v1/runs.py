@@ -20,8 +20,7 @@ from farm_scheduler import access_tables, runs, submissions, tables
 from farm_scheduler.engine import publish_submission
 from farm_scheduler.errors import AccessError, EngineError
 from farm_scheduler.identifiers import new_id
-from farm_scheduler.kept_answers import derived_id
-from farm_scheduler.project_names import of_project
+from farm_scheduler.project_names import of_project, within_reach
 from farm_scheduler.record_pages import read_page
 from farm_scheduler.roles import Caller, Role
 from farm_scheduler.run_report import read_report
@@ -54,8 +53,10 @@ def list_runs(
 ) -> RunPage:
     """The runs, newest first."""
     chosen = select(tables.Run)
-    for name in filter(None, (project, caller.project)):
-        chosen = chosen.where(of_project(tables.Run.project, name))
+    if project is not None:
+        chosen = chosen.where(of_project(project))
+    if caller.project is not None:
+        chosen = chosen.where(within_reach(caller.project))
     if state is not None:
         chosen = chosen.where(tables.Run.state == state)
     if failed:
@@ -75,9 +76,8 @@ def start_run(
     The answer comes before anything was fetched: `/submissions/ID` says when the run is there, under the same id, or
     why it was refused.
     """
-    key = request.headers.get("idempotency-key")
     row = access_tables.Submission(
-        id=derived_id("r", caller.actor, key) if key else new_id("r"),
+        id=getattr(request.state, "reserved", None) or new_id("r"),
         actor=caller.actor,
         scope=caller.project,
         target=wish.target,

@@ -18,12 +18,13 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
 from farm_api.v1.attempts import read_log_piece
-from farm_api.v1.callers import Reader
+from farm_api.v1.callers import Reader, TheClient
 from farm_api.v1.door import Door
 from farm_api.v1.house import House, TheHouse
 from farm_api.v1.problems import responses
 from farm_api.v1.reading import find_attempt, find_run
 from farm_api.v1.shapes import AttemptId, Report, RunId
+from farm_dashboards.places import HeldResponse
 from farm_scheduler.errors import FarmError, TooBusyError
 from farm_scheduler.log_pieces import CURSOR
 from farm_scheduler.roles import Caller
@@ -52,47 +53,33 @@ LastPiece = Annotated[str | None, Header(alias="Last-Event-ID", pattern=f"^{CURS
 
 
 @router.get("/runs/{run}/events", response_class=StreamingResponse, responses=STREAM)
-async def watch_run(caller: Reader, house: TheHouse, run: RunId, last: LastRun = None) -> StreamingResponse:
+async def watch_run(
+    caller: Reader, house: TheHouse, client: TheClient, run: RunId, last: LastRun = None
+) -> StreamingResponse:
     """A run while it goes on: `report` (all of it), then `run` and `cell` for what changed, at last `end`."""
     report = await run_sync(_read_report, house, caller, run)
-    return await _streamed(house, _run_events(house, caller, report, last))
+    return _streamed(house, client, _run_events(house, caller, report, last))
 
 
 @router.get("/attempts/{attempt}/log/events", response_class=StreamingResponse, responses=STREAM)
 async def watch_log(
-    caller: Reader, house: TheHouse, attempt: AttemptId, last: LastPiece = None
+    caller: Reader, house: TheHouse, client: TheClient, attempt: AttemptId, last: LastPiece = None
 ) -> StreamingResponse:
     """A log while it grows: `log` events of whole lines, at last `end`."""
     await run_sync(_read_attempt, house, caller, attempt)
-    return await _streamed(house, _log_events(house, caller, attempt, last))
+    return _streamed(house, client, _log_events(house, caller, attempt, last))
 
 
-async def _streamed(house: House, events: AsyncIterator[bytes]) -> StreamingResponse:
+def _streamed(house: House, client: str, events: AsyncIterator[bytes]) -> StreamingResponse:
     """The response.
 
     Raises:
         TooBusyError: as many streams as there may be are open.
     """
-    try:
-        house.streams.acquire_nowait()
-    except anyio.WouldBlock as error:
-        raise TooBusyError("too many live streams are open; ask again in a while", retry_after=10) from error
-    return HeldResponse(_bounded(events), house.streams)
-
-
-class HeldResponse(StreamingResponse):
-    """A stream that holds a place until it ends, however it does."""
-
-    def __init__(self, events: AsyncIterator[bytes], places: anyio.Semaphore) -> None:
-        super().__init__(events, media_type=EVENT_STREAM, headers=HEADERS)
-        self._places = places
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Send it, and give the place back."""
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._places.release()
+    return HeldResponse(
+        _bounded(events), house.streams.take(client),
+        seconds=LONGEST_SECONDS + QUIET_SECONDS, media_type=EVENT_STREAM, headers=HEADERS,
+    )  # fmt: skip
 
 
 async def _bounded(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -20,6 +20,7 @@ from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
 from farm_api.errors import BodyError, BodyTooLargeError
+from farm_api.webhooks import documentation
 from farm_api.webhooks.bitbucket import Bitbucket
 from farm_api.webhooks.forge import Forge
 from farm_api.webhooks.gitea import forgejo, gitea
@@ -65,13 +66,8 @@ def webhook_router(database: Database, app: Celery, settings: Settings, box: Sec
             name=f"webhook_{forge.name}",
             summary=f"A delivery of {forge.name}",
             status_code=202,
-            responses={
-                200: {"description": "This delivery came before; nothing was done"},
-                400: {"description": "The body is no JSON object, or misses what its kind has"},
-                401: {"description": "The delivery is not signed"},
-                403: {"description": "The signature is wrong, or no project has this repository"},
-                413: {"description": "The body is too large"},
-            },
+            responses=documentation.answers(),
+            openapi_extra=documentation.request(forge.name),
         )
     return router
 

@@ -35,7 +35,7 @@ def standard_fits(
     """
     try:
         age = abs((time.time() if now is None else now) - int(timestamp))
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
     signed = f"{message_id}.{timestamp}.".encode() + body
     right = [standard_signature(secret, signed) for secret in secrets]

@@ -5,11 +5,14 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
+from farm_api.v1.callers import WRONG_TOKEN_COST
 from farm_api.v1.rates import Rates
-from farm_scheduler.access_tables import AccessToken, AuditEntry
+from farm_scheduler.access_tables import AccessToken, AuditEntry, Submission
 from farm_scheduler.errors import TooBusyError
 from farm_scheduler.roles import Role
-from farm_scheduler.tables import now
+from farm_scheduler.tables import Run, now
+
+from ...scheduler.queued_runs import add_project, add_run
 
 RUN = "r-run23456"
 
@@ -77,13 +80,55 @@ def test_roles_are_kept(lite, role, allowed):
 
 def test_a_scope_hides_the_rest(closed):
     """A token of one project sees nothing of another, in lists, by id, or in the queue."""
+    with closed.database.write() as session:
+        mine = add_project(session, "pluggy")
+        session.get_one(Run, "r-fin23456").project_id = mine.id
     headers = closed.token(Role.READER, project="pluggy")
-    assert {run["project"] for run in closed.get("/runs", headers).json()["items"]} <= {"pluggy"}
+    assert [run["id"] for run in closed.get("/runs", headers).json()["items"]] == ["r-fin23456"]
     other = closed.token(Role.READER, project="six")
     assert closed.get("/runs/r-fin23456", other).status_code == 404
     assert closed.get("/jobs/j-fin22222", other).status_code == 404
     assert closed.get("/runs/r-fin23456/events", other).status_code == 404
     assert closed.get("/runs", closed.token(Role.READER, project="attrs")).json()["items"] == []
+
+
+def test_a_token_is_for_a_project_and_not_for_a_name(door):
+    """A run is of the project that the farm follows, whatever its source says it is; a filter finds both names."""
+    with door.database.write() as session:
+        local = add_project(session, "local")
+        (job,) = add_run(session, local, [10.0])
+        run = session.get_one(Run, job.run_id)
+        run.project = "Demo"
+        (other,) = add_run(session, "demo", [10.0])
+        asked = Submission(id=other.run_id, actor="t-2", scope="asked", target="demo", state="accepted")
+        session.add(asked)
+        session.add(Submission(id="r-open2345", actor="t-2", target="demo"))
+    ours, named = door.token(Role.MAINTAINER, "local"), door.token(Role.MAINTAINER, "demo")
+    for path in (
+        f"/runs/{run.id}",
+        f"/runs/{run.id}/artifacts",
+        f"/jobs/{job.id}",
+        f"/jobs/{job.id}/attempts",
+    ):
+        assert (door.get(path, ours).status_code, door.get(path, named).status_code) == (200, 404)
+    found = {name: door.get("/runs", ours, project=name).json()["items"] for name in ("local", "demo", "six")}
+    assert {name: [each["id"] for each in runs] for name, runs in found.items()} == {
+        "local": [run.id], "demo": [run.id], "six": []
+    }  # fmt: skip
+    assert door.get("/runs", named).json()["items"] == []
+    assert [each["job_id"] for each in door.get("/queue", ours).json()["jobs"]] == [job.id]
+    assert door.get("/queue", named, project="demo").json()["jobs"] == []
+    assert {each["job_id"] for each in door.get("/queue", project="demo").json()["jobs"]} == {
+        job.id,
+        other.id,
+    }
+    assert [each["job_id"] for each in door.get("/queue", project="local").json()["jobs"]] == [job.id]
+    assert door.get(f"/runs/{other.run_id}", door.token(Role.READER, "asked")).status_code == 200
+    assert door.post(f"/runs/{run.id}/cancel", None, named).status_code == 404
+    assert door.post("/runs/r-open2345/cancel", None, named).status_code == 404
+    assert door.post(f"/runs/{run.id}/cancel", None, ours).status_code == 200
+    entry = door.get("/audit", door.token(Role.ADMIN)).json()["items"]
+    assert [each["project"] for each in entry if each["subject"] == run.id] == ["local"]
 
 
 def test_a_submitter_cancels_only_what_is_its_own(door):
@@ -181,3 +226,13 @@ def test_guessing_tokens_is_slow(lite):
     """Wrong tokens use up the requests of their address."""
     codes = {lite.get("/runs", {"Authorization": f"Bearer wf_{number}"}).status_code for number in range(80)}
     assert codes == {401, 429}
+
+
+def test_guessing_tokens_at_the_pages_is_as_slow(closed):
+    """A wrong token costs an address as much as at the API, and counts there as well."""
+    codes = [closed.client.get("/", auth=("x", f"wf_{number}")).status_code for number in range(80)]
+    assert codes.count(401) <= closed.settings.requests_per_minute / WRONG_TOKEN_COST + 5
+    assert codes[-1] == 429
+    assert closed.get("/runs", {"Authorization": "Bearer wf_x"}).status_code == 429
+    secret = closed.token(Role.READER)["Authorization"].removeprefix("Bearer ")
+    assert closed.client.get("/", auth=("anybody", secret)).status_code == 200

@@ -4,14 +4,18 @@ import gzip
 import hashlib
 import io
 import tarfile
+from datetime import timedelta
 
 import pytest
 from sqlmodel import select
 
 from farm_scheduler import submissions
-from farm_scheduler.access_tables import KeptAnswer, Submission, Upload
+from farm_scheduler.access_tables import ArchiveKind, KeptAnswer, Submission, Upload
 from farm_scheduler.engine import celery_app
+from farm_scheduler.errors import NoRoomError
+from farm_scheduler.projects import address_of
 from farm_scheduler.roles import Role
+from farm_scheduler.sources import get_uploaded
 from farm_scheduler.tables import Project, Run, now
 from farm_scheduler.uploads import KEPT_FOR, LARGEST_PIECE, drop_old
 
@@ -53,6 +57,10 @@ def _work(door, submission):
     submissions.carry_out(door.database, celery_app(door.settings), door.settings, submission)
 
 
+def _no_room(*_given):
+    raise NoRoomError("the disk is full")
+
+
 def test_the_same_request_is_carried_out_once(door):
     """With one key a POST gives one answer and makes one thing; another body with it is refused."""
     headers = {**door.token(Role.SUBMITTER), "Idempotency-Key": "one"}
@@ -73,12 +81,39 @@ def test_a_key_whose_process_died_doubles_nothing(door):
     headers = {**door.token(Role.SUBMITTER), "Idempotency-Key": "two"}
     first = door.post("/runs", {"target": "six"}, headers).json()["id"]
     with door.database.write() as session:
-        session.exec(select(KeptAnswer)).one().status = None
+        kept = session.exec(select(KeptAnswer)).one()
+        kept.status, kept.body = None, first
     busy = door.post("/runs", {"target": "six"}, headers)
     assert (busy.status_code, busy.headers["retry-after"]) == (409, "1")
     with door.database.write() as session:
         session.exec(select(KeptAnswer)).one().begun = now() - KEPT_FOR / 24
     assert door.post("/runs", {"target": "six"}, headers).json()["id"] == first
+
+
+def test_a_key_chooses_no_run(door):
+    """The id of a run follows from nothing that its caller knows; after a day a key is a new one."""
+    headers = {**door.token(Role.SUBMITTER), "Idempotency-Key": "four"}
+    first = door.post("/runs", {"target": "six"}, headers).json()["id"]
+    with door.database.write() as session:
+        session.exec(select(KeptAnswer)).one().begun = now() - timedelta(days=1, minutes=1)
+    second = door.post("/runs", {"target": "attrs"}, headers)
+    assert second.status_code == 202
+    assert "idempotency-replayed" not in second.headers
+    assert (second.json()["id"] != first, second.json()["target"]) == (True, "attrs")
+
+
+def test_a_request_that_failed_here_is_made_again_under_its_id(door, monkeypatch):
+    """After an answer of 500 or above the key is not spent, and what was recorded already is found."""
+    headers = {**door.token(Role.SUBMITTER), "Idempotency-Key": "five"}
+    with monkeypatch.context() as patched:
+        patched.setattr("farm_api.v1.runs._publish", _no_room)
+        assert door.post("/runs", {"target": "six"}, headers).status_code == 507
+    assert door.post("/runs", {"target": "six"}, headers).status_code == 202
+    with door.database.read() as session:
+        assert len(session.exec(select(Submission)).all()) == 1
+    free = {**headers, "Idempotency-Key": "six"}
+    assert door.post("/runs", {"target": "./folder"}, free).status_code == 400
+    assert door.post("/runs", {"target": "six"}, free).status_code == 202
 
 
 def test_a_secret_is_not_kept_for_a_repetition(door):
@@ -97,7 +132,7 @@ def test_a_secret_is_not_kept_for_a_repetition(door):
         "./folder", "/etc/passwd", "~/x", "demo.tar.gz", "git+file:///srv/x", "git+ext::sh -c true", "git+https://127.0.0.1/x",
         "git+https://[::1]/x", "git+https://localhost/x", "git+https://intranet/x", "git+https://10.0.0.1/x",
         "git+https://0x7f.1/x", "git+https://db.internal/x", "git+https://u:p@host.org/x", "git+https://h.org/x@--upload-pack=x",
-        "git+http://h.org/x", "x; drop table run",
+        "git+http://h.org/x", "x; drop table run", "git+https://[a.com/x", "git+https://a]b/x",
     ],
 )  # fmt: skip
 def test_what_may_not_be_named_is_refused(lite, target):
@@ -164,6 +199,21 @@ def test_a_scoped_submitter_cannot_submit_another_project(door):
     run = door.post("/runs", {"target": "six", "upload": upload}, headers).json()["id"]
     _work(door, run)
     assert door.get(f"/submissions/{run}", headers).json()["code"] == "access"
+
+
+def test_a_scoped_submitter_submits_its_repository_by_any_name(door, monkeypatch, tmp_path):
+    """The source of the project's own repository may say another name than the farm has for it."""
+    url = "https://github.com/me/Demo.git"
+    with door.database.write() as session:
+        session.add(Project(id="p-local234", name="local", repository=url, address=address_of(url)))
+    headers = door.token(Role.SUBMITTER, project="local")
+    (tmp_path / "demo.tar.gz").write_bytes(PROJECT)
+    found = get_uploaded(tmp_path / "demo.tar.gz", ArchiveKind.FOLDER, "demo", door.settings)
+    monkeypatch.setattr(submissions, "get_source", lambda *_given: found)
+    for path, state in (("me/demo", "accepted"), ("you/demo", "refused")):
+        run = door.post("/runs", {"target": f"git+https://github.com/{path}"}, headers).json()["id"]
+        _work(door, run)
+        assert door.get(f"/submissions/{run}", headers).json()["state"] == state
 
 
 def test_a_refusal_is_seen_at_once(lite):

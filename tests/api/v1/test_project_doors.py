@@ -137,6 +137,17 @@ def test_listeners_are_added_and_ended_over_rest(door):
         assert token not in str(session.exec(select(AuditEntry.details)).all())
 
 
+@pytest.mark.parametrize("url", ["https://[github.com/x", "https://a]b/x", "https://github.com:x/y"])
+def test_a_url_that_cannot_be_read_is_refused(lite, url):
+    """Of a repository and of a webhook alike: a problem, and nothing is changed."""
+    admin = lite.token(Role.ADMIN)
+    assert lite.post("/projects", {"name": "demo"}, admin).status_code == 201
+    put = lite.client.put("/api/v1/projects/demo/listeners/webhook", json={"place": url}, headers=admin)
+    patched = lite.client.patch("/api/v1/projects/demo", json={"repository": url}, headers=admin)
+    made = lite.post("/projects", {"name": "other", "repository": url}, admin)
+    assert [(each.status_code, each.json()["code"]) for each in (put, patched, made)] == [(400, "target")] * 3
+
+
 def test_redelivery_is_asked_for_over_rest(door):
     """GitHub is asked with a token that is never told back; no other forge can be, and no word passes for a key."""
     _, headers, admin = _add(door)

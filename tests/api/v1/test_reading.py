@@ -1,5 +1,6 @@
 """Reading the record over REST."""
 
+import base64
 from datetime import timedelta
 
 import pytest
@@ -57,7 +58,14 @@ def test_pages_are_walked_without_skipping_or_doubling(door):
     assert len(seen) == len(set(seen)) == 3
 
 
-@pytest.mark.parametrize("cursor", ["WyJ4Il0", "bm9uc2Vuc2U", "W10", "Wzks", "WyIyMDI2LTAxLTAxIiwgNV0"])
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "WyJ4Il0", "bm9uc2Vuc2U", "W10", "Wzks", "WyIyMDI2LTAxLTAxIiwgNV0",
+        base64.urlsafe_b64encode(b'["0001-01-01T00:00:00+23:59","x"]').decode().rstrip("="),
+        base64.urlsafe_b64encode(b'["9999-12-31T23:59:59-23:59","x"]').decode().rstrip("="),
+    ],
+)  # fmt: skip
 def test_a_cursor_of_something_else_is_refused(lite, cursor):
     """A cursor that this list has not made is bad input, not a server error."""
     answer = lite.get("/runs", after=cursor)
@@ -177,6 +185,22 @@ def test_every_error_is_a_problem(lite, path, status, code):
     assert answer.headers["content-type"] == "application/problem+json"
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.json()["status"] == status
+
+
+@pytest.mark.parametrize("path", ["/api/v1/runs", "/webhooks/github"])
+def test_what_nobody_foresaw_is_a_problem_too(lite, monkeypatch, caplog, path):
+    """An error that is a mistake of the farm's is answered as every other, and is in the log."""
+
+    def fail(*_given, **_named):
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr("farm_api.v1.runs.read_page", fail)
+    monkeypatch.setattr("farm_api.webhooks.doors.receive", fail)
+    answer = lite.client.request("GET" if "api" in path else "POST", path)
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert (answer.json()["code"], answer.headers["x-content-type-options"]) == ("internal", "nosniff")
+    assert "secret" not in answer.text
+    assert f"{path} failed unexpectedly" in caplog.text
 
 
 def test_a_wrong_method_says_which_are_right(lite):

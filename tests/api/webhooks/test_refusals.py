@@ -181,6 +181,20 @@ def test_no_secret_is_in_the_record(doors, settings, record):
     assert (settings.home / "secret.key").stat().st_mode & 0o777 == 0o600
 
 
+def test_the_doors_are_documented(doors):
+    """Each says which headers and body it takes, what it answers, and its problems as problem+json."""
+    document = doors.client.get("/openapi.json").json()
+    for forge in REPOSITORIES:
+        door = document["paths"][f"/webhooks/{forge}"]["post"]
+        assert any("signature" in each["name"].lower() for each in door["parameters"])
+        assert door["requestBody"]["required"]
+        answers = door["responses"]
+        assert set(answers) == {"200", "202", "400", "401", "403", "413", "500", "503"}
+        for status, answer in answers.items():
+            kind = "json" if status < "300" else "problem+json"
+            assert set(answer["content"]) == {f"application/{kind}"}
+
+
 def test_a_dead_engine_holds_up_no_answer(settings, secrets, record, tmp_path):
     """Without Redis a delivery is recorded and answered at once; the sweep finds its event later."""
     dead = settings.model_copy(update={"redis_url": f"redis+socket://{tmp_path}/no.sock"})

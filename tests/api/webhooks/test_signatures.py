@@ -39,6 +39,7 @@ def test_the_standard_signature_fits_in_its_time():
     other = STANDARD.replace("v1", "v2")
     assert not standard_fits(STANDARD_ID, STANDARD_TIME, other, STANDARD_BODY, [STANDARD_SECRET], **fits)
     assert not standard_fits("msg_x", STANDARD_TIME, STANDARD, STANDARD_BODY, [STANDARD_SECRET], **fits)
+    assert not standard_fits(STANDARD_ID, "9" * 400, STANDARD, STANDARD_BODY, [STANDARD_SECRET], **fits)
     assert not standard_fits(STANDARD_ID, "soon", STANDARD, STANDARD_BODY, [STANDARD_SECRET], **fits)
 
 
