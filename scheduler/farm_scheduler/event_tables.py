@@ -30,10 +30,11 @@ def _moment(*, nullable: bool = True) -> Column[Any]:
 
 
 class Delivery(SQLModel, table=True):
-    """One message of a forge, recorded once: `delivery_id` is the forge's own name for it.
+    """One message of a forge, recorded once.
 
-    `kind` is the forge's word for what happened; `reason` says why nothing came of it, where nothing did. `digest` is
-    the SHA-256 of its body, where that is all that its signature proves.
+    `delivery_id` is the forge's own name for it, behind its project's id where another's may have the same. `kind` is
+    the forge's word for what happened; `reason` says why nothing came of it, where nothing did. `digest` is the SHA-256
+    of its body, where that is all that its signature proves.
     """
 
     __tablename__ = "delivery"

@@ -66,7 +66,7 @@ def webhook_router(database: Database, app: Celery, settings: Settings, box: Sec
             summary=f"A delivery of {forge.name}",
             status_code=202,
             responses={
-                200: {"description": "This delivery came before; nothing was done"},
+                200: {"description": "This delivery came before, or its signed body; nothing was done"},
                 400: {"description": "The body is no JSON object, or misses what its kind has"},
                 401: {"description": "The delivery is not signed"},
                 403: {"description": "The signature is wrong, or no project has this repository"},
