@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import bindparam, insert
+from sqlalchemy import and_, bindparam, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
@@ -21,6 +21,9 @@ from farm_scheduler.triggers import Trigger
 
 LONGEST_TEXT = 300
 """Characters that are kept of what a forge calls something."""
+
+WORLDWIDE = frozenset({"github"})
+"""Forges whose ids of deliveries are one space for all projects, and by which GitHub is asked for them again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,7 @@ class Incoming:
     Attributes:
         kind: the forge's word for it.
         reason: why nothing is to be done, where there is nothing.
+        digest: of the body, where a replay may come under another id.
     """
 
     forge: str
@@ -56,6 +60,7 @@ class Incoming:
     kind: str
     notices: Sequence[Notice] = ()
     reason: str | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +89,16 @@ _NEW_DELIVERY = {
     "postgresql": postgresql.insert(Delivery).on_conflict_do_nothing().returning(col(Delivery.delivery_id)),
 }
 _NEW_EVENTS = insert(Event)
+_REPLAYED = (
+    select(col(Event.id))
+    .join(
+        Delivery,
+        and_(col(Delivery.forge) == col(Event.forge), col(Delivery.delivery_id) == col(Event.delivery_id)),
+    )
+    .where(col(Delivery.project_id) == bindparam("project"), col(Delivery.digest) == bindparam("digest"))
+    .where(col(Event.state) != EventState.FAILED)
+    .limit(1)
+)
 
 
 def find_door(database: Database, *, forge: str | None, address: str) -> Door | None:
@@ -107,6 +122,16 @@ def run_of_commit(database: Database, project_id: str, run_id: str, revision: st
     return run if run and (run.project_id, run.revision) == (project_id, revision) else None
 
 
+def recorded_id(forge: str, project_id: str, delivery_id: str) -> str:
+    """The id of a door's delivery in the record: two relays may both count from 1."""
+    return delivery_id if forge in WORLDWIDE else f"{project_id}:{delivery_id}"
+
+
+def told_id(row: Delivery | Event) -> str | None:
+    """The id as the forge told it."""
+    return row.delivery_id and row.delivery_id.removeprefix(f"{row.project_id}:")
+
+
 def record_delivery(database: Database, incoming: Incoming) -> tuple[str, ...] | None:
     """Record a delivery and its events; the ids of these, or None where the forge told the same before."""
     with database.write_together() as session:
@@ -115,12 +140,20 @@ def record_delivery(database: Database, incoming: Incoming) -> tuple[str, ...] |
 
 def record_in(session: Session, incoming: Incoming) -> tuple[str, ...] | None:
     """The same within a transaction of the caller's."""
-    if not _is_new(session, incoming):
+    if _is_replay(session, incoming) or not _is_new(session, incoming):
         return None
     rows = [_event(incoming, notice) for notice in incoming.notices]
     if rows:
         session.connection().execute(_NEW_EVENTS, rows)
     return tuple(row["id"] for row in rows)
+
+
+def _is_replay(session: Session, incoming: Incoming) -> bool:
+    """Whether the same body came before, under whatever id; one of which all failed may come again."""
+    if incoming.digest is None:
+        return False
+    same = {"project": incoming.project_id, "digest": incoming.digest}
+    return session.connection().execute(_REPLAYED, same).first() is not None
 
 
 def _is_new(session: Session, incoming: Incoming) -> bool:
@@ -132,6 +165,7 @@ def _is_new(session: Session, incoming: Incoming) -> bool:
         "project_id": incoming.project_id,
         "kind": incoming.kind,
         "reason": incoming.reason,
+        "digest": incoming.digest,
         "received": now(),
     }
     new = _NEW_DELIVERY[connection.dialect.name]

@@ -30,18 +30,22 @@ def _moment(*, nullable: bool = True) -> Column[Any]:
 
 
 class Delivery(SQLModel, table=True):
-    """One message of a forge, recorded once: `delivery_id` is the forge's own name for it.
+    """One message of a forge, recorded once.
 
-    `kind` is the forge's word for what happened; `reason` says why nothing came of it, where nothing did.
+    `delivery_id` is the forge's own name for it, behind its project's id where another's may have the same. `kind` is
+    the forge's word for what happened; `reason` says why nothing came of it, where nothing did. `digest` is the SHA-256
+    of its body, where that is all that its signature proves.
     """
 
     __tablename__ = "delivery"
+    __table_args__ = (Index("ix_delivery_digest", "project_id", "digest"),)
 
     forge: str = Field(primary_key=True, max_length=32)
     delivery_id: str = Field(primary_key=True, max_length=200)
     project_id: str = Field(foreign_key="project.id", index=True)
     kind: str = ""
     reason: str | None = None
+    digest: str | None = Field(default=None, max_length=64)
     received: datetime = Field(default_factory=now, sa_column=_moment(nullable=False))
 
 
@@ -60,6 +64,7 @@ class Event(SQLModel, table=True):
         Index("ix_event_state", "state", "not_before"),
         Index("ix_event_delivery", "forge", "delivery_id"),
         Index("ix_event_run", "run_id"),
+        Index("ix_event_ref", "project_id", "trigger", "ref", "created"),
     )
 
     id: str = Field(default_factory=lambda: new_id("e"), primary_key=True)

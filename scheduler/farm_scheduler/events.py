@@ -23,6 +23,7 @@ from farm_scheduler.plan import Narrowing
 from farm_scheduler.settings import Settings
 from farm_scheduler.sources import find_commit
 from farm_scheduler.states import RunState
+from farm_scheduler.superseded import newer_than, supersede, why_superseded
 from farm_scheduler.tables import Run, now
 from farm_scheduler.targets import RepositoryTarget, read_target
 from farm_scheduler.triggers import Cause, Trigger
@@ -43,7 +44,14 @@ PUBLISH_AGAIN = timedelta(seconds=30)
 AT_ONCE = 100
 """Events whose messages one round of the sweep sends again."""
 
+STAND_BACK = timedelta(seconds=2)
+"""How long an event waits for another that is at work on the same."""
+
 SLACK_SECONDS = 120.0
+
+
+class _SameAtWorkError(Exception):
+    """A worker is making the run of another event that asks for the same."""
 
 
 def handle_event(database: Database, app: Celery, settings: Settings, event_id: str, *, worker: str) -> None:
@@ -55,9 +63,10 @@ def handle_event(database: Database, app: Celery, settings: Settings, event_id: 
         run_id, reason = _make_run(database, app, settings, event)
     except FarmError as error:
         patiently(partial(_put_off, database, event, error))
-    except IntegrityError:
-        # Somebody recorded the same at this very moment; the next try finds it.
-        _release(database, event, timedelta(seconds=1), "another event asks for the same")
+    except (_SameAtWorkError, IntegrityError):
+        # Its run, or its end without one, is found by the next try; this one counts for nothing.
+        event.tries -= 1
+        patiently(partial(_release, database, event, STAND_BACK, "another event asks for the same"))
     except OperationalError:
         patiently(partial(_release, database, event, timedelta(seconds=1), "the record did not answer"))
     else:
@@ -121,7 +130,7 @@ def _make_run(database: Database, app: Celery, settings: Settings, event: Event)
 
     Raises:
         FarmError: it cannot be had, or not now.
-        IntegrityError: another worker does the same at this moment.
+        _SameAtWorkError: another worker does the same at this moment.
     """
     with database.read() as session:
         if session.get(Run, event.run_id) is not None:
@@ -130,9 +139,8 @@ def _make_run(database: Database, app: Celery, settings: Settings, event: Event)
     if target.startswith("git+"):
         event.revision = event.revision or _revision(settings, event)
         target = f"{target}@{event.revision}"
-    first = None if event.again else _first_of(database, event)
-    if first is not None:
-        return first, "the same was asked for before"
+    if not event.again and (found := _look_round(database, event)) is not None:
+        return found
     cause = Cause(trigger=event.trigger, project_id=event.project_id, ref=event.ref, revision=event.revision)
     try:
         runs.submit(database, app, settings, target, Narrowing(), event.run_id, cause=cause)
@@ -149,30 +157,43 @@ def _revision(settings: Settings, event: Event) -> str:
     return find_commit(found, settings)
 
 
-def _first_of(database: Database, event: Event) -> str | None:
-    """The run of an event that asks for the same work; None when this one is the first."""
+def _look_round(database: Database, event: Event) -> tuple[str, str] | None:
+    """The run that makes another one needless, and why; None when this event is to make its own.
+
+    An event that is put off leads nobody: whoever asks for the same next tries it.
+    """
     work = _work(event)
     with database.write() as session:
+        mine = session.get(Event, event.id)
+        if mine is None:
+            return event.run_id, "its project was removed"
         chosen = select(Event).where(Event.work == work, Event.id != event.id)
         other = session.exec(chosen.with_for_update()).first()
         if other is not None:
             run = session.get(Run, other.run_id)
-            gone = run is not None and run.state in {RunState.CANCELLED, RunState.CANCELLING}
-            if not gone and other.state != EventState.FAILED:
-                return other.run_id
+            if run is not None and run.state not in {RunState.CANCELLED, RunState.CANCELLING}:
+                mine.run_id = run.id  # from now on the run is wanted for this ref as well
+                return run.id, "the same was asked for before"
+            if run is None and other.state is EventState.WORKING:
+                raise _SameAtWorkError
             other.work = None
             session.flush()
-        if (mine := session.get(Event, event.id)) is not None:
-            mine.work, mine.revision = work, event.revision
+        newest = newer_than(session, event)
+        if newest is not None:
+            return event.run_id, why_superseded(newest)
+        mine.work, mine.revision = work, event.revision
     return None
 
 
 def _work(event: Event) -> str:
-    """What an event asks for: a tag of a commit is another thing than the commit, as versions come from tags."""
+    """What an event asks for, and from where: nothing that a fork has stands in for the project's own repository.
+
+    A tag of a commit is another thing than the commit, as versions come from tags.
+    """
     if not event.target.startswith("git+"):
         return f"{event.project_id} release {event.target}"
     tag = event.trigger in {Trigger.TAG, Trigger.RELEASE}
-    return f"{event.project_id} {f'tag {event.ref}' if tag else 'commit'} {event.revision}"
+    return f"{event.project_id} {event.target} {f'tag {event.ref}' if tag else 'commit'} {event.revision}"
 
 
 def _put_off(database: Database, event: Event, error: FarmError) -> None:
@@ -196,7 +217,7 @@ def _release(database: Database, event: Event, wait: timedelta, reason: str) -> 
         row = session.get(Event, event.id)
         if row is not None and row.state == EventState.WORKING and row.worker == event.worker:
             row.state, row.reason, row.not_before = EventState.WAITING, reason, now() + wait
-            row.published = None
+            row.published, row.tries = None, event.tries
 
 
 def _finish(database: Database, event: Event, run_id: str, reason: str | None) -> None:
@@ -205,4 +226,8 @@ def _finish(database: Database, event: Event, run_id: str, reason: str | None) -
         if row is None:
             return  # it went with its project
         row.state, row.run_id, row.revision = EventState.DONE, run_id, event.revision
-        row.reason, row.finished = reason, now()
+        row.finished = now()
+        session.flush()
+        supersede(session, row)
+        newest = newer_than(session, row)
+        row.reason = reason or (why_superseded(newest) if newest is not None else None)

@@ -120,10 +120,12 @@ def claim_failed(database: Database, look: Look, attempts: Iterable[Attempt]) ->
     Of several attempts for one delivery the newest counts, unless any of them arrived.
     """
     newest: dict[str, Attempt] = {}
+    first: dict[str, datetime] = {}
     arrived = set()
     for each in attempts:
         if each.arrived:
             arrived.add(each.guid)
+        first[each.guid] = min(first.get(each.guid, each.delivered), each.delivered)
         if each.guid not in newest or newest[each.guid].delivered < each.delivered:
             newest[each.guid] = each
     failed = [each for guid, each in newest.items() if guid not in arrived]
@@ -132,19 +134,21 @@ def claim_failed(database: Database, look: Look, attempts: Iterable[Attempt]) ->
     for attempt in sorted(failed, key=lambda each: each.delivered):
         if asked == MOST_AT_A_LOOK:
             return
-        if _claim(database, look, attempt):
+        if _claim(database, look, attempt, first[attempt.guid]):
             asked += 1
             yield attempt
 
 
-def _claim(database: Database, look: Look, attempt: Attempt) -> bool:
+def _claim(database: Database, look: Look, attempt: Attempt, first: datetime) -> bool:
     """Record that a delivery is asked for, unless it is here, was asked for just now, or often enough."""
     with database.write() as session:
         if session.get(Delivery, ("github", attempt.guid)) is not None:
             return False
         row = session.get(Redelivery, attempt.guid)
         if row is None:
-            row = Redelivery(project_id=look.project_id, guid=attempt.guid, kind=attempt.kind)
+            row = Redelivery(
+                project_id=look.project_id, guid=attempt.guid, kind=attempt.kind, delivered=first
+            )
         elif row.tries >= MOST_TRIES or row.asked > now() - FIRST_WAIT * 3 ** (row.tries - 1):
             return False
         row.tries, row.asked, row.reason = row.tries + 1, now(), None

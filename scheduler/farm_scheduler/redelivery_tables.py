@@ -36,8 +36,9 @@ class Relook(SQLModel, table=True):
 class Redelivery(SQLModel, table=True):
     """A failed delivery that GitHub was asked for again: `guid` is the id that the doors know it by.
 
-    Projects of one App see the same deliveries, and `project_id` is the one that asked first. `asked` is when it was
-    asked for last, `tries` how often. `reason` is what GitHub said, where it did not agree.
+    Projects of one App see the same deliveries, and `project_id` is the one that asked first. `delivered` is when
+    GitHub first tried, `asked` when it was asked for last, `tries` how often. `reason` is what GitHub said, where it
+    did not agree.
     """
 
     __tablename__ = "redelivery"
@@ -47,4 +48,5 @@ class Redelivery(SQLModel, table=True):
     kind: str = ""
     tries: int = 0
     reason: str | None = None
+    delivered: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
     asked: datetime = Field(default_factory=now, sa_column=_moment())

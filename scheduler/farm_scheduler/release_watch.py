@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from fnmatch import fnmatchcase
 
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
 
 from farm_scheduler.changelog import last_serial, uploads_since
@@ -19,7 +20,7 @@ from farm_scheduler.deliveries import Incoming, Notice, record_in
 from farm_scheduler.errors import FarmError, InputError, TargetError
 from farm_scheduler.projects import add_project
 from farm_scheduler.settings import Settings
-from farm_scheduler.simple_index import Listing, SimpleIndex
+from farm_scheduler.simple_index import Listing, SimpleIndex, SourceFile
 from farm_scheduler.tables import Project, now
 from farm_scheduler.triggers import Trigger
 from farm_scheduler.watch_tables import Changelog, Watch, WatchPattern
@@ -91,7 +92,7 @@ def look_around(database: Database, settings: Settings) -> Iterator[str]:
     """Look at all that is due; the ids of the events that were recorded, one by one."""
     index = SimpleIndex(settings.index_url, settings.index_seconds)
     for project_id, name in _claim_due(database, settings):
-        yield from _look_at_page(database, index, project_id, name)
+        yield from _look_safely(database, index, project_id, name)
     yield from _look_at_changelog(database, settings)
 
 
@@ -109,6 +110,20 @@ def _claim_due(database: Database, settings: Settings) -> list[tuple[str, str]]:
         return [(watch.project_id, name) for watch, name in rows]
 
 
+def _look_safely(database: Database, index: SimpleIndex, project_id: str, name: str) -> tuple[str, ...]:
+    """Look at one page; whatever goes wrong with it is a note on that project, and does not keep the others back."""
+    try:
+        return _look_at_page(database, index, project_id, name)
+    except OperationalError:
+        raise  # the record does not answer, and would not take the note either
+    except Exception:
+        LOG.exception("the look at the page of %s failed unexpectedly", name)
+        _say(
+            database, project_id, "the look at its page failed unexpectedly; the worker's log has the reason"
+        )
+        return ()
+
+
 def _look_at_page(database: Database, index: SimpleIndex, project_id: str, name: str) -> tuple[str, ...]:
     with database.read() as session:
         watch = session.get(Watch, project_id)
@@ -117,7 +132,7 @@ def _look_at_page(database: Database, index: SimpleIndex, project_id: str, name:
     try:
         listing = index.sdists(name, watch.etag)
     except TargetError as error:
-        # No page yet: its first release will be new.
+        # No page yet, or not any more.
         return _compare(
             database, project_id, name, Listing(files=(), etag=None, fresh_seconds=0), error.sentence
         )
@@ -143,12 +158,26 @@ def _compare(
         if listing.serial is not None and watch.serial is not None and listing.serial < watch.serial:
             watch.note = f"the index is behind: its page has serial {listing.serial}, seen was {watch.serial}"
             return ()
-        there = {str(file.version) for file in listing.files if file.yanked is None}
-        new = sorted(there.difference(watch.versions)) if watch.versions is not None else []
+        files = [file for file in listing.files if file.yanked is None]
+        there = {str(file.version) for file in files}
+        new = there.difference(watch.versions) if watch.versions else _since(watch, files)
         # What vanished stays known: a mirror that has lost it for an hour does not make it new.
         watch.versions = sorted(there.union(watch.versions or ()))
         watch.etag, watch.serial = listing.etag, listing.serial or watch.serial
-        return tuple(_record(session, project_id, name, new))
+        return tuple(_record(session, project_id, name, sorted(new)))
+
+
+def _since(watch: Watch, files: Sequence[SourceFile]) -> set[str]:
+    """What is new of a name of which nothing is known: versions that were uploaded since it is followed.
+
+    A page that was missing or empty is no proof that there was nothing: the index may have been behind. Where it tells
+    no times, one single version on such a page is the first release of a new name, and many are its history.
+    """
+    versions = {str(file.version) for file in files}
+    if watch.versions is not None and len(versions) == 1 and all(file.uploaded is None for file in files):
+        return versions
+    old = {str(file.version) for file in files if file.uploaded is None or file.uploaded <= watch.followed}
+    return versions - old
 
 
 def _record(session: Session, project_id: str, name: str, versions: Iterable[str]) -> Iterator[str]:

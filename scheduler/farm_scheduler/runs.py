@@ -36,7 +36,6 @@ from farm_scheduler.states import (
     RunState,
     guard,
 )
-from farm_scheduler.superseded import supersede
 from farm_scheduler.systems import read_systems
 from farm_scheduler.tables import Image, Run, now
 from farm_scheduler.targets import read_target
@@ -85,7 +84,6 @@ def submit(  # noqa: PLR0913 - three of them are rare, and named where they are 
             note_change(
                 session, cause.caller, "run.submit", run.id, project=name_of(session, run), target=target
             )
-        supersede(session, run)
         if found.told is not None and not found.missing:
             _store_plan(session, run, found.plan, found.told)
     _go_on(database, app, settings, run, found)

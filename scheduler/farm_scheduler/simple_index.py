@@ -10,6 +10,7 @@ import json
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from html.parser import HTMLParser
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urljoin, urlsplit
@@ -24,6 +25,9 @@ from farm_scheduler.freshness import allowed_seconds
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 MAX_PAGE = 64 << 20
 """Bytes of a project's page."""
+
+LONGEST_ETAG = 1000
+"""Characters of a validator that is sent back; one that is longer, or no ASCII, is not used."""
 
 PATIENCE = 3
 """A whole answer may take this many times the silence that is allowed; an index that drips bytes is no use."""
@@ -44,6 +48,7 @@ class SourceFile:
         sha256: None when the index does not say.
         requires_python: as the index says it.
         yanked: None, or the reason ("" when none is given).
+        uploaded: None when the index does not say (PEP 700).
     """
 
     name: str
@@ -52,6 +57,7 @@ class SourceFile:
     sha256: str | None
     requires_python: str | None
     yanked: str | None
+    uploaded: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +153,9 @@ class SimpleIndex:
             if len(body) > MAX_PAGE:
                 raise IndexUnavailableError(f"the page {url} does not end; check the index", url=url)
 
-        headers = {"Accept": ACCEPT, **({"If-None-Match": etag} if etag else {})}
+        headers = {"Accept": ACCEPT}
+        if etag and etag.isascii() and len(etag) <= LONGEST_ETAG:
+            headers["If-None-Match"] = etag
         head = self._ask(url, headers, take, name)
         return bytes(body), head
 
@@ -165,7 +173,7 @@ class SimpleIndex:
             raise IndexUnavailableError(
                 f"the package index {host} is too slow; try again later", url=url
             ) from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             sentence = f"the package index {host} cannot be reached ({error}); check WHEELFARM_INDEX_URL"
             raise IndexUnavailableError(sentence, url=url) from error
 
@@ -220,7 +228,16 @@ def _sdists(files: Iterator[Mapping[str, Any]], name: str, page: str) -> Iterato
             sha256=str(sha256).lower() if sha256 else None,
             requires_python=file.get("requires_python"),
             yanked=file.get("yanked"),
+            uploaded=_moment(file.get("uploaded")),
         )
+
+
+def _moment(text: Any) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
 
 
 def _json_files(body: bytes) -> Iterator[Mapping[str, Any]]:
@@ -234,6 +251,7 @@ def _json_files(body: bytes) -> Iterator[Mapping[str, Any]]:
             "sha256": file.get("hashes", {}).get("sha256"),
             "requires_python": file.get("requires-python"),
             "yanked": (yanked if isinstance(yanked, str) else "") if yanked else None,
+            "uploaded": file.get("upload-time"),
         }
 
 

@@ -1,12 +1,15 @@
 """Superseded runs: a newer push to the same ref ends those before it, whose answer nobody waits for any more.
 
-Called by runs inside the write transaction that records a run. Only what pushes and pull requests asked for is ended,
-and only by the like: a person's run, a tag and a release stay. It never starts anything.
+Called by events inside the write transactions that settle one. What is newer is what the forge told later, not what
+was carried out later. Only what pushes and pull requests asked for is ended, and only by the like: a person's run, a
+tag and a release stay, and so does a run that is the newest of another ref. It never starts anything.
 """
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, or_, select
 
 from farm_scheduler.cancellation import cancel_run
+from farm_scheduler.event_tables import Event, EventState
+from farm_scheduler.redelivery_tables import Redelivery
 from farm_scheduler.states import RunState
 from farm_scheduler.tables import Run
 from farm_scheduler.triggers import Trigger
@@ -15,22 +18,52 @@ SUPERSEDING = frozenset({Trigger.PUSH, Trigger.PULL_REQUEST})
 OPEN = (RunState.PLANNED, RunState.QUEUED, RunState.RUNNING)
 
 
-def supersede(session: Session, run: Run) -> list[str]:
-    """End the open runs of the same project, ref and kind of trigger; the ids of those that were.
+def newer_than(session: Session, event: Event) -> Event | None:
+    """The newest event of the same project, ref and kind of trigger that is done, if it was told after this one.
+
+    What GitHub was asked to deliver again counts from when it was delivered first.
+    """
+    if event.trigger not in SUPERSEDING or event.ref is None:
+        return None
+    told = func.coalesce(col(Redelivery.delivered), col(Event.created))
+    chosen = (
+        select(Event)
+        .outerjoin(Redelivery, col(Redelivery.guid) == col(Event.delivery_id))
+        .where(Event.project_id == event.project_id, Event.trigger == event.trigger, Event.ref == event.ref)
+        .where(or_(col(Event.state) == EventState.DONE, col(Event.id) == event.id))
+        .order_by(told.desc(), col(Event.id).desc())
+    )
+    newest = session.exec(chosen.limit(1)).first()
+    return None if newest is None or newest.id == event.id else newest
+
+
+def supersede(session: Session, event: Event) -> list[str]:
+    """End the open runs of an event's ref that no event wants any more, its own as well; the ids of those that were.
 
     Each has a note that says by which run.
     """
-    if run.trigger not in SUPERSEDING or run.project_id is None or run.ref is None:
+    if event.trigger not in SUPERSEDING or event.ref is None:
         return []
-    older = session.exec(
-        select(Run)
-        .where(Run.project_id == run.project_id, Run.ref == run.ref, Run.trigger == run.trigger)
-        .where(col(Run.state).in_(OPEN), Run.id != run.id)
-    ).all()
-    what = "push to" if run.trigger is Trigger.PUSH else "commit of"
-    commit = f" ({run.revision[:12]})" if run.revision else ""
-    reason = f"superseded by {run.id}: a newer {what} {run.ref}{commit}"
-    for each in older:
-        each.notes = [*each.notes, {"environment": None, "reason": reason}]
-        cancel_run(session, each)
-    return [each.id for each in older]
+    newest = newer_than(session, event) or event
+    mine = select(Event.run_id).where(
+        Event.project_id == event.project_id, Event.trigger == event.trigger, Event.ref == event.ref
+    )
+    older = select(Run).where(col(Run.id).in_(mine), col(Run.state).in_(OPEN))
+    ended = [run for run in session.exec(older).all() if not _is_wanted(session, run)]
+    for run in ended:
+        run.notes = [*run.notes, {"environment": None, "reason": why_superseded(newest)}]
+        cancel_run(session, run)
+    return [run.id for run in ended]
+
+
+def why_superseded(newest: Event) -> str:
+    """The sentence that says by which run."""
+    what = "push to" if newest.trigger is Trigger.PUSH else "commit of"
+    commit = f" ({newest.revision[:12]})" if newest.revision else ""
+    return f"superseded by {newest.run_id}: a newer {what} {newest.ref}{commit}"
+
+
+def _is_wanted(session: Session, run: Run) -> bool:
+    """Whether it is the newest of any ref: a commit may be the head of several branches and pull requests."""
+    events = session.exec(select(Event).where(Event.run_id == run.id, Event.state != EventState.FAILED)).all()
+    return any(newer_than(session, event) is None for event in events)

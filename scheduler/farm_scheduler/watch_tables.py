@@ -20,9 +20,9 @@ def _moment(*, nullable: bool = False) -> Column[Any]:
 class Watch(SQLModel, table=True):
     """A project whose releases are followed, by its page of the index.
 
-    `versions` are those that had an sdist when it was last looked at; None before the first look, which takes what is
-    there as known. `serial` is the index's count of the page, so that a mirror that is behind is not believed.
-    `note` is what went wrong at the last look.
+    `versions` are those that had an sdist when it was last looked at; None before the first look. The first look that
+    finds any takes what was there before `followed` as known. `serial` is the index's count of the page, so that a
+    mirror that is behind is not believed. `note` is what went wrong at the last look.
     """
 
     __tablename__ = "watch"
@@ -34,6 +34,7 @@ class Watch(SQLModel, table=True):
     note: str | None = None
     looked: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
     next_look: datetime = Field(default_factory=now, sa_column=_moment())
+    followed: datetime = Field(default_factory=now, sa_column=_moment())
 
 
 class WatchPattern(SQLModel, table=True):

@@ -27,6 +27,7 @@ from farm_scheduler.release_watch import (
     unfollow_pattern,
 )
 from farm_scheduler.settings import Settings
+from farm_scheduler.simple_index import Listing, SimpleIndex
 from farm_scheduler.states import ImageState
 from farm_scheduler.tables import Image, Project, Run, now
 from farm_scheduler.watch_tables import Changelog, Watch
@@ -58,6 +59,9 @@ class Index:
         self.serial = 100
         self.status = 200
         self.broken = b""
+        self.etag = ""
+        self.empty = False
+        self.uploaded: dict[str, str] = {}
         self.hang: threading.Event | None = None
         self.requests: list[tuple[str, int]] = []
         self.log: list[tuple[str, str | None, int, str, int]] = []
@@ -88,11 +92,11 @@ class Index:
         if self.hang is not None:
             self.hang.wait(10)
         status, body = self.status, self.broken
-        etag = f'"{self.serial}-{len(self.versions)}"'
+        etag = self.etag or f'"{self.serial}-{len(self.versions)}"'
         if status == 200 and not body:
             if request.path.startswith("/files/"):
                 body = sdist(request.path.rpartition("-")[2].removesuffix(".tar.gz"))
-            elif request.path != "/simple/demo/" or not self.versions:
+            elif request.path != "/simple/demo/" or (not self.versions and not self.empty):
                 status = 404
             elif request.headers.get("If-None-Match") == etag:
                 status = 304
@@ -114,6 +118,7 @@ class Index:
             "filename": name,
             "url": f"/files/{name}",
             "hashes": {"sha256": hashlib.sha256(sdist(version)).hexdigest()},
+            "upload-time": self.uploaded.get(version),
         }
 
     def call(self, request: BaseHTTPRequestHandler) -> None:
@@ -254,6 +259,70 @@ def test_the_first_release_of_a_name_is_new(farm: Farm, index: Index) -> None:
     assert "has no project" in str(farm.watch().note)
     index.release("0.1")
     assert farm.look() == ["demo==0.1"]
+
+
+@pytest.mark.parametrize("empty", [False, True])
+@pytest.mark.parametrize("tells_times", [False, True])
+def test_an_index_that_is_behind_makes_no_history_new(
+    farm: Farm, index: Index, *, empty: bool, tells_times: bool
+) -> None:
+    """What was uploaded before the name was followed is known, also when the first looks found no page, or no file."""
+    index.empty = empty
+    assert farm.look() == []
+    for number in range(30):
+        index.release(f"1.{number}")
+        index.uploaded[f"1.{number}"] = "2020-01-01T00:00:00.5Z" if tells_times else "who knows"
+    assert farm.look() == []
+    index.release("2.0")
+    assert farm.look() == ["demo==2.0"]
+
+
+def test_what_came_since_a_name_is_followed_is_new(farm: Farm, index: Index) -> None:
+    """Where the index tells times, what was uploaded between the wish and the first look is an event."""
+    for version, moment in (("1.0", now() - timedelta(days=9)), ("1.1", now() + timedelta(seconds=1))):
+        index.release(version)
+        index.uploaded[version] = moment.isoformat().replace("+00:00", "Z")
+    assert farm.look() == ["demo==1.1"]
+    assert farm.look() == []
+
+
+def test_a_validator_that_cannot_be_sent_back_is_not(farm: Farm, index: Index) -> None:
+    """A page whose ETag is no ASCII, or endless, is asked for whole each time."""
+    index.release("1.0")
+    for etag in ('"\xff"', '"' + "x" * 2000 + '"'):
+        index.etag = etag
+        assert farm.look() == []
+        assert farm.look() == []
+    assert {status for _, status in index.requests} == {200}
+    assert farm.watch().note is None
+
+
+def test_one_page_keeps_no_other_back(
+    farm: Farm, index: Index, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What nobody expected of a page is a note on its project, and the others are looked at."""
+    index.release("1.0")
+    farm.look()
+    index.release("1.1")
+    with farm.database.write() as session:
+        bad = add_project(session, "bad", None, None)
+        follow(session, bad)
+        follow_pattern(session, "pytest-*")
+    farm.look()
+    index.release("2.0")
+    index.release("1.0", "pytest-x")
+    right = SimpleIndex.sdists
+
+    def sdists(self: SimpleIndex, name: str, etag: str | None = None) -> Listing | None:
+        if name == "bad":
+            raise RuntimeError("nobody expected this")
+        return right(self, name, etag)
+
+    monkeypatch.setattr(SimpleIndex, "sdists", sdists)
+    assert farm.look() == ["demo==2.0", "pytest-x==1.0"]
+    with farm.database.read() as session:
+        assert "failed unexpectedly" in str(session.get_one(Watch, bad.id).note)
+    assert "nobody expected this" in caplog.text
 
 
 def test_a_release_whose_file_is_not_there_yet_is_tried_again(farm: Farm, index: Index) -> None:

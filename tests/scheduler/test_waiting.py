@@ -6,11 +6,12 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlmodel import select, update
+from sqlmodel import Session, select, update
 
 from farm_scheduler.capacity import Load, simulate
 from farm_scheduler.claims import claim_job
 from farm_scheduler.database import Database
+from farm_scheduler.event_tables import Event, EventState
 from farm_scheduler.forecast import forecast
 from farm_scheduler.states import ImageState, RunState
 from farm_scheduler.superseded import supersede
@@ -139,14 +140,18 @@ def test_a_newer_push_ends_the_older(record: Database) -> None:
         session.add(ended)
     claim = claim_one(record)
     with record.write() as session:
+        for name, run_id in ids.items():
+            run = session.get_one(Run, run_id)
+            if name != "person":
+                add_event(session, run)
         new = Run(
             target="t", project="six", project_id=six.id, source_sha256="", ref="main", revision="c0ffee" * 6
         )
         new.trigger = Trigger.PUSH
         session.add(new)
-        session.flush()
-        assert sorted(supersede(session, new)) == sorted([ids["old"], ids["working"]])
-        assert supersede(session, new) == []
+        event = add_event(session, new)
+        assert sorted(supersede(session, event)) == sorted([ids["old"], ids["working"]])
+        assert supersede(session, event) == []
     with record.read() as session:
         found = {name: session.get_one(Run, run_id) for name, run_id in ids.items()}
     assert {name for name, run in found.items() if run.state is RunState.CANCELLED} <= {"old", "working"}
@@ -157,21 +162,29 @@ def test_a_newer_push_ends_the_older(record: Database) -> None:
 
 
 def test_a_persons_run_supersedes_nothing(record: Database) -> None:
-    """A run that a person asked for, or one of no project, leaves the pushes alone."""
+    """A run that a person asked for anew, or that has no ref, leaves the pushes alone."""
     with record.write() as session:
         add_images(session)
         six = add_project(session, "six")
-        add_run(session, six, [60.0], ref="main")
-        add_run(session, "six", [60.0], ref="main")
+        (job,) = add_run(session, six, [60.0], ref="main")
+        add_event(session, session.get_one(Run, job.run_id))
     with record.write() as session:
-        for project, trigger in ((six.id, Trigger.PERSON), (None, Trigger.PUSH)):
+        for ref, trigger in (("main", Trigger.PERSON), (None, Trigger.PUSH)):
             run = Run(
-                target="t", project="six", project_id=project, source_sha256="", ref="main", trigger=trigger
+                target="t", project="six", project_id=six.id, source_sha256="", ref=ref, trigger=trigger
             )
             session.add(run)
-            session.flush()
-            assert supersede(session, run) == []
+            assert supersede(session, add_event(session, run)) == []
         assert {run.state for run in session.exec(select(Run))} == {RunState.QUEUED, RunState.PLANNED}
+
+
+def add_event(session: Session, run: Run) -> Event:
+    """The event that led to a run."""
+    event = Event(project_id=run.project_id or "", trigger=run.trigger, target="git+t", run_id=run.id)
+    event.ref, event.revision, event.state = run.ref, run.revision, EventState.DONE
+    session.add(event)
+    session.flush()
+    return event
 
 
 def test_forty_jobs_on_five_machines() -> None:

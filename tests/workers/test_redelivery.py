@@ -79,6 +79,17 @@ def test_it_is_asked_for_a_few_times_at_most(farm: Farm, github: GitHub) -> None
     assert len(github.redelivered) == MOST_TRIES
 
 
+def test_when_it_was_delivered_first_is_kept(farm: Farm, github: GitHub) -> None:
+    """Of several attempts for one delivery the first says how old what it tells of is."""
+    for minutes in (50, 10, 30):
+        github.fail("g-1", minutes=minutes)
+    look(farm)
+    with farm.database.read() as session:
+        delivered = session.get_one(Redelivery, "g-1").delivered
+    assert delivered is not None
+    assert timedelta(minutes=49) < now() - delivered < timedelta(minutes=55)
+
+
 def test_pages_are_read_and_a_look_is_bounded(farm: Farm, github: GitHub) -> None:
     """Failures on later pages are found; of very many, some are asked for now and the others at the next look."""
     github.page = 10

@@ -18,6 +18,7 @@ from farm_api.v1.problems import responses
 from farm_api.v1.runs import ProjectFilter
 from farm_api.v1.shapes import After, Limit, Page
 from farm_scheduler import event_tables
+from farm_scheduler.deliveries import told_id
 from farm_scheduler.event_tables import EventState
 from farm_scheduler.record_pages import read_page
 from farm_scheduler.roles import Caller
@@ -102,9 +103,9 @@ def _narrowed(chosen: Any, caller: Caller, project: str | None) -> Any:
 
 def _event(row: event_tables.Event, project: str, run_id: str | None) -> Event:
     fields = {name: getattr(row, name) for name in Event.model_fields if name not in {"project", "run_id"}}
-    return Event(**fields, project=project, run_id=run_id)
+    return Event(**fields | {"delivery_id": told_id(row)}, project=project, run_id=run_id)
 
 
 def _delivery(row: event_tables.Delivery, project: str) -> Delivery:
     fields = {name: getattr(row, name) for name in Delivery.model_fields if name != "project"}
-    return Delivery(**fields, project=project)
+    return Delivery(**fields | {"delivery_id": told_id(row)}, project=project)

@@ -21,6 +21,7 @@ class Bitbucket:
     """Bitbucket Cloud."""
 
     name: str = "bitbucket"
+    signs_ids: bool = False
 
     def is_signed(self, headers: Mapping[str, str]) -> bool:
         """Whether it has a signature."""

@@ -59,7 +59,10 @@ def answers() -> dict[int | str, dict[str, Any]]:
         status: {"description": text, "content": content} for status, text in PROBLEMS.items()
     }
     return {
-        200: {"model": Taken, "description": "This delivery came before; nothing was done."},
+        200: {
+            "model": Taken,
+            "description": "This delivery came before, or its signed body; nothing was done.",
+        },
         202: {"model": Taken, "description": "It is recorded."},
         **told,
     }

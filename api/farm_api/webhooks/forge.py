@@ -66,6 +66,13 @@ class Forge(Protocol):
     def name(self) -> str:
         """The last part of the door's address, and the forge of a project."""
 
+    @property
+    def signs_ids(self) -> bool:
+        """Whether the id is proven as well; if not, a body that comes again under another id is a replay.
+
+        Where the proof is the secret itself nothing would be won: who has it can write any body.
+        """
+
     def is_signed(self, headers: Mapping[str, str]) -> bool:
         """Whether there is anything that could be a proof."""
 

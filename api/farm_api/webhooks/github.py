@@ -1,7 +1,7 @@
 """GitHub's webhooks: push, create, pull_request, release, check_run and check_suite rerequested, ping.
 
 Called by the door. A message is proven by `X-Hub-Signature-256`, the HMAC of the body alone: neither its time nor its
-id is, so a message that comes again under another id asks for nothing new. It never asks GitHub back.
+id is, so the door takes a body once, under whatever id it comes again. It never asks GitHub back.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +39,7 @@ class GitHub:
     signatures: tuple[str, ...] = ("x-hub-signature-256",)
     kinds: tuple[str, ...] = ("x-github-event",)
     deliveries: tuple[str, ...] = ("x-github-delivery",)
+    signs_ids: bool = False
 
     def is_signed(self, headers: Mapping[str, str]) -> bool:
         """Whether it has a signature."""

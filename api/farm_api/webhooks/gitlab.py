@@ -33,6 +33,7 @@ class GitLab:
     """GitLab, gitlab.com or anybody's own."""
 
     name: str = "gitlab"
+    signs_ids: bool = True
 
     def is_signed(self, headers: Mapping[str, str]) -> bool:
         """Whether it has a token or a signature."""

@@ -21,6 +21,7 @@ class PackageRelay:
     """Whoever relays the releases of a package index."""
 
     name: str = "pypi"
+    signs_ids: bool = True
 
     def is_signed(self, headers: Mapping[str, str]) -> bool:
         """Whether it has a signature."""

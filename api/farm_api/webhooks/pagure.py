@@ -28,6 +28,7 @@ class Pagure:
     """Pagure 5."""
 
     name: str = "pagure"
+    signs_ids: bool = True
 
     def is_signed(self, headers: Mapping[str, str]) -> bool:
         """Whether it has a signature."""

@@ -4,6 +4,7 @@ Called by the doors, in a thread. The order is the point: the project is found b
 recorded or read further before the signature is right. It never fetches anything and sends no message itself.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,13 +22,15 @@ from farm_scheduler.deliveries import (
     Notice,
     find_door,
     record_delivery,
+    recorded_id,
     run_of_commit,
 )
 from farm_scheduler.guest_text import clean_line
 from farm_scheduler.projects import address_of
 from farm_scheduler.secret_box import SecretBox
 
-LONGEST_ID = 200
+LONGEST_ID = 180
+"""Characters; the record may put a project's id before them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +71,12 @@ def receive(
     notices, reason = _notices(database, door, forge.read(message))
     incoming = Incoming(
         forge=forge.name,
-        delivery_id=delivery,
+        delivery_id=recorded_id(forge.name, door.project_id, delivery),
         project_id=door.project_id,
         kind=clean_line(forge.kind(message))[:LONGEST_TEXT],
         notices=notices,
         reason=reason,
+        digest=None if forge.signs_ids else hashlib.sha256(body).hexdigest(),
     )
     events = record_delivery(database, incoming)
     if events is None:

@@ -7,10 +7,11 @@ import time
 import pytest
 from sqlmodel import select
 
-from farm_scheduler.event_tables import Event, ProjectSecret
+from farm_scheduler.deliveries import told_id
+from farm_scheduler.event_tables import Event, EventState, ProjectSecret
 from farm_scheduler.events import PUBLISH_AGAIN, due_events
 from farm_scheduler.project_secrets import add_secret, drop_old_secret
-from farm_scheduler.projects import find_project
+from farm_scheduler.projects import add_project, find_project
 from farm_scheduler.secret_box import secret_box
 from farm_scheduler.tables import now
 
@@ -126,20 +127,74 @@ def test_a_signed_message_with_nonsense_is_refused(doors, record, change):
         assert events(record) == []
 
 
-@pytest.mark.parametrize("delivery", ["", "x" * 201, "a b"])
+@pytest.mark.parametrize("delivery", ["", "x" * 181, "a b"])
 def test_a_delivery_without_an_id_is_refused(doors, delivery):
     """What cannot be told from its redelivery is not taken."""
     assert refused(doors.send("github", "github-push-branch", "push", delivery=delivery), 400, "body")
 
 
 def test_a_redelivery_does_nothing(doors, record):
-    """The same delivery again is 200 and changes nothing; another id of the same body is another delivery."""
+    """The same delivery again is 200 and changes nothing, whether it has the same id or the same signed body."""
     first = doors.send("github", "github-push-branch", "push")
     again = doors.send("github", "github-push-branch", "push")
     assert (first.status_code, again.status_code) == (202, 200)
     assert (again.json()["outcome"], again.json()["events"]) == ("known", [])
     assert len(events(record)) == 1
-    assert doors.send("github", "github-push-branch", "push", delivery="d-2").status_code == 202
+    replay = doors.send("github", "github-push-branch", "push", delivery="d-2")
+    assert (replay.status_code, replay.json()["outcome"], replay.json()["delivery"]) == (200, "known", "d-2")
+    assert len(events(record)) == 1
+
+
+@pytest.mark.parametrize(
+    ("forge", "payload", "kind"),
+    [
+        ("github", "github-check-suite-rerequested", "check_suite"),
+        ("gitea", "gitea-push", "push"),
+        ("forgejo", "gitea-push", "push"),
+        ("bitbucket", "bitbucket-push", "repo:push"),
+    ],
+)
+def test_a_signed_body_is_taken_once(doors, record, forge, payload, kind):
+    """Where the id is not signed a replay may have any: it asks for nothing, unless all that came of it has failed."""
+    assert doors.send(forge, payload, kind, "d-1").status_code == 202
+    before = len(events(record))
+    assert doors.send(forge, payload, kind, "d-2").status_code == 200
+    with record.write() as session:
+        for event in session.exec(select(Event)):
+            event.state = EventState.FAILED
+    assert doors.send(forge, payload, kind, "d-3").status_code == 202
+    assert doors.send(forge, payload, kind, "d-4").status_code == 200
+    assert len(events(record)) == 2 * before
+
+
+def test_a_push_back_and_forth_is_no_replay(doors, record):
+    """The same commit again, after another one, is another body: what was there before differs."""
+    back = PUSH.replace(b'"before": "', b'"before": "ab', 1)
+    assert doors.send("github", PUSH, "push", "d-1").status_code == 202
+    assert doors.send("github", back, "push", "d-2").status_code == 202
+    assert len({event.revision for event in events(record)}) == 1
+
+
+def test_a_forge_that_signs_the_id_may_say_the_same_again(doors, record):
+    """A relay's bodies are alike by nature, and GitLab's token is no signature: another id is another delivery."""
+    body = {"type": "release", "project": "demo-pypi", "version": "1"}
+    for number in "12":
+        assert doors.send("pypi", body, delivery=number).status_code == 202
+        assert doors.send("gitlab", "gitlab-push", "Push Hook", number).status_code == 202
+    assert len(events(record)) == 4
+
+
+def test_ids_of_deliveries_are_those_of_a_project(doors, record, settings):
+    """Two relays that both count from 1 lose nothing; the answers have the ids as they were sent."""
+    with record.write() as session:
+        project = add_project(session, "other", None, None)
+        secret = add_secret(session, secret_box(settings), project.id)
+    release = {"type": "release", "project": "demo-pypi", "version": "1"}
+    for body, given in ((release, None), (release | {"project": "other"}, secret)):
+        first = doors.send("pypi", body, delivery="1", secret=given)
+        again = doors.send("pypi", body, delivery="1", secret=given)
+        assert (first.status_code, again.status_code, first.json()["delivery"]) == (202, 200, "1")
+    assert {told_id(row) for row in [*deliveries(record), *events(record)]} == {"1"}
     assert len(events(record)) == 2
 
 
@@ -160,16 +215,20 @@ def test_two_secrets_are_valid_at_once(doors, record, settings):
         with record.write() as session:
             return add_secret(session, box, find_project(session, "demo-github").id)
 
+    def send(number, secret):
+        body = PUSH.replace(b'"before": "', f'"before": "{number}'.encode(), 1)
+        return doors.send("github", body, "push", f"d-{number}", secret=secret).status_code
+
     new = change()
-    assert doors.send("github", PUSH, "push", "d-1", secret=old).status_code == 202
-    assert doors.send("github", PUSH, "push", "d-2", secret=new).status_code == 202
+    assert send(1, old) == 202
+    assert send(2, new) == 202
     newest = change()
-    assert doors.send("github", PUSH, "push", "d-3", secret=old).status_code == 403
-    assert doors.send("github", PUSH, "push", "d-4", secret=new).status_code == 202
+    assert send(3, old) == 403
+    assert send(4, new) == 202
     with record.write() as session:
         assert drop_old_secret(session, find_project(session, "demo-github").id)
-    assert doors.send("github", PUSH, "push", "d-5", secret=new).status_code == 403
-    assert doors.send("github", PUSH, "push", "d-6", secret=newest).status_code == 202
+    assert send(5, new) == 403
+    assert send(6, newest) == 202
 
 
 def test_no_secret_is_in_the_record(doors, settings, record):
