@@ -49,12 +49,12 @@ def clean_address(url: str) -> str:
     Raises:
         InputError: it is no such address, or would send the token in the clear.
     """
-    parts = urlsplit(url.strip())
     try:
-        port = parts.port
+        parts = urlsplit(url.strip())
+        _ = parts.port
     except ValueError:
-        port = -1
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or port == -1:
+        parts = urlsplit("")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
         raise InputError(f"{url} is no address of a farm; write https://HOST", url=parts.hostname or "")
     if parts.scheme == "http" and parts.hostname not in LOCAL:
         raise InputError(

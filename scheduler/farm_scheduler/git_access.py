@@ -8,11 +8,11 @@ resolved otherwise a moment later; feedback connects to it as well. It never con
 
 import ipaddress
 import socket
-from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
 from farm_scheduler.errors import IndexUnavailableError, TargetError
 from farm_scheduler.settings import Settings
+from farm_scheduler.url_parts import read_url
 
 PORTS = {"https": 443, "http": 80}
 
@@ -29,7 +29,7 @@ def check_url(url: str, settings: Settings) -> bool:
     Raises:
         TargetError: the farm does not ask it.
     """
-    scheme = urlsplit(url).scheme
+    scheme = read_url(url).scheme
     if scheme == "file":
         if settings.git_files:
             return True
@@ -80,7 +80,7 @@ def allowed_addresses(url: str, settings: Settings) -> tuple[str, ...]:
     if check_url(url, settings):
         return ()
     host, port = _place(url)
-    if urlsplit(url).scheme in getproxies_environment() and not proxy_bypass(host):
+    if read_url(url).scheme in getproxies_environment() and not proxy_bypass(host):
         return ()
     addresses = _addresses(url, host, port)
     for address in addresses:
@@ -89,11 +89,8 @@ def allowed_addresses(url: str, settings: Settings) -> tuple[str, ...]:
 
 
 def _place(url: str) -> tuple[str, int]:
-    parts = urlsplit(url)
-    try:
-        host, port = (parts.hostname or "").rstrip("."), parts.port or PORTS.get(parts.scheme, 0)
-    except ValueError as error:
-        raise TargetError(f"{url} has a port that is none; check the URL", url=url) from error
+    parts = read_url(url)
+    host, port = (parts.hostname or "").rstrip("."), parts.port or PORTS.get(parts.scheme, 0)
     if not host or host.startswith("-"):
         raise TargetError(f"{url} names no host; write https://HOST/PATH", url=url)
     return host, port

@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from farm_scheduler.errors import TargetError
+from farm_scheduler.url_parts import read_url
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]*")
@@ -156,6 +157,7 @@ def _repository(text: str) -> RepositoryTarget:
         raise TargetError(sentence, target=f"{scheme}://…/{path}")
     if not path or not _PRINTABLE.fullmatch(url) or (scheme != "file" and not host):
         raise TargetError(f"{text} names no repository; write git+https://HOST/PATH@REF", target=text)
+    read_url(url)
     if at and (not _REF.fullmatch(ref) or ".." in ref):
         raise TargetError(f"{ref!r} is no branch, tag or commit; write git+URL@main", target=text, ref=ref)
     return RepositoryTarget(text=text, url=url, ref=ref or None)

@@ -85,7 +85,16 @@ def test_another_scheme_is_refused(settings: Settings, url: str) -> None:
         check_access(url, settings)
 
 
-@pytest.mark.parametrize("url", ["https://-oProxyCommand=x/y", "https://example.org:x/y", "https://:80/y"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://-oProxyCommand=x/y",
+        "https://example.org:x/y",
+        "https://:80/y",
+        "https://[a.com/x",
+        "https://a]b/x",
+    ],
+)
 def test_a_host_that_is_none_is_refused(settings: Settings, url: str) -> None:
     """What could be an option, or has no host, never reaches git."""
     with pytest.raises(TargetError):

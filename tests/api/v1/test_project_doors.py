@@ -127,14 +127,28 @@ def test_listeners_are_added_and_ended_over_rest(door):
         "https://db.internal/x",
         "ftp://x.org/",
         "https://",
+        "https://[x/",
+        "https://x.org:99999/",
+        "https://me:hidden@x.org/",
     ):
         refused = _call(door, "PUT", f"{at}/webhook", headers, {"place": place})
         assert refused.status_code == 400, place
+        assert "hidden" not in refused.text
     for channel in ("status", "webhook", "email"):
         assert _call(door, "DELETE", f"{at}/{channel}", headers).status_code == 204
         assert _call(door, "DELETE", f"{at}/{channel}", headers).status_code == 404
     with door.database.read() as session:
         assert token not in str(session.exec(select(AuditEntry.details)).all())
+
+
+@pytest.mark.parametrize("repository", ["https://[github.com/x", "https://a]b/x", "https://github.com:x/y"])
+def test_a_repository_without_a_readable_host_is_refused(door, repository):
+    """What Python itself cannot read as a URL is the caller's mistake, not the farm's."""
+    _, _, admin = _add(door)
+    wish = {"name": "other", "repository": repository, "forge": "github"}
+    assert door.post("/projects", wish, admin).json()["code"] == "target"
+    changed = _call(door, "PATCH", "/projects/demo", admin, {"repository": repository})
+    assert (changed.status_code, changed.json()["code"]) == (400, "target")
 
 
 def test_redelivery_is_asked_for_over_rest(door):
