@@ -8,6 +8,7 @@ import base64
 import re
 import secrets
 from collections.abc import Mapping
+from email.policy import SMTP
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -66,12 +67,7 @@ def add_listener(
     elif channel is Channel.WEBHOOK:
         check_webhook(place)
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode("ascii")
-    elif (
-        place is None
-        or len(place) > LONGEST_ADDRESS
-        or not place.isprintable()
-        or not ADDRESS.fullmatch(place)
-    ):
+    elif place is None or not is_address(place):
         raise InputError(f"{(place or '')[:100]!r} is no address of mail; give NAME@HOST")
     for other in (channel, *INSTEAD.get(channel, ())):
         stop_listener(session, project, other)
@@ -97,6 +93,16 @@ def _check_forge(project: Project, channel: Channel, place: str | None, token: s
         check_app(place, token)
     else:
         check_token(token)
+
+
+def is_address(place: str) -> bool:
+    """Whether mail can be sent there: one address in ASCII, which the library reads as it is written."""
+    if len(place) > LONGEST_ADDRESS or not place.isascii() or not ADDRESS.fullmatch(place):
+        return False
+    if "=?" in place:  # begins an encoded word (RFC 2047), which means something else than it says
+        return False
+    header = SMTP.header_factory("To", place)
+    return not header.defects and [each.addr_spec for each in header.addresses] == [place]
 
 
 def check_webhook(place: str | None) -> str:
