@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from farm_cli.probes import listens, redis_answers, worker_waits
+from farm_scheduler.fetch_queue import FETCHES
 from farm_scheduler.settings import Settings
 
 REDIS_MEMORY = "128mb"
 """Messages are ids; a queue that needs more than this is broken, and refusing is better than swapping."""
 
 SPARE_THREADS = 4
-"""Threads of the worker beside those for jobs: events, sweeps and reports do not wait for a job's end."""
+"""Threads of the worker beside those for jobs and fetches: sweeps and reports wait for the end of neither."""
 
 WORKER_STOP_SECONDS = 30.0
 """A bake that is broken off removes what it made, up to a gigabyte, before its worker ends."""
@@ -96,12 +97,12 @@ def holder(settings: Settings) -> ChildPlan:
 
 
 def worker(settings: Settings) -> ChildPlan:
-    """The Celery worker: a thread for each slot of the host, and some for what is no job."""
+    """The Celery worker: a thread for each slot of the host and each fetch, and some for what is neither."""
     options = (
         "--pool",
         "threads",
         "--concurrency",
-        str(settings.slots + SPARE_THREADS),
+        str(settings.slots + FETCHES + SPARE_THREADS),
         "--loglevel",
         "INFO",
     )

@@ -326,14 +326,14 @@ def _tell(server: str | None, name: str, channel: str, place: str | None, token:
     from farm_scheduler.audit import note_change
     from farm_scheduler.feedback_tables import Channel
     from farm_scheduler.git_access import check_url
-    from farm_scheduler.listeners import URL, add_listener
+    from farm_scheduler.listeners import add_listener, check_webhook
     from farm_scheduler.projects import find_project
     from farm_scheduler.secret_box import secret_box
 
     with open_record() as record:
         box = secret_box(record.settings)
-        if channel == "webhook" and URL.fullmatch(place or ""):
-            check_url(place or "", record.settings)
+        if channel == "webhook":
+            check_url(check_webhook(place), record.settings)
         with record.database.write() as session:
             project = find_project(session, name)
             made = add_listener(session, box, project, Channel(channel), place=place, token=token)

@@ -121,7 +121,7 @@ class Submission(SQLModel, table=True):
     """The wish for a run, until a worker has fetched and checked its source; `id` is that of the run.
 
     `code` and `reason` say why it was refused. `scope` is the only project that the run may be of. `published` is
-    when its message was last sent, `lease_expires` until when `worker` has it.
+    when its message was last sent, `lease_expires` until when `worker` has it, or nobody tries again.
     """
 
     __tablename__ = "submission"

@@ -56,6 +56,7 @@ def forget_the_future(database: Database, settings: Settings) -> None:
         (Question, col(Question.lease_expires), ours),
         (Event, col(Event.lease_expires), moment + lease_of_event(settings)),
         (Submission, col(Submission.lease_expires), moment + SUBMISSION_LEASE),
+        (Report, col(Report.taken), moment),
     )
     with database.write_connection() as connection:
         for table, wait in WAITS:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from farm_scheduler.database import Database
@@ -31,8 +33,8 @@ MOST_TRIES = 8
 FIRST_WAIT = timedelta(seconds=20)
 AT_ONCE = 50
 
-LONGEST_TELLING = timedelta(minutes=5)
-"""Who has a report for longer than this has died."""
+LONGEST_TELLING = timedelta(minutes=2)
+"""Who has a report for longer than this has died; so long a listener that answers too slowly is left alone."""
 
 OF_COMMITS = frozenset({Channel.STATUS, Channel.CHECKS})
 POSTED = frozenset({Channel.CHECKS, Channel.COMMENT})
@@ -85,12 +87,13 @@ def plan_reports(database: Database) -> None:
             session.add(report)
 
 
-def take_report(database: Database, settings: Settings) -> Telling | None:
-    """The next report that is to be sent; None when there is none.
+def take_report(database: Database) -> str | None:
+    """The id of the next report that is to be sent; None when there is none.
 
     Nobody else will send it in the next minutes, nor anything else to the same place: what is made there is made once.
     """
-    due = select(Report).where(Report.state == ReportState.WAITING, col(Report.not_before) <= now())
+    due = select(Report).join(Run, col(Run.id) == col(Report.run_id))
+    due = due.where(Report.state == ReportState.WAITING, col(Report.not_before) <= now(), ~_is_busy())
     due = due.order_by(col(Report.not_before)).limit(AT_ONCE)
     with database.read() as session:
         if session.exec(due.limit(1)).first() is None:
@@ -99,15 +102,22 @@ def take_report(database: Database, settings: Settings) -> Telling | None:
         for report in session.exec(due).all():
             if _is_overtaken(session, report):
                 _drop(report, "the run has ended meanwhile")
-            elif not _is_busy(session, report):
+            else:
                 report.tries += 1
                 report.not_before = now() + FIRST_WAIT * 2**report.tries
                 report.taken = now()
-                telling = _telling(session, settings, report)
-                if telling is not None:
-                    return telling
-                _drop(report, "nobody listens any more")
+                return report.id
     return None
+
+
+def telling_of(database: Database, settings: Settings, report_id: str) -> Telling | None:
+    """What a report that was taken is to tell, and whom; None where nobody listens any more."""
+    with database.write() as session:
+        report = session.get_one(Report, report_id)
+        telling = _telling(session, settings, report)
+        if telling is None:
+            _drop(report, "nobody listens any more")
+        return telling
 
 
 def remember_post(database: Database, telling: Telling, remote_id: str | None) -> None:
@@ -118,10 +128,16 @@ def remember_post(database: Database, telling: Telling, remote_id: str | None) -
 
 
 def settle_report(database: Database, report_id: str, error: FarmError | None) -> None:
-    """Say how the sending ended; what failed is tried again, unless it was tried often enough."""
+    """Say how the sending ended; what failed is tried again, unless it was tried often enough.
+
+    Who answers too slowly stays taken, so that nothing else is told there for a while.
+    """
     with database.write() as session:
-        report = session.get_one(Report, report_id)
-        report.taken = None
+        report = session.get(Report, report_id)
+        if report is None:
+            return  # it went with its project
+        if error is None or not error.data.get("slow"):
+            report.taken = None
         if error is None:
             report.state, report.reason, report.finished = ReportState.DONE, None, now()
             return
@@ -142,16 +158,16 @@ def _is_overtaken(session: Session, report: Report) -> bool:
     return session.exec(chosen.where(Report.stage == ENDED)).first() is not None
 
 
-def _is_busy(session: Session, report: Report) -> bool:
-    """Whether somebody tells the same listener something right now."""
-    project = select(Run.project_id).where(Run.id == report.run_id).scalar_subquery()
+def _is_busy() -> ColumnElement[bool]:
+    """Whether somebody tells the listener of a report something right now, or that one is left alone."""
+    other, its_run = aliased(Report), aliased(Run)
     chosen = (
-        select(Report.id)
-        .join(Run, col(Run.id) == col(Report.run_id))
-        .where(Report.channel == report.channel, Report.id != report.id, col(Run.project_id) == project)
-        .where(Report.state == ReportState.WAITING, col(Report.taken) > now() - LONGEST_TELLING)
+        select(other.id)
+        .join(its_run, col(its_run.id) == col(other.run_id))
+        .where(col(other.channel) == col(Report.channel), col(its_run.project_id) == col(Run.project_id))
+        .where(col(other.state) == ReportState.WAITING, col(other.taken) > now() - LONGEST_TELLING)
     )
-    return session.exec(chosen).first() is not None
+    return chosen.exists()
 
 
 def _to_plan(session: Session) -> Iterator[tuple[Run, Listener, str, str]]:

@@ -61,8 +61,8 @@ class Report(SQLModel, table=True):
     """One thing that one listener is told of one run, once: that it began, or how it ended.
 
     `run_finished` is the end that it tells of (a run that is opened again ends twice), or None. `subject` is the pull
-    request (`pull/7`) that a comment is on. `taken` is when somebody began to tell it. `reason` says why it was not
-    told, or why there was nothing to tell.
+    request (`pull/7`) that a comment is on. `taken` is when somebody began to tell it; it stays where the answer was
+    too slow. `reason` says why it was not told, or why there was nothing to tell.
     """
 
     __tablename__ = "report"

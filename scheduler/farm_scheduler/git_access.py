@@ -12,7 +12,7 @@ from urllib.request import getproxies_environment, proxy_bypass
 
 from farm_scheduler.errors import IndexUnavailableError, TargetError
 from farm_scheduler.settings import Settings
-from farm_scheduler.targets import split_url
+from farm_scheduler.url_parts import read_url
 
 PORTS = {"https": 443, "http": 80}
 
@@ -22,6 +22,15 @@ INNER_DOMAINS = frozenset(
 )
 """Last parts of names that nobody has on the internet."""
 
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+"""Public IPv4 hosts as a network without IPv4 sees them (RFC 6052), each in the last bits of its address."""
+
+TRANSITION = [
+    ipaddress.ip_network(each)
+    for each in ("::/96", "::ffff:0:0:0/96", "64:ff9b:1::/48", "2001::/32", "2002::/16")
+]
+"""Other IPv6 addresses that are IPv4 ones inside; nobody's forge needs them."""
+
 
 def check_url(url: str, settings: Settings) -> bool:
     """Refuse at once what needs no look-up: a scheme, an address, an inner name. Whether a setting trusts the host.
@@ -29,7 +38,7 @@ def check_url(url: str, settings: Settings) -> bool:
     Raises:
         TargetError: the farm does not ask it.
     """
-    scheme = split_url(url).scheme
+    scheme = read_url(url).scheme
     if scheme == "file":
         if settings.git_files:
             return True
@@ -80,7 +89,7 @@ def allowed_addresses(url: str, settings: Settings) -> tuple[str, ...]:
     if check_url(url, settings):
         return ()
     host, port = _place(url)
-    if split_url(url).scheme in getproxies_environment() and not proxy_bypass(host):
+    if read_url(url).scheme in getproxies_environment() and not proxy_bypass(host):
         return ()
     addresses = _addresses(url, host, port)
     for address in addresses:
@@ -89,7 +98,7 @@ def allowed_addresses(url: str, settings: Settings) -> tuple[str, ...]:
 
 
 def _place(url: str) -> tuple[str, int]:
-    parts = split_url(url)
+    parts = read_url(url)
     host, port = (parts.hostname or "").rstrip("."), parts.port or PORTS.get(parts.scheme, 0)
     if not host or host.startswith("-"):
         raise TargetError(f"{url} names no host; write https://HOST/PATH", url=url)
@@ -122,10 +131,13 @@ def _addresses(url: str, host: str, port: int) -> list[str]:
 def _refuse_internal(url: str, host: str, address: str) -> None:
     """Loopback, private, link-local and all the rest that is not the public network."""
     found = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
-    if found.is_global and not found.is_multicast and (mapped is None or mapped.is_global):
-        return
-    raise _not_public(url, host, address)
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.is_site_local or any(found in each for each in TRANSITION):
+            raise _not_public(url, host, address)
+        if found.ipv4_mapped is not None or found in NAT64:
+            found = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+    if not found.is_global or found.is_multicast:
+        raise _not_public(url, host, address)
 
 
 def _not_public(url: str, host: str, address: str) -> TargetError:

@@ -8,6 +8,7 @@ import base64
 import re
 import secrets
 from collections.abc import Mapping
+from email.policy import SMTP
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -19,6 +20,7 @@ from farm_scheduler.feedback_tables import Channel, Listener
 from farm_scheduler.projects import FORGES
 from farm_scheduler.secret_box import SecretBox
 from farm_scheduler.tables import Project
+from farm_scheduler.url_parts import read_url
 
 ADDRESS = re.compile(r"[^\s\x00-\x1f\x7f@<>,;:\"()\[\]\\]+@[^\s\x00-\x1f\x7f@<>,;:\"()\[\]\\]+")
 TOKEN = re.compile(r"[!-~]{8,500}")
@@ -63,15 +65,9 @@ def add_listener(
     if channel in OF_FORGES:
         _check_forge(project, channel, place, token)
     elif channel is Channel.WEBHOOK:
-        if place is None or not URL.fullmatch(place):
-            raise InputError("a webhook has an https:// address; give its URL")
+        check_webhook(place)
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode("ascii")
-    elif (
-        place is None
-        or len(place) > LONGEST_ADDRESS
-        or not place.isprintable()
-        or not ADDRESS.fullmatch(place)
-    ):
+    elif place is None or not is_address(place):
         raise InputError(f"{(place or '')[:100]!r} is no address of mail; give NAME@HOST")
     for other in (channel, *INSTEAD.get(channel, ())):
         stop_listener(session, project, other)
@@ -97,6 +93,30 @@ def _check_forge(project: Project, channel: Channel, place: str | None, token: s
         check_app(place, token)
     else:
         check_token(token)
+
+
+def is_address(place: str) -> bool:
+    """Whether mail can be sent there: one address in ASCII, which the library reads as it is written."""
+    if len(place) > LONGEST_ADDRESS or not place.isascii() or not ADDRESS.fullmatch(place):
+        return False
+    if "=?" in place:  # begins an encoded word (RFC 2047), which means something else than it says
+        return False
+    header = SMTP.header_factory("To", place)
+    return not header.defects and [each.addr_spec for each in header.addresses] == [place]
+
+
+def check_webhook(place: str | None) -> str:
+    """Refuse what cannot be a webhook's URL, or holds a user or a password: it is shown to whoever may see listeners.
+
+    Raises:
+        InputError: it is none, or holds one.
+        TargetError: its host or port cannot be read.
+    """
+    if place is None or not URL.fullmatch(place):
+        raise InputError("a webhook has an https:// address; give its URL")
+    if "@" in read_url(place).netloc:
+        raise InputError("the URL holds a user or a password, which would be shown; give one without")
+    return place
 
 
 def check_token(token: str | None) -> None:

@@ -172,7 +172,7 @@ def publish_waiting(database: Database, app: Celery, dead_workers: Collection[st
         over = or_(col(Submission.lease_expires) < moment, col(Submission.worker).in_(list(dead_workers)))
         stuck = select(Submission).where(Submission.state == SubmissionState.FETCHING, over)
         for wish in session.exec(stuck):
-            wish.state, wish.published = SubmissionState.WAITING, None
+            wish.state, wish.published, wish.lease_expires = SubmissionState.WAITING, None, None
         due = or_(col(Submission.published).is_(None), col(Submission.published) < moment - PUBLISH_AGAIN)
         waiting = session.exec(
             select(Submission).where(Submission.state == SubmissionState.WAITING, due)
@@ -248,7 +248,7 @@ def _give_back(database: Database, submission_id: str) -> None:
     with database.write() as session:
         wish = find_submission(session, submission_id)
         if wish.state is SubmissionState.FETCHING:
-            wish.state, wish.published = SubmissionState.WAITING, None
+            wish.state, wish.published, wish.lease_expires = SubmissionState.WAITING, None, None
 
 
 def _end(database: Database, settings: Settings, submission_id: str, error: FarmError | None) -> None:
@@ -268,6 +268,7 @@ def _note_end(wish: Submission, error: FarmError | None) -> None:
     farms_fault = error is not None and exit_code_of(error) == FARMS_FAULT
     if farms_fault and wish.tries < MOST_TRIES:
         wish.state, wish.published = SubmissionState.WAITING, now()
+        wish.lease_expires = now() + PUBLISH_AGAIN
     elif error is not None:
         wish.state, wish.code, wish.reason = SubmissionState.REFUSED, error.code, error.sentence
     else:

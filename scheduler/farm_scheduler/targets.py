@@ -6,12 +6,13 @@ Called by the doors and by runs. It reads the word and looks whether a folder or
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from farm_scheduler.errors import TargetError
+from farm_scheduler.url_parts import read_url
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]*")
@@ -102,21 +103,6 @@ def read_target(text: str) -> Target:
     return ReleaseTarget(text=text, name=canonicalize_name(name), version=wanted)
 
 
-def split_url(url: str) -> SplitResult:
-    """The parts of a URL, its host and its port among them.
-
-    Raises:
-        TargetError: it cannot be read.
-    """
-    try:
-        parts = urlsplit(url)
-        _ = parts.hostname, parts.port
-    except ValueError as error:
-        sentence = f"{_USER.sub('://…@', url)} has a host or a port that is none; check the URL"
-        raise TargetError(sentence) from error
-    return parts
-
-
 def looks_like_path(text: str) -> bool:
     """Whether it can only be meant as something on a disk; the disk is not asked."""
     archive = text.lower().endswith((*SDIST_ENDINGS, *OTHER_ENDINGS, ".whl")) and "==" not in text
@@ -171,7 +157,7 @@ def _repository(text: str) -> RepositoryTarget:
         raise TargetError(sentence, target=f"{scheme}://…/{path}")
     if not path or not _PRINTABLE.fullmatch(url) or (scheme != "file" and not host):
         raise TargetError(f"{text} names no repository; write git+https://HOST/PATH@REF", target=text)
-    split_url(url)
+    read_url(url)
     if at and (not _REF.fullmatch(ref) or ".." in ref):
         raise TargetError(f"{ref!r} is no branch, tag or commit; write git+URL@main", target=text, ref=ref)
     return RepositoryTarget(text=text, url=url, ref=ref or None)

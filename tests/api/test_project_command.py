@@ -78,6 +78,8 @@ def test_a_repository_is_not_looked_up(farm, monkeypatch):
         (["redeliver", "nobody", "--stop"], "there is no project nobody"),
         (["redeliver", "demo-x", "--app", "1", "--stop"], "give one of them"),
         (["tell", "demo-x", "--webhook", "file:///x"], "https:// address"),
+        (["tell", "demo-x", "--webhook", "https://[x"], "cannot be read"),
+        (["tell", "demo-x", "--webhook", "https://me:pw@x.org/"], "a user or a password"),
         (["tell", "demo-x", "--webhook", "https://10.0.0.1/x"], "no public address"),
         (["tell", "demo-x", "--email", "a@b.org\r\nBcc: x@y.org"], "no address of mail"),
         (["follow", "py_[ab]*"], "is no pattern of names"),

@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.services.jobs.conftest import AgentMachines
 
+import farm_workers.fetching
 import farm_workers.image_bake
 import farm_workers.run
 import farm_workers.sweep
@@ -89,7 +90,7 @@ Ingest.flush = flush
 farm_workers.run.move = move
 farm_workers.image_bake.ImageBake.run = bake
 if "WORKER_NAME" in os.environ:
-    for module in (farm_workers.sweep, farm_workers.tasks):
+    for module in (farm_workers.sweep, farm_workers.tasks, farm_workers.fetching):
         module.worker_name = lambda: os.environ["WORKER_NAME"]
 
 

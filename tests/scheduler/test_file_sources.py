@@ -262,6 +262,7 @@ def test_a_repository_is_taken_at_its_ref(
         ("git+ext::sh", "over https only"),
         ("git+https://me:secret@example.org/x", "holds a user or a password"),
         ("git+https://example.org", "names no repository"),
+        ("git+https://[example.org/x", "cannot be read"),
         ("git+https://example.org/x@main#subdirectory=y", "give the folder below it"),
         ("git+https://example.org/x y", "names no repository"),
         ("git+https://example.org/x@--upload-pack=x", "no branch, tag or commit"),

@@ -43,6 +43,17 @@ def settings(tmp_path: Path) -> Settings:
         "https://LOCALHOST./x",
         "https://224.0.0.1/x",
         "https://100.64.0.1/x",
+        "https://[64:ff9b::7f00:1]/x",
+        "https://[64:ff9b::a9fe:a9fe]/x",
+        "https://[64:ff9b:1::a00:1]/x",
+        "https://[::127.0.0.1]/x",
+        "https://[::93.184.215.14]/x",
+        "https://[::ffff:0:127.0.0.1]/x",
+        "https://[::ffff:224.0.0.1]/x",
+        "https://[2002:7f00:1::]/x",
+        "https://[2001:0:7f00:1::1]/x",
+        "https://[::]/x",
+        "https://[fec0::1]/x",
     ],
 )
 def test_an_internal_address_is_refused(settings: Settings, url: str) -> None:
@@ -76,6 +87,9 @@ def test_a_host_that_is_trusted_or_public_passes_the_door(settings: Settings) ->
     assert check_url("http://127.0.0.1:3000/x", trusting)
     assert not check_url("https://xn--80akhbyknj4f.xn--p1ai/x", settings)
     assert not check_url("https://93.184.215.14/x", settings)
+    assert not check_url("https://[2606:4700::1]/x", settings)
+    assert not check_url("https://[::ffff:93.184.215.14]/x", settings)
+    assert not check_url("https://[64:ff9b::5db8:d70e]/x", settings)
 
 
 @pytest.mark.parametrize("url", ["http://example.org/x", "file:///etc", "ftp://example.org/x"])

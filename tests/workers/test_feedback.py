@@ -15,7 +15,7 @@ import pytest
 from sqlmodel import select
 
 from farm_scheduler.database import Database
-from farm_scheduler.feedback import plan_reports, take_report
+from farm_scheduler.feedback import plan_reports, take_report, telling_of
 from farm_scheduler.feedback_tables import Channel, Report, ReportState
 from farm_scheduler.settings import Settings
 from farm_scheduler.states import RunState
@@ -23,7 +23,7 @@ from farm_scheduler.tables import Run, now
 from farm_workers.feedback.requests import FORGES, status_request
 from farm_workers.feedback.sending import Reporter
 
-from .told_farm import COMMIT, Farm
+from .told_farm import COMMIT, Farm, tell
 
 TOKEN = "token-of-the-forge"
 PATHS = {
@@ -152,7 +152,7 @@ def test_every_outcome_has_a_word_of_the_forge(
     farm.listen(Channel.STATUS, token=TOKEN)
     farm.run(code, state)
     plan_reports(farm.database)
-    telling = take_report(farm.database, farm.settings)
+    telling = telling_of(farm.database, farm.settings, take_report(farm.database) or "")
     assert telling is not None
     request = status_request(telling, TOKEN)
     field, words = STATES[forge]
@@ -219,7 +219,7 @@ def test_an_internal_address_is_not_told(farm: ServedFarm, server: Server) -> No
     farm.listen(Channel.WEBHOOK, place=f"http://{server.host}/hook")
     farm.run(1)
     closed = farm.settings.model_copy(update={"git_hosts": ()})
-    Reporter(farm.database, closed).report()
+    tell(Reporter(farm.database, closed))
     assert server.taken == []
     assert "WHEELFARM_GIT_HOSTS" in str(farm.reports()[0].reason)
 
@@ -229,5 +229,5 @@ def test_mail_without_a_mail_server_is_told(farm: ServedFarm) -> None:
     farm.project("gitea")
     farm.listen(Channel.EMAIL, place="me@example.org")
     farm.run(1)
-    Reporter(farm.database, farm.settings).report()
+    tell(Reporter(farm.database, farm.settings))
     assert "WHEELFARM_SMTP_URL" in str(farm.reports()[0].reason)

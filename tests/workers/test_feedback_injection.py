@@ -69,6 +69,8 @@ def test_a_webhook_has_no_header_of_theirs() -> None:
     [
         (Channel.EMAIL, "a@b.org\r\nBcc: x@y.org"), (Channel.EMAIL, "a@b.org, x@y.org"), (Channel.EMAIL, "<a@b.org>"),
         (Channel.EMAIL, "a@b.org\x00"), (Channel.EMAIL, "a\u2028@b.org"), (Channel.EMAIL, "a@" + "b" * 300),
+        (Channel.EMAIL, "=?x?b?!!?=@b"), (Channel.EMAIL, "=?utf-8?q?x=0d=0aBcc:_c=40d?=@b"),
+        (Channel.EMAIL, "a@=?utf-8?q?x?="), (Channel.EMAIL, "a..b@c.org"), (Channel.EMAIL, "\u00e4@b.org"),
         (Channel.EMAIL, '"a b"@c.org'), (Channel.EMAIL, "a@b.org\ud800"), (Channel.WEBHOOK, "https://x.org/\r\nX: 1"),
         (Channel.WEBHOOK, "https://x.org/ HTTP/1.1"), (Channel.WEBHOOK, "https://\u2028x.org/"),
         (Channel.WEBHOOK, "gopher://x.org/"), (Channel.STATUS, None),

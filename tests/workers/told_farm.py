@@ -20,6 +20,12 @@ from farm_workers.feedback.sending import Reporter
 COMMIT = "ab" * 20
 
 
+def tell(reporter: Reporter) -> None:
+    """One round of a reporter, to its end."""
+    for each in reporter.report():
+        each.result(timeout=60)
+
+
 class Farm:
     """A record with one project at that host."""
 
@@ -92,8 +98,8 @@ class Farm:
             session.add(event)
 
     def tell(self) -> None:
-        """Tell what is due."""
-        self.reporter.report()
+        """Tell what is due, and wait for it."""
+        tell(self.reporter)
 
     def hurry(self) -> None:
         """Let what is tried again later be due now, as if whoever had it were gone."""

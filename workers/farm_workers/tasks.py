@@ -14,7 +14,7 @@ from celery import Celery
 from celery.signals import worker_ready, worker_shutting_down
 from sqlalchemy.exc import SQLAlchemyError
 
-from farm_scheduler import disk_room, runs, submissions
+from farm_scheduler import disk_room, runs
 from farm_scheduler.claims import claim_job
 from farm_scheduler.clock_jumps import ClockWatch
 from farm_scheduler.database import Database
@@ -35,13 +35,13 @@ from farm_scheduler.engine import (
     publish_tickets,
 )
 from farm_scheduler.errors import EngineError
-from farm_scheduler.events import handle_event
 from farm_scheduler.release_watch import look_around
 from farm_scheduler.schema import upgrade
 from farm_scheduler.settings import Settings
 from farm_scheduler.worker_lives import say_alive
 from farm_workers.feedback.redelivery import look_back
 from farm_workers.feedback.sending import Reporter
+from farm_workers.fetching import Fetching
 from farm_workers.image_bake import ImageBake
 from farm_workers.machines import holder_machines
 from farm_workers.metadata_question import ask_guest
@@ -107,7 +107,8 @@ class _Tasks:
         self._looking_back = threading.Lock()
         self._reporting = threading.Lock()
         self._clock = ClockWatch()
-        self._reporter = Reporter(hands.database, hands.settings)
+        self._fetching = Fetching(hands, app, stop)
+        self._reporter = Reporter(hands.database, hands.settings, stop)
 
     def ticket(self) -> None:
         """Run the best queued jobs, one after the other, until there is none; nothing to do is no error.
@@ -175,8 +176,8 @@ class _Tasks:
         ask_guest(self._hands, sha256, system, worker=worker_name(), stop=self._stop)
         self._advance()
 
-    def event(self, event_id: str, *others: str) -> None:
-        """Make the run that an event asks for, unless it has one; others in the message are for whoever is free."""
+    def event(self, _event_id: str, *others: str) -> None:
+        """Make the runs that events ask for, the oldest first; others in the message are for whoever is free."""
         if self._stop.is_set():
             return
         try:
@@ -184,7 +185,7 @@ class _Tasks:
                 publish_event(self._app, other)
         except EngineError as error:
             LOG.warning("the sweep will send what is left: %s", error)
-        handle_event(self._hands.database, self._app, self._hands.settings, event_id, worker=worker_name())
+        self._fetching.fetch()
 
     def watch(self) -> None:
         """Look for new releases of what is followed, unless somebody is at it."""
@@ -206,20 +207,16 @@ class _Tasks:
                 self._looking_back.release()
 
     def report(self) -> None:
-        """Tell forges and people of runs that began or ended, unless somebody is at it."""
+        """Begin to tell forges and people of runs that began or ended, unless somebody is at it."""
         if not self._stop.is_set() and self._reporting.acquire(blocking=False):
             try:
                 self._reporter.report()
             finally:
                 self._reporting.release()
 
-    def submission(self, submission_id: str) -> None:
-        """Fetch and check what somebody wants to be run, and record the run."""
-        if not self._stop.is_set():
-            hands = self._hands
-            submissions.carry_out(
-                hands.database, self._app, hands.settings, submission_id, worker=worker_name()
-            )
+    def submission(self, _submission_id: str) -> None:
+        """Fetch and check what people want to be run, the oldest first, and record the runs."""
+        self._fetching.fetch()
 
     def _advance(self) -> None:
         for run_id in runs.waiting_runs(self._hands.database):

@@ -53,8 +53,8 @@ def add_listener(
     new secret) and `email` are told of changes only.
     """
     check_reach(caller, project, f"project {project}")
-    if channel is Channel.WEBHOOK and wish.place is not None and listeners.URL.fullmatch(wish.place):
-        check_url(wish.place, house.settings)
+    if channel is Channel.WEBHOOK:
+        check_url(listeners.check_webhook(wish.place), house.settings)
     box = secret_box(house.settings)
     place = None if channel in {Channel.STATUS, Channel.COMMENT} else wish.place
     with house.database.write() as session:

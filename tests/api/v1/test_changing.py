@@ -132,7 +132,8 @@ def test_a_secret_is_not_kept_for_a_repetition(door):
         "./folder", "/etc/passwd", "~/x", "demo.tar.gz", "git+file:///srv/x", "git+ext::sh -c true", "git+https://127.0.0.1/x",
         "git+https://[::1]/x", "git+https://localhost/x", "git+https://intranet/x", "git+https://10.0.0.1/x",
         "git+https://0x7f.1/x", "git+https://db.internal/x", "git+https://u:p@host.org/x", "git+https://h.org/x@--upload-pack=x",
-        "git+http://h.org/x", "x; drop table run", "git+https://[a.com/x", "git+https://a]b/x",
+        "git+http://h.org/x", "x; drop table run", "git+https://[a.com/x", "git+https://a]b/x", "git+https://h.org:x/y",
+        "git+https://h.org:99999/y",
     ],
 )  # fmt: skip
 def test_what_may_not_be_named_is_refused(lite, target):

@@ -127,9 +127,13 @@ def test_listeners_are_added_and_ended_over_rest(door):
         "https://db.internal/x",
         "ftp://x.org/",
         "https://",
+        "https://[x/",
+        "https://x.org:99999/",
+        "https://me:hidden@x.org/",
     ):
         refused = _call(door, "PUT", f"{at}/webhook", headers, {"place": place})
         assert refused.status_code == 400, place
+        assert "hidden" not in refused.text
     for channel in ("status", "webhook", "email"):
         assert _call(door, "DELETE", f"{at}/{channel}", headers).status_code == 204
         assert _call(door, "DELETE", f"{at}/{channel}", headers).status_code == 404

@@ -4,22 +4,28 @@ Called by sending, checks, comments and redelivery. It follows no redirect, read
 sentence what went wrong. What it sends and what an answer means is never its business.
 """
 
+import asyncio
 import contextlib
 import json
 import ssl
-import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
 from farm_scheduler.errors import FeedbackError
 from farm_scheduler.git_access import allowed_addresses
 from farm_scheduler.settings import Settings
+from farm_scheduler.url_parts import read_url
 
 SECONDS = 15.0
+"""How long the other side may be silent."""
+
+CONNECT_SECONDS = 5.0
+ALL_SECONDS = 30.0
+"""How long one exchange may take: the connections that are tried, all that is sent, and all that is read."""
+
 MOST_ADDRESSES = 4
 """Of a name, that are tried one after the other."""
 
@@ -87,10 +93,13 @@ def ask(request: Outgoing, settings: Settings, fine: Collection[int] = ()) -> An
 
 
 def _exchange(request: Outgoing, settings: Settings, *, read: bool, fine: Collection[int]) -> Answer:
-    host = urlsplit(request.url).netloc
+    host = read_url(request.url).netloc
     try:
-        answer = _anywhere(request, _places(request, settings), host, fine if read else None)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        answer = asyncio.run(_anywhere(request, _places(request, settings), host, fine if read else None))
+    except (httpx.TimeoutException, TimeoutError) as error:
+        sentence = f"{host} answers too slowly ({type(error).__name__}); it is tried again"
+        raise FeedbackError(sentence, host=host, slow=True) from error
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         sentence = f"{host} was not told ({type(error).__name__}); it is tried again"
         raise FeedbackError(sentence, host=host) from error
     if not (200 <= answer.status < 300 or answer.status in fine):
@@ -99,22 +108,27 @@ def _exchange(request: Outgoing, settings: Settings, *, read: bool, fine: Collec
     return answer
 
 
-def _anywhere(request: Outgoing, places: Sequence[_Place], host: str, read: Collection[int] | None) -> Answer:
-    """The answer of the first address that takes a connection."""
+async def _anywhere(
+    request: Outgoing, places: Sequence[_Place], host: str, read: Collection[int] | None
+) -> Answer:
+    """The answer of the first address that takes a connection. Async for its clock alone: it holds drips as well."""
     context = ssl.create_default_context()
-    for place in places[:-1]:
-        with contextlib.suppress(httpx.ConnectError, httpx.ConnectTimeout):
-            return _at(place, request, context, host, read)
-    return _at(places[-1], request, context, host, read)
+    async with asyncio.timeout(ALL_SECONDS):
+        for place in places[:-1]:
+            with contextlib.suppress(httpx.ConnectError, httpx.ConnectTimeout):
+                return await _at(place, request, context, host, read)
+        return await _at(places[-1], request, context, host, read)
 
 
-def _at(
+async def _at(
     place: _Place, request: Outgoing, context: ssl.SSLContext, host: str, read: Collection[int] | None
 ) -> Answer:
     """The answer of one address; `read` are statuses beside 2xx whose body is read, None where none is."""
-    direct = not place.pinned
-    with (
-        httpx.Client(verify=context, timeout=SECONDS, follow_redirects=False, trust_env=direct) as client,
+    direct, patience = not place.pinned, httpx.Timeout(SECONDS, connect=CONNECT_SECONDS)
+    async with (
+        httpx.AsyncClient(
+            verify=context, timeout=patience, follow_redirects=False, trust_env=direct
+        ) as client,
         client.stream(
             request.method,
             place.url,
@@ -125,7 +139,7 @@ def _at(
     ):
         code = answer.status_code
         wanted = read is not None and (200 <= code < 300 or code in read)
-        document = _document(answer, host) if wanted else None
+        document = await _document(answer, host) if wanted else None
         return Answer(status=code, document=document, next_page=answer.links.get("next", {}).get("url", ""))
 
 
@@ -143,17 +157,17 @@ def _places(request: Outgoing, settings: Settings) -> list[_Place]:
     return found or [_Place(url=url, pinned=False)]
 
 
-def _document(answer: httpx.Response, host: str) -> Any:
+async def _document(answer: httpx.Response, host: str) -> Any:
     """The JSON of a body; None of an empty one.
 
     Raises:
-        FeedbackError: it is too large, too slow, or no JSON.
+        FeedbackError: it is too large, or no JSON.
     """
-    body, deadline = bytearray(), time.monotonic() + SECONDS
-    for piece in answer.iter_bytes():
+    body = bytearray()
+    async for piece in answer.aiter_bytes():
         body += piece
-        if len(body) > MOST_BYTES or time.monotonic() > deadline:
-            raise FeedbackError(f"{host} answers more than is read, or too slowly", host=host)
+        if len(body) > MOST_BYTES:
+            raise FeedbackError(f"{host} answers more than is read", host=host)
     if not body:
         return None
     try:

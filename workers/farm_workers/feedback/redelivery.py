@@ -99,7 +99,7 @@ def _attempts(settings: Settings, hook: str, headers: Mapping[str, str]) -> Iter
         found = [each for row in rows if (each := _attempt(row)) is not None]
         yield from found
         # Of the address of the next page only the cursor is taken: no answer sends the token elsewhere.
-        later = parse_qs(urlsplit(answer.next_page).query).get("cursor")
+        later = parse_qs(answer.next_page.partition("?")[2].partition("#")[0]).get("cursor")
         if not found or not later or found[-1].delivered < now() - LOOK_BACK:
             return
         cursor = f"&cursor={quote(later[0], safe='')}"

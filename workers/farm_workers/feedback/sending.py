@@ -1,28 +1,34 @@
-"""Sending: one report after the other, with a time limit, and an error that says what to do.
+"""Sending: a few reports at a time, each with a time limit, and an error that says what to do.
 
-Called by the task `wheelfarm.report`. Addresses are held against the same rule as git's: what is internal must be
-allowed; redirects are not followed (exchange). What is told, and whether, was decided before; nothing is decided here.
+Called by the task `wheelfarm.report`, which does not wait for slow receivers. Addresses are held against the same rule
+as git's: what is internal must be allowed; redirects are not followed (exchange). What is told, and whether, was
+decided before; nothing is decided here.
 """
 
 import logging
 import smtplib
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from email.message import EmailMessage
 from functools import partial
 from urllib.parse import urlsplit
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from farm_scheduler.database import Database
 from farm_scheduler.errors import FarmError, FeedbackError
 from farm_scheduler.feedback import (
-    AT_ONCE,
     Telling,
     plan_reports,
     remember_post,
     settle_report,
     take_report,
+    telling_of,
 )
 from farm_scheduler.feedback_tables import Channel
 from farm_scheduler.guest_text import clean, clean_line
-from farm_scheduler.secret_box import SecretBox, secret_box
+from farm_scheduler.patience import patiently
+from farm_scheduler.secret_box import secret_box
 from farm_scheduler.settings import Settings
 from farm_workers.feedback.checks import tell_check
 from farm_workers.feedback.comments import tell_comment
@@ -32,32 +38,65 @@ from farm_workers.feedback.requests import status_request, webhook_request
 
 LOG = logging.getLogger(__name__)
 
+AT_A_TIME = 8
+"""Listeners that are told something at a time; what waits there for an answer takes nothing else."""
+
 
 class Reporter:
-    """Tells what is due; keeps the tokens that it was given meanwhile."""
+    """Tells what is due, in threads of its own; keeps the tokens that it was given meanwhile.
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    Args:
+        stop: set when nothing more is to be begun.
+    """
+
+    def __init__(self, database: Database, settings: Settings, stop: threading.Event | None = None) -> None:
         self._database, self._settings = database, settings
+        self._stop = stop or threading.Event()
         self._tokens = InstallationTokens()
+        self._places = threading.BoundedSemaphore(AT_A_TIME)
+        self._threads = ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="report")
 
-    def report(self) -> None:
-        """Record what is to be told, and tell what is due; one failure does not keep the others back."""
+    def report(self) -> list[Future[None]]:
+        """Record what is to be told, and begin to tell what is due; what was begun, for whom it is worth a wait."""
         plan_reports(self._database)
-        box: SecretBox | None = None
-        for _ in range(AT_ONCE):
-            telling = take_report(self._database, self._settings)
+        begun = []
+        while not self._stop.is_set() and self._places.acquire(blocking=False):
+            report_id = take_report(self._database)
+            if report_id is None:
+                self._places.release()
+                break
+            begun.append(self._threads.submit(self._tell_on, report_id))
+        return begun
+
+    def _tell_on(self, report_id: str | None) -> None:
+        """Tell one report, then whatever else is due."""
+        try:
+            while report_id is not None:
+                self._settle(report_id)
+                report_id = None if self._stop.is_set() else take_report(self._database)
+        except SQLAlchemyError as error:
+            LOG.warning("the record does not answer, the next round goes on: %s", error)
+        finally:
+            self._places.release()
+
+    def _settle(self, report_id: str) -> None:
+        """Tell one report, and record how that ended: whatever is wrong with it is its own failure."""
+        failure: FarmError | None = None
+        try:
+            telling = telling_of(self._database, self._settings, report_id)
             if telling is None:
                 return
-            try:
-                box = box or secret_box(self._settings)
-                self._tell(telling, box)
-            except FarmError as error:
-                LOG.warning("%s: %s", telling.report_id, error)
-                settle_report(self._database, telling.report_id, error)
-            else:
-                settle_report(self._database, telling.report_id, None)
+            self._tell(telling)
+        except FarmError as error:
+            failure = error
+            LOG.warning("%s: %s", report_id, error)
+        except Exception as error:  # noqa: BLE001 - a mistake in one report must not end all the others
+            # Its text may hold what was to be sent, and with it a secret.
+            LOG.error("%s raised an unexpected %s", report_id, type(error).__name__)  # noqa: TRY400 - see above
+            failure = FeedbackError(f"it could not be sent ({type(error).__name__}); it is tried again")
+        patiently(partial(settle_report, self._database, report_id, failure))
 
-    def _tell(self, telling: Telling, box: SecretBox) -> None:
+    def _tell(self, telling: Telling) -> None:
         """Send one report.
 
         Raises:
@@ -65,7 +104,7 @@ class Reporter:
             FarmError: its address may not be asked, or its secret not be opened.
         """
         settings = self._settings
-        secret = box.open(telling.sealed) if telling.sealed else ""
+        secret = secret_box(settings).open(telling.sealed) if telling.sealed else ""
         remember = partial(remember_post, self._database, telling)
         match telling.channel:
             case Channel.STATUS:
@@ -105,4 +144,4 @@ def send_mail(telling: Telling, settings: Settings) -> None:
         sentence = (
             f"the mail server {parts.hostname} did not take it ({type(error).__name__}); it is tried again"
         )
-        raise FeedbackError(sentence, host=parts.hostname) from error
+        raise FeedbackError(sentence, host=parts.hostname, slow=isinstance(error, TimeoutError)) from error
