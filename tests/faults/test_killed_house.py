@@ -1,7 +1,4 @@
-"""Kill -9 of each process below a real `wheelfarm up`: it alone is started again, soon, and nothing else is lost.
-
-All but the holder, which needs a host with machines.
-"""
+"""Kill -9 of each process below a real `wheelfarm up`: it alone is started again, soon, and nothing else is lost."""
 
 import contextlib
 import os
@@ -17,15 +14,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from farm_cli import supervisor
-from farm_cli.children import children
+from farm_cli.children import NAMES, children
 from farm_cli.probes import listens, worker_waits
 from farm_scheduler.settings import Settings
 
 from .farm import RECOVERS_SECONDS, Process, free_port, wait_for
 
-CHILDREN = ("redis", "index", "worker", "beat")
-MODULES = {"api": "farm_api.server", "supervisor": "farm_cli.supervisor"}
+MODULES = {"api": "farm_api.server", "supervisor": "farm_cli.supervisor", "holder": "farm_workers.holder"}
+"""What is no child of the service, or becomes another program than the one that is started."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +50,7 @@ class House:
 
     def pids(self) -> dict[str, int]:
         """All of them."""
-        return {name: self.pid(name) for name in (*CHILDREN, "api")}
+        return {name: self.pid(name) for name in (*NAMES, "api")}
 
     def serves(self) -> bool:
         """Whether the API answers."""
@@ -64,8 +60,9 @@ class House:
         return False
 
     def works(self) -> bool:
-        """Whether messages go through Redis to the worker, and the index proxy takes machines."""
-        return worker_waits(self.settings) and listens(self.settings.index_socket)
+        """Whether messages go through Redis to the worker, and the holder and the index proxy listen."""
+        sockets = (self.settings.holder_socket, self.settings.index_socket)
+        return worker_waits(self.settings) and all(map(listens, sockets))
 
     def kill(self, name: str) -> None:
         """Kill -9 of one, and wait until another is there."""
@@ -81,7 +78,6 @@ def house(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     monkeypatch.setenv("WHEELFARM_HOME", str(home))
     monkeypatch.setenv("WHEELFARM_SLOTS", "1")
     monkeypatch.setenv("C_FORCE_ROOT", "1")
-    monkeypatch.setenv(supervisor.ONLY, ",".join(CHILDREN))
     port = free_port()
     argv = [sys.executable, "-m", "farm_cli", "up", "--port", str(port)]
     with (home / "up.log").open("wb") as log:
@@ -126,7 +122,7 @@ def took(port: int, stack: contextlib.ExitStack) -> bool:
     return False
 
 
-@pytest.mark.parametrize("name", CHILDREN)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_killed_process_of_the_service_is_started_again_alone(house: House, name: str) -> None:
     """It does its work within a minute, or lets the worker do it; every other process is the one that it was."""
     before = house.pids()
