@@ -55,6 +55,7 @@ class Supervisor:
         self.deaths: dict[str, list[float]] = {plan.name: [] for plan in plans}
         self.not_before: dict[str, float] = {}
         self.state: dict[str, object] = {"state": "starting", "up": []}
+        self.was_ready = False
         self.over = False
         self.parted: list[socket.socket] = []
         self.selector = selectors.DefaultSelector()
@@ -128,6 +129,7 @@ class Supervisor:
         names = [name for name, child in self.running.items() if child.is_up]
         if names != self.state["up"]:
             ready = len(names) == len(self.plans)
+            self.was_ready |= ready
             self.state = {"state": "ready" if ready else "starting", "up": names}
             self._tell(self.state)
 
@@ -152,7 +154,9 @@ class Supervisor:
             child.is_up = True
             LOG.info("%s is up after %.2f s", child.plan.name, child.age)
         elif child.age > child.plan.up_seconds:
-            raise _failure(child, f"did not come up in {child.plan.up_seconds:.0f} s")
+            if not self.was_ready:
+                raise _failure(child, f"did not come up in {child.plan.up_seconds:.0f} s")
+            child.kill()  # and bury it: the jobs that are at work need the others
 
     def _bury(self, child: ChildProcess) -> None:
         """A child has ended by itself: start it again a little later, unless it does so all the time."""
@@ -162,7 +166,7 @@ class Supervisor:
         moment = time.monotonic()
         deaths = [at for at in self.deaths[child.plan.name] if at > moment - DEATHS_SECONDS] + [moment]
         self.deaths[child.plan.name] = deaths
-        if len(deaths) > DEATHS_ALLOWED or (not child.is_up and len(deaths) > 1):
+        if len(deaths) > DEATHS_ALLOWED or (not self.was_ready and not child.is_up and len(deaths) > 1):
             raise _failure(child, f"ended with exit code {child.exit_code()} again and again")
         self.not_before[child.plan.name] = moment + min(LONGEST_DELAY, 0.1 * 3 ** (len(deaths) - 1))
         self._tell({"state": "restarting", "child": child.plan.name, "exit_code": child.exit_code()})

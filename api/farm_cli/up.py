@@ -1,29 +1,23 @@
 """`wheelfarm up`: keeps the service up and serves the pages until Ctrl-C.
 
-Found by main. It holds the service like every other client, and starts the HTTP server as a child of its own; a
-child that dies is started again. It runs no job.
+Found by main. It holds the service like every other client, and starts the HTTP server as a child of its own; whichever
+ends is started again, without the other. It runs no job.
 """
 
-import os
-import sys
 import time
-import urllib.error
-import urllib.request
 
 import click
 
-from farm_cli.child_process import ChildProcess
-from farm_cli.children import ChildPlan
 from farm_cli.errors import ServiceError
 from farm_cli.interruption import Interruption
+from farm_cli.pages import Pages, address
 from farm_cli.record import open_record
 from farm_cli.server_option import here_only
 from farm_cli.service import Service
+from farm_cli.tries import Tries
 from farm_scheduler.settings import Settings
 
-UP_SECONDS = 20.0
 LOOK_SECONDS = 0.5
-STARTS_TRIED = 5
 
 HELP = """Keep the farm up and show its runs in the browser.
 
@@ -56,7 +50,7 @@ def command(host: str, port: int) -> int:
 
 
 class House:
-    """The service and the pages, held together.
+    """The service and the pages: neither ends because of the other.
 
     Args:
         settings: of the farm.
@@ -66,10 +60,10 @@ class House:
 
     def __init__(self, settings: Settings, host: str, port: int) -> None:
         self._settings = settings
-        self._address = (host, port)
+        self._pages = Pages(settings, host, port)
         self._service: Service | None = None
-        self._pages: ChildProcess | None = None
-        self._starts = 0
+        self._held = 0.0
+        self._tries = Tries("the embedded service")
 
     def open(self) -> None:
         """Hold the service and serve the pages.
@@ -77,10 +71,9 @@ class House:
         Raises:
             ServiceError: one of them does not come up.
         """
-        self._service = Service(self._settings)
-        if self._pages is None:
-            self._pages = start_pages(self._settings, *self._address)
-        self._service.wait_until_ready()
+        service = self._hold()
+        self._pages.open()
+        service.wait_until_ready()
 
     def keep(self) -> None:
         """Start again what ends by itself, for as long as nobody interrupts.
@@ -90,73 +83,30 @@ class House:
         """
         while True:
             time.sleep(LOOK_SECONDS)
-            try:
-                self._check()
-            except ServiceError as error:
-                self._starts += 1
-                if self._starts > STARTS_TRIED:
-                    raise
-                click.echo(
-                    f"something was lost, and is started again (its log: {error.data['log']})", err=True
-                )
-                self._mend()
+            self._mind_service()
+            self._pages.mind()
 
     def close(self, *, wait: bool) -> None:
         """End the pages, and let go of the service."""
-        if self._pages is not None:
-            self._pages.stop()
+        self._pages.close()
         if self._service is not None and wait:
             self._service.leave()
 
-    def _check(self) -> None:
-        if self._service is not None:
-            self._service.check()
-        if self._pages is not None and self._pages.exit_code() is not None:
-            raise ServiceError(
-                f"the server of the pages ended; see {self._pages.log}", log=str(self._pages.log)
-            )
+    def _hold(self) -> Service:
+        self._service = service = Service(self._settings)
+        self._held = time.monotonic()
+        return service
 
-    def _mend(self) -> None:
-        if self._pages is not None and self._pages.exit_code() is not None:
-            self._pages.kill()
-            self._pages = None
-        if self._service is not None:
-            self._service.leave()
-        self.open()
-
-
-def start_pages(settings: Settings, host: str, port: int) -> ChildProcess:
-    """The HTTP server, once it answers.
-
-    Raises:
-        ServiceError: it ended, or does not answer in time; the end of its log is in the sentence.
-    """
-    argv = (sys.executable, "-m", "farm_api.server", "--host", host, "--port", str(port))
-    plan = ChildPlan(name="pages", argv=argv, stage=0, up=lambda: answers(host, port), up_seconds=UP_SECONDS)
-    environment = {**os.environ, "WHEELFARM_HOME": str(settings.home)}
-    child = ChildProcess(plan, settings.logs, environment)
-    while child.exit_code() is None and child.age < plan.up_seconds:
-        if plan.up():
-            return child
-        time.sleep(0.05)
-    child.stop()
-    tail = child.tail().splitlines()[-1:] or ["it wrote nothing"]
-    sentence = (
-        f"the pages cannot be served on {address(host, port)} ({tail[0]}); see {child.log}, or take --port"
-    )
-    raise ServiceError(sentence, log=str(child.log))
-
-
-def address(host: str, port: int) -> str:
-    """The URL of the pages."""
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
-
-
-def answers(host: str, port: int) -> bool:
-    """Whether the server says that it is well."""
-    local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-    try:
-        with urllib.request.urlopen(address(local, port) + "healthz", timeout=2) as answer:  # noqa: S310 - http only, built above
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+    def _mind_service(self) -> None:
+        lasted = 0.0
+        try:
+            if self._service is not None:
+                lasted = time.monotonic() - self._held
+                self._service.check()
+            elif self._tries.due:
+                self._hold()
+        except ServiceError as error:
+            if self._service is not None:
+                self._service.leave()
+                self._service = None
+            self._tries.lost(error, lasted=lasted)

@@ -15,11 +15,14 @@ from farm_scheduler.engine import SWEEP_SECONDS, publish_tickets
 from farm_scheduler.event_tables import Event, EventState
 from farm_scheduler.project_secrets import add_secret
 from farm_scheduler.secret_box import secret_box
+from farm_scheduler.states import JobState
 from farm_scheduler.tables import Project, Run
 
 from .farm import RECOVERS_SECONDS, Farm, free_port, kill, wait_for
 
 SLOW = "import time\ndef test_a(): time.sleep(4)\ndef test_b(): pass\n"
+LONG = SLOW.replace("sleep(4)", "sleep(20)")
+LONGER = SLOW.replace("sleep(4)", "sleep(60)")
 PUSHES = 40
 
 
@@ -54,6 +57,30 @@ def test_a_redis_that_comes_back_empty_loses_no_job(farm: Farm) -> None:
     wait_for(farm.ended)
     farm.check_record()
     assert len(farm.attempts()) == 2
+
+
+def test_a_redis_killed_under_long_jobs_keeps_nobody_waiting(farm: Farm) -> None:
+    """The worker listens again though its jobs go on, and when the first of them has ended: each end is noted there."""
+    redis = farm.redis()
+    farm.beat()
+    worker = farm.worker()
+    farm.submit(LONG)
+    wait_for(lambda: farm.job_states() == [JobState.RUNNING])
+    kill(redis)
+    farm.redis()
+    farm.submit(LONGER)
+    farm.await_attempt(2)
+    assert farm.verdicts() == [None, None]
+    wait_for(lambda: farm.verdicts()[0] is not None)
+    farm.submit()
+    farm.await_attempt(3)
+    wait_for(lambda: farm.verdicts()[2] is not None, RECOVERS_SECONDS)
+    assert farm.verdicts()[1] is None
+    wait_for(farm.ended)
+    time.sleep(2)  # its thread has done with the ticket
+    assert worker.poll() is None
+    farm.check_record()
+    assert len(farm.attempts()) == 3
 
 
 def test_a_redis_that_comes_back_as_it_was_doubles_no_job(farm: Farm) -> None:

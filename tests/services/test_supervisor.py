@@ -1,5 +1,6 @@
 """The supervisor of the embedded service, with its real processes: Redis and the index proxy."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -53,9 +54,10 @@ def pid_of(settings, name):
     """The process of one child, from what /proc tells."""
     argv = next(plan.argv for plan in children(settings) if plan.name == name)
     for pid in left(settings):
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-        if words[: len(argv)] == list(argv):
-            return pid
+        with contextlib.suppress(OSError):  # it has just ended
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+            if words[: len(argv)] == list(argv):
+                return pid
     return None
 
 
@@ -132,6 +134,21 @@ def test_a_killed_child_is_started_again(settings, name):
         os.kill(first, signal.SIGKILL)
         assert until(lambda: pid_of(settings, name) not in {None, first}, 10)
         assert until(lambda: service.check() or service.state == "ready", 10)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_child_that_does_not_come_back_at_once_is_tried_again(settings, number):
+    """Killed again while it starts, or too slow: the others, and the jobs that they have, are left alone."""
+    with Service(settings) as service:
+        service.wait_until_ready()
+        before = {name: pid_of(settings, name) for name in ("redis", "index")}
+        os.kill(before["redis"], signal.SIGKILL)
+        assert until(lambda: pid_of(settings, "redis") not in {None, before["redis"]}, 10)
+        second = pid_of(settings, "redis")
+        os.kill(second, number)
+        assert until(lambda: pid_of(settings, "redis") not in {None, second}, 60)
+        assert until(lambda: service.check() or service.state == "ready", 60)
+        assert pid_of(settings, "index") == before["index"]
 
 
 def test_a_killed_beat_is_started_again(settings, monkeypatch):

@@ -43,6 +43,7 @@ from farm_workers.feedback.redelivery import look_back
 from farm_workers.feedback.sending import Reporter
 from farm_workers.fetching import Fetching
 from farm_workers.image_bake import ImageBake
+from farm_workers.lost_channel import outlive_connections
 from farm_workers.machines import holder_machines
 from farm_workers.metadata_question import ask_guest
 from farm_workers.run import Hands, run_claim
@@ -73,6 +74,7 @@ def _app() -> Celery:
 
 def worker_app(hands: Hands) -> Celery:
     """The Celery application of a worker, with its tasks."""
+    outlive_connections()
     app = celery_app(hands.settings)
     listen(app, hands.settings.host_kind)
     stop = threading.Event()
