@@ -20,6 +20,9 @@ from farm_dashboards.places import HeldResponse, Places
 from farm_scheduler.evidence_stream import HasEvidence
 
 READ_SECONDS = 20.0
+WAIT_SECONDS = 3.0
+"""For a place to read a piece: who waits holds a thread that serves others."""
+
 WHOLE_SECONDS = 300.0
 """How long a client may take for a whole log."""
 
@@ -79,7 +82,7 @@ class LogReader:
 
     @contextmanager
     def _place(self) -> Iterator[bool]:
-        free = self._places.acquire(timeout=READ_SECONDS)
+        free = self._places.acquire(timeout=WAIT_SECONDS)
         try:
             yield free
         finally:

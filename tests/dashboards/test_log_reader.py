@@ -49,7 +49,7 @@ def test_only_a_few_children_read_at_once(runs, settings, monkeypatch):
     """With every place taken a reader waits, and is then told to come again."""
     del runs
     monkeypatch.setattr(log_reader, "CHILDREN", 1)
-    monkeypatch.setattr(log_reader, "READ_SECONDS", 0.05)
+    monkeypatch.setattr(log_reader, "WAIT_SECONDS", 0.05)
     reader = LogReader(settings.home)
     with reader._place():
         assert reader.piece(STREAM, None, ended=True) is None
