@@ -7,14 +7,18 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from farm_images.subunit_stream import Event, encode
-from farm_scheduler.database import Database
-from farm_scheduler.schema import upgrade
 from farm_scheduler.settings import Settings
 from farm_scheduler.states import AttemptState, ImageState, JobState, RunState
 from farm_scheduler.tables import Attempt, Cell, Image, Job, Run, Step, Test, now
 from farm_scheduler.verdicts import Verdict
 
-from .postgres import empty_record, postgres_server, record, record_url  # noqa: F401 - fixtures of every test
+from .postgres import (  # noqa: F401 - fixtures of every test
+    database,
+    empty_record,
+    postgres_server,
+    record,
+    record_url,
+)
 
 # A busy machine is no failure: tests never fail by the clock.
 hypothesis_settings.register_profile("farm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -51,22 +55,13 @@ def settings(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def database(settings):
-    """The empty record of that home."""
-    opened = Database(settings.record_url)
-    upgrade(opened)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def runs(database, settings):
+def runs(database, settings):  # noqa: F811
     """Three runs: one finished with every kind of trouble, one at work, one cancelled; and a ready image."""
     fill(database, settings)
     return database
 
 
-def fill(database, settings):
+def fill(database, settings):  # noqa: F811
     """Write the three runs and the image into a record."""
     with database.write() as session:
         _image(session)

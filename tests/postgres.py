@@ -22,6 +22,7 @@ import pytest
 
 from farm_scheduler.database import Database
 from farm_scheduler.schema import upgrade
+from farm_scheduler.settings import Settings
 
 RECORDS = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))
 """The kinds of record: a test that takes them runs in the parts `unit` and `postgresql` of a test run."""
@@ -197,3 +198,12 @@ def record(record_url: str) -> Iterator[Database]:
     database = Database(record_url)
     yield database
     database.close()
+
+
+@pytest.fixture
+def database(settings: Settings, empty_record: Path) -> Iterator[Database]:
+    """The empty record in the home of the settings."""
+    shutil.copyfile(empty_record, settings.home / "record.sqlite")
+    opened = Database(settings.record_url)
+    yield opened
+    opened.close()

@@ -9,7 +9,6 @@ from tests.stored_image import image_row
 from farm_cli import main
 from farm_cli.plan_view import python_range
 from farm_scheduler.database import Database
-from farm_scheduler.schema import upgrade
 from farm_scheduler.sources import get_source
 from farm_scheduler.states import QuestionState
 from farm_scheduler.tables import Question
@@ -19,15 +18,12 @@ VERSIONS = ("2.7.18", "3.7.16", "3.9.18", "3.10.13", "3.11.2", "3.12.1")
 
 
 @pytest.fixture
-def farm(settings, capsys, monkeypatch):
+def farm(database, capsys, monkeypatch):
     """A farm with an image and an index that is away; runs a command line: (exit code, stdout, stderr)."""
     monkeypatch.setenv("WHEELFARM_INDEX_URL", "http://127.0.0.1:9/simple/")
     monkeypatch.setenv("WHEELFARM_INDEX_SECONDS", "2")
-    database = Database(settings.record_url)
-    upgrade(database)
     with database.write() as session:
         session.merge(image_row(*VERSIONS))
-    database.close()
 
     def run(*arguments):
         code = main.outcome(arguments)

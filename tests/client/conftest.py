@@ -6,7 +6,6 @@ import pytest
 
 from farm_scheduler.database import Database
 from farm_scheduler.roles import LOCAL, Role
-from farm_scheduler.schema import upgrade
 from farm_scheduler.settings import Settings
 from farm_scheduler.tokens import make_token
 
@@ -33,7 +32,6 @@ def anyio_backend(request):
 @pytest.fixture
 def farm(settings, database):
     """A farm with the realistic record, and an admin's token."""
-    upgrade(database)
     fill(database, settings)
     with database.write() as session:
         _, secret = make_token(session, LOCAL, name="test", role=Role.ADMIN)
