@@ -15,6 +15,7 @@ from wheelfarm_client import (
     ProblemError,
     UnreachableError,
 )
+from wheelfarm_client.asynchronous import connection
 
 from .breaking import AsyncBreaking, AsyncQuiet
 
@@ -146,7 +147,7 @@ async def test_live_events_go_on_behind_the_last(farm):
 
 async def test_a_run_in_which_nothing_happens_is_watched(monkeypatch):
     """A farm ends a stream after its time, as often as it takes; what is no stream, or breaks, is told."""
-    monkeypatch.setattr("wheelfarm_client.asynchronous.connection.AGAIN_SECONDS", 0.001)
+    monkeypatch.setattr(connection, "AGAIN_SECONDS", 0.001)
     asked = []
 
     def answer(request):
