@@ -31,6 +31,9 @@ from farm_scheduler.tables import Attempt, Job, Run, Test
 from farm_scheduler.verdicts import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
+STATES = ("leased", "booting", "running", "streaming", "finishing")
+"""Of a job, each of which held_tasks can hold; `streaming` is running with a part of the stream kept."""
+
 RECOVERS_SECONDS = 60.0
 """How long the farm may take to go on by itself after any fault."""
 

@@ -30,9 +30,6 @@ from farm_workers.leases import Lease
 from farm_workers.machines import holder_machines
 from farm_workers.run import Hands
 
-STATES = ("leased", "booting", "running", "streaming", "finishing")
-"""`streaming` is running with a part of the stream kept."""
-
 
 def hold(state: str) -> None:
     """Stay here for good, if this is the state and nobody was held yet."""

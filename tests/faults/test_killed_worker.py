@@ -7,8 +7,7 @@ import pytest
 from farm_scheduler.settings import Settings
 from farm_scheduler.states import JobState
 
-from .farm import Farm, kill, wait_for
-from .held_tasks import STATES
+from .farm import STATES, Farm, kill, wait_for
 
 
 @pytest.mark.parametrize("state", STATES)

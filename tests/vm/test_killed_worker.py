@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.faults.farm import Farm, kill, wait_for
-from tests.faults.held_tasks import STATES
+from tests.faults.farm import STATES, Farm, kill, wait_for
 
 from farm_scheduler.database import Database
 from farm_scheduler.schema import upgrade
