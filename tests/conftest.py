@@ -55,13 +55,13 @@ def settings(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def runs(database, settings):  # noqa: F811
+def runs(database, settings):  # noqa: F811 - a fixture as well
     """Three runs: one finished with every kind of trouble, one at work, one cancelled; and a ready image."""
     fill(database, settings)
     return database
 
 
-def fill(database, settings):  # noqa: F811
+def fill(database, settings):  # noqa: F811 - a fixture as well
     """Write the three runs and the image into a record."""
     with database.write() as session:
         _image(session)
