@@ -85,16 +85,12 @@ def claim_job(
     Only jobs of the systems that the worker's host serves. Returns None when nothing can be done now. The lease must be
     renewed within `lease_seconds`.
     """
-    for patient in (False, False, True, True, True):
-        with database.claim_connection() as connection:
-            moment = now()
-            turn = next_turn(connection, moment, patient=patient, served=served)
-            if turn is not None:
-                attempt_id = _begin(connection, turn, worker, moment, lease_seconds)
-                return _claim(turn, attempt_id)
-            if connection.dialect.name == "sqlite":
-                return None  # it had the record for itself
-    return None
+    with database.claim_connection() as connection:
+        moment = now()
+        turn = next_turn(connection, moment, served=served)
+        if turn is None:
+            return None
+        return _claim(turn, _begin(connection, turn, worker, moment, lease_seconds))
 
 
 def _begin(connection: Connection, turn: Turn, worker: str, moment: datetime, lease_seconds: float) -> str:

@@ -27,12 +27,16 @@ WRITES = "wheelfarm_writes"
 WRITE_LOCK = 0x77686C66
 """The advisory lock of writers on PostgreSQL; any number will do, as long as it stays."""
 
+CLAIM_LOCK = WRITE_LOCK + 1
+"""That of claims."""
+
 
 class _Writing(Enum):
     """How a transaction of PostgreSQL locks the record against other writers, as a statement."""
 
     ALONE = f"SELECT pg_advisory_xact_lock({WRITE_LOCK})"
     TOGETHER = f"SELECT pg_advisory_xact_lock_shared({WRITE_LOCK})"
+    CLAIM = f"{TOGETHER}, pg_advisory_xact_lock({CLAIM_LOCK})"
 
 
 class Database:
@@ -52,6 +56,7 @@ class Database:
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._writer = self.engine.execution_options(**{WRITES: _Writing.ALONE})
         self._together = self.engine.execution_options(**{WRITES: _Writing.TOGETHER})
+        self._claim = self.engine.execution_options(**{WRITES: _Writing.CLAIM})
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -83,8 +88,8 @@ class Database:
 
     @contextmanager
     def claim_connection(self) -> Iterator[Connection]:
-        """The same as `write_together` for Core statements."""
-        with self._together.begin() as connection:
+        """As `write_together` for Core statements, but one at a time: claims would wait for each other's rows."""
+        with self._claim.begin() as connection:
             yield connection
 
     @contextmanager

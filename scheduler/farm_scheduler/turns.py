@@ -1,8 +1,7 @@
 """Turns: which job is next.
 
 Called by claims inside its write transaction. The lanes tell whose turn it is; the first that has a job that may begin
-now gives it. On PostgreSQL the job and its share are locked, and what others have locked is passed over. Each
-statement is built once: that took longer than running it. It changes nothing.
+now gives it. Each statement is built once: that took longer than running it. It changes nothing.
 """
 
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ LANES_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """The job that is next (its row and its share's are locked).
+    """The job that is next.
 
     Attributes:
         row: `job_id`, `started`, `expected_seconds`, `run_id`, `run_state`, `source_sha256`, and of the cell `system`,
@@ -53,18 +52,13 @@ class Turn:
     farm: float
 
 
-def next_turn(
-    connection: Connection, moment: datetime, *, patient: bool, served: Served = EVERY_SYSTEM
-) -> Turn | None:
-    """The job whose turn it is at this moment, of the systems that a host serves; None when none may begin now.
-
-    With `patient` it waits for rows that other claims have locked; else it takes the next best one.
-    """
+def next_turn(connection: Connection, moment: datetime, *, served: Served = EVERY_SYSTEM) -> Turn | None:
+    """The job whose turn it is at this moment, of the systems that a host serves; None when none may begin now."""
     place = 0
     while True:
         rows = connection.execute(candidates(place, served), {"moment": moment}).all()
         for row in rows:
-            turn = _take(connection, row.id, patient=patient) if row.id is not None else None
+            turn = _take(connection, row.id) if row.id is not None else None
             if turn is not None:
                 return turn
         if len(rows) < LANES_AT_ONCE:
@@ -138,9 +132,9 @@ def _open(share: str) -> ColumnElement[bool]:
     return func.coalesce(project, true())
 
 
-def _take(connection: Connection, job_id: str, *, patient: bool) -> Turn | None:
-    row = connection.execute(_locked(patient), {"job": job_id}).first()
-    if row is None or (row.quota is not None and not _still_open(connection, row.share)):
+def _take(connection: Connection, job_id: str) -> Turn | None:
+    row = connection.execute(_whole(), {"job": job_id}).first()
+    if row is None:
         return None
     return Turn(
         row=row,
@@ -153,7 +147,7 @@ def _take(connection: Connection, job_id: str, *, patient: bool) -> Turn | None:
 
 
 @cache
-def _locked(patient: bool) -> Select[Any]:
+def _whole() -> Select[Any]:
     """One job that still waits, with all that a claim of it needs."""
     attempts = (
         select(func.count()).where(col(Attempt.job_id) == bindparam("job")).correlate(None).scalar_subquery()
@@ -164,7 +158,7 @@ def _locked(patient: bool) -> Select[Any]:
         select(col(Job.id).label("job_id"), col(Job.started), col(Job.expected_seconds), col(Job.system))
         .add_columns(col(Run.id).label("run_id"), col(Run.state).label("run_state"), col(Run.source_sha256))
         .add_columns(*(col(each) for each in cell))
-        .add_columns(col(Share.key).label("share"), col(Share.tag), col(Project.quota))
+        .add_columns(col(Share.key).label("share"), col(Share.tag))
         .add_columns(func.coalesce(col(Project.weight), 1.0).label("weight"))
         .add_columns(attempts.label("attempts"), farm.label("farm"))
         .select_from(Job)
@@ -174,15 +168,4 @@ def _locked(patient: bool) -> Select[Any]:
         .outerjoin(Project, col(Project.id) == col(Share.project_id))
         .where(col(Job.id) == bindparam("job"), col(Job.state) == JobState.QUEUED)
         .where(col(Run.state).in_([RunState.QUEUED, RunState.RUNNING]))
-        .with_for_update(of=[Job, Share], skip_locked=not patient)
     )
-
-
-def _still_open(connection: Connection, key: str) -> bool:
-    """The quota once more, now that the share is locked."""
-    return connection.execute(_quota(), {"key": key}).first() is not None
-
-
-@cache
-def _quota() -> Select[Any]:
-    return select(col(Share.key)).where(col(Share.key) == bindparam("key"), _open(Share.key))
