@@ -53,11 +53,16 @@ def clean_address(url: str) -> str:
     Raises:
         InputError: it is no such address, or would send the token in the clear.
     """
+    import httpx
+
     try:
         parts = urlsplit(url.strip())
-        named = bool((parts.hostname or "").encode("idna")) and not parts.username
+        named = bool(httpx.URL(url.strip()).host.strip(".")) and not parts.username
         usable = named and parts.port != 0 and url.isprintable()
-    except ValueError:  # of a port, of brackets that do not close, or of a name that none has
+    except (
+        ValueError,
+        httpx.InvalidURL,
+    ):  # of a port, of brackets that do not close, or of a name that none has
         usable = False
     if not usable or parts.scheme not in {"http", "https"}:
         raise InputError(f"{url} is no address of a farm; write https://HOST")

@@ -201,6 +201,8 @@ def test_what_the_farm_refuses_is_one_sentence(farm, database, settings, tmp_pat
     "address",
     [
         "http://[::1",
+        "https://xn--",
+        "https://[v1.x]",
         "https://[::1",
         "https://h:x",
         "https://h:70000",
