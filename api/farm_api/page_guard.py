@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from farm_api.v1.callers import WRONG_TOKEN_COST
 from farm_api.v1.rates import Rates
+from farm_dashboards.client_addresses import client_at
 from farm_scheduler.database import Database
 from farm_scheduler.errors import TooBusyError
 from farm_scheduler.roles import Role
@@ -40,7 +41,7 @@ class PageGuard:
         """Show the page, or ask for the token."""
         if scope["type"] != "http":
             return
-        address = str((scope.get("client") or ["unknown"])[0])
+        address = client_at((scope.get("client") or [None])[0])
         header = Headers(scope=scope).get("authorization", "")
         try:
             if await run_in_threadpool(self._opens, header, address):
@@ -63,7 +64,7 @@ class PageGuard:
         with self._database.read() as session:
             caller = find_caller(session, secret)
         if caller is None:
-            self._rates.take(f"address {address}", WRONG_TOKEN_COST)
+            self._rates.take(address, WRONG_TOKEN_COST)
             return False
         self._rates.take(f"pages {address}")
         return caller.may(Role.READER) and caller.project is None

@@ -1,8 +1,9 @@
-"""The HTTP server as a child of `wheelfarm up`: started, and started again by itself when it ends.
+"""The HTTP server as a child of `wheelfarm up`: started, and started again by itself when it ends or hangs.
 
 Called by up, from its main thread. It knows nothing of the service, whose jobs go on without it.
 """
 
+import http.client
 import os
 import sys
 import time
@@ -12,11 +13,15 @@ import urllib.request
 from farm_cli.child_process import ChildProcess
 from farm_cli.children import ChildPlan
 from farm_cli.errors import ServiceError
+from farm_cli.pulse import Pulse
 from farm_cli.tries import Tries
 from farm_scheduler.settings import Settings
 
 UP_SECONDS = 60.0
 """A host that is at work takes its time; ended before, a server would be as slow the next time."""
+
+HANGS_SECONDS = 10.0
+"""Without an answer to what needs neither the record nor a thread."""
 
 
 class Pages:
@@ -32,6 +37,7 @@ class Pages:
         self._settings = settings
         self._address = (host, port)
         self._child: ChildProcess | None = None
+        self._pulse: Pulse | None = None
         self._tries = Tries("the server of the pages")
 
     def open(self) -> None:
@@ -46,7 +52,7 @@ class Pages:
             time.sleep(0.05)
 
     def mind(self) -> None:
-        """Look at it, and start it again when it has ended; waits for nothing.
+        """Look at it, and start it again when it has ended or hangs; waits for nothing.
 
         Raises:
             ServiceError: it ends again and again.
@@ -62,6 +68,9 @@ class Pages:
 
     def close(self) -> None:
         """End it."""
+        if self._pulse is not None:
+            self._pulse.close()
+            self._pulse = None
         if self._child is not None:
             self._child.stop()
             self._child = None
@@ -75,7 +84,13 @@ class Pages:
 
     def _check(self, child: ChildProcess) -> None:
         if child.exit_code() is None:
-            child.is_up = child.is_up or child.plan.up()
+            if not child.is_up and child.plan.up():
+                child.is_up = True
+                self._pulse = Pulse(lambda: answers(*self._address, "alive", HANGS_SECONDS))
+            if self._pulse is not None and self._pulse.is_lost:
+                child.kill()
+                self.close()
+                raise ServiceError(f"the server of the pages hangs; see {child.log}", log=str(child.log))
             if child.is_up or child.age < UP_SECONDS:
                 return
         self.close()
@@ -93,11 +108,11 @@ def address(host: str, port: int) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-def answers(host: str, port: int) -> bool:
-    """Whether the server says that it is well."""
+def answers(host: str, port: int, page: str = "healthz", seconds: float = 2.0) -> bool:
+    """Whether the server says that it is well, or only there (`alive`)."""
     local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     try:
-        with urllib.request.urlopen(address(local, port) + "healthz", timeout=2) as answer:  # noqa: S310 - http only, built above
+        with urllib.request.urlopen(address(local, port) + page, timeout=seconds) as answer:  # noqa: S310 - http only, built above
             return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
+    except (urllib.error.URLError, http.client.HTTPException, OSError):
         return False

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
+from farm_dashboards.client_addresses import client_at
 from farm_dashboards.log_reader import LogReader
 from farm_dashboards.rendering import Pages
 from farm_scheduler.database import Database
@@ -81,7 +82,7 @@ def job_pages(database: Database, settings: Settings, pages: Pages) -> APIRouter
             found = read_job(session, run_id, job_id, attempt).attempt
         if found is None or found.stream_path is None:
             return PlainTextResponse("There is no log (any more).\n", status_code=404)
-        client = request.client.host if request.client else "unknown"
+        client = client_at(request.client.host if request.client else None)
         return logs.whole(found.stream_path, client).response("text/plain; charset=utf-8")
 
     return router

@@ -13,6 +13,7 @@ from anyio.to_thread import run_sync
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from farm_dashboards.client_addresses import PREFIX
 from farm_scheduler.errors import TooBusyError
 
 RETRY_SECONDS = 5
@@ -23,7 +24,7 @@ class Places:
 
     Args:
         what: what takes them, for the refusal: `live streams`.
-        most: of them all.
+        most: of them all; clients without a token have half of them, as they may have any number of addresses.
         each: that one client may have, so that no one takes them all.
     """
 
@@ -41,7 +42,7 @@ class Places:
             TooBusyError: there is none for this client.
         """
         with self._lock:
-            if self._taken.total() >= self._most or self._taken[client] >= self._each:
+            if not self._is_free(client):
                 sentence = f"too many {self._what} are open; wait {RETRY_SECONDS} s, and open fewer at once"
                 raise TooBusyError(sentence, retry_after=RETRY_SECONDS)
             self._taken[client] += 1
@@ -57,6 +58,11 @@ class Places:
                 self._taken += Counter()  # forgets who has none
 
         return give_back
+
+    def _is_free(self, client: str) -> bool:
+        nameless = sum(count for each, count in self._taken.items() if each.startswith(PREFIX))
+        share = nameless < self._most // 2 or not client.startswith(PREFIX)
+        return share and self._taken.total() < self._most and self._taken[client] < self._each
 
 
 class HeldResponse(StreamingResponse):

@@ -33,12 +33,23 @@ MOST_TRIES = 8
 FIRST_WAIT = timedelta(seconds=20)
 AT_ONCE = 50
 
+TELLING_SECONDS = 75.0
+"""How long one telling may take with all its exchanges; what is left of it is told by the next try."""
+
 LONGEST_TELLING = timedelta(minutes=2)
 """Who has a report for longer than this has died; so long a listener that answers too slowly is left alone."""
 
 OF_COMMITS = frozenset({Channel.STATUS, Channel.CHECKS})
 POSTED = frozenset({Channel.CHECKS, Channel.COMMENT})
 """Channels on which something is made once and changed afterwards."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A report that somebody tells now; `tries` is the mark by which they know it as theirs, whatever clocks do."""
+
+    id: str
+    tries: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +98,8 @@ def plan_reports(database: Database) -> None:
             session.add(report)
 
 
-def take_report(database: Database) -> str | None:
-    """The id of the next report that is to be sent; None when there is none.
+def take_report(database: Database) -> Taken | None:
+    """The next report that is to be sent; None when there is none.
 
     Nobody else will send it in the next minutes, nor anything else to the same place: what is made there is made once.
     """
@@ -106,7 +117,7 @@ def take_report(database: Database) -> str | None:
                 report.tries += 1
                 report.not_before = now() + FIRST_WAIT * 2**report.tries
                 report.taken = now()
-                return report.id
+                return Taken(id=report.id, tries=report.tries)
     return None
 
 
@@ -127,15 +138,15 @@ def remember_post(database: Database, telling: Telling, remote_id: str | None) -
         post.remote_id = remote_id
 
 
-def settle_report(database: Database, report_id: str, error: FarmError | None) -> None:
+def settle_report(database: Database, taken: Taken, error: FarmError | None) -> None:
     """Say how the sending ended; what failed is tried again, unless it was tried often enough.
 
     Who answers too slowly stays taken, so that nothing else is told there for a while.
     """
     with database.write() as session:
-        report = session.get(Report, report_id)
-        if report is None:
-            return  # it went with its project
+        report = session.get(Report, taken.id)
+        if report is None or report.tries != taken.tries:
+            return  # it went with its project, or is somebody else's by now
         if error is None or not error.data.get("slow"):
             report.taken = None
         if error is None:

@@ -1,82 +1,139 @@
-"""What is fetched next: the oldest event or submission that waits, while nobody's take all places of a worker.
+"""What is fetched next: of what waits, whatever never was tried, of who has the least at work.
 
 Called by the worker, whose messages say no more than that something waits. Servers of git belong to others, and may
-be silent for minutes: beside them there is always a place for what is here or at the index. It changes nothing; who
+be silent for minutes: no host of them and nobody who asks takes the places of the others. It changes nothing; who
 carries out claims.
 """
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement
-from sqlmodel import Session, and_, col, not_, or_, select
+from sqlalchemy import Select, SQLColumnExpression, and_, case, func, or_, select
+from sqlmodel import Session, col
 
 from farm_scheduler.access_tables import Submission, SubmissionState
 from farm_scheduler.database import Database
+from farm_scheduler.errors import TargetError
 from farm_scheduler.event_tables import Event, EventState
-from farm_scheduler.tables import now
+from farm_scheduler.tables import Project, now
+from farm_scheduler.url_parts import read_url
 
-FETCHES = 6
-"""How much a worker fetches at a time, in threads that count beside those for jobs."""
+FETCHES = 12
+"""How much a worker fetches at a time, in threads that count beside those for jobs; waiting for a network is cheap."""
 
-OF_GIT = 4
-"""Of them, how many may ask servers of git."""
+OF_KIND = 8
+"""Of them, how many may ask servers of git, and how many something else: either kind always finds a place."""
 
-OF_ONE = 2
-"""How many of either kind one project or one token has."""
+OF_HOST = 2
+"""How many may ask one server of git."""
+
+OF_OWNER = 2
+"""How many of either kind one owner has."""
+
+LOOKED_AT = 50
+"""Of either kind and each owner, the first that wait: who asks for thousands hides nothing of others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetch:
-    """Something to fetch: `owner` is the project of an event, or who sent a submission."""
+    """Something to fetch.
+
+    Attributes:
+        owner: the project that it is for, or the token where that is for none.
+        host: the server of git that is asked, None where none is.
+    """
 
     id: str
     owner: str
-    git: bool
+    host: str | None
     is_event: bool
+    tried: bool
     created: datetime
+
+    @property
+    def git(self) -> bool:
+        """Whether it asks a server of git."""
+        return self.host is not None
 
 
 def next_fetch(database: Database, at_work: Collection[Fetch]) -> Fetch | None:
-    """The oldest that may begin beside what this worker has at work; None when nothing may."""
+    """What may begin beside what this worker has at work; None when nothing may."""
     if len(at_work) >= FETCHES:
         return None
-    kinds = (False,) if sum(each.git for each in at_work) >= OF_GIT else (False, True)
-    found = []
+    ids, hosts = {each.id for each in at_work}, Counter(each.host for each in at_work)
+    kinds = Counter(each.git for each in at_work)
+    owners = Counter((each.git, each.owner) for each in at_work)
+
+    def may(each: Fetch) -> bool:
+        free = kinds[each.git] < OF_KIND and owners[each.git, each.owner] < OF_OWNER
+        return free and each.id not in ids and not (each.git and hosts[each.host] >= OF_HOST)
+
     with database.read() as session:
-        for git in kinds:
-            count = Counter(each.owner for each in at_work if each.git == git)
-            full = [owner for owner, number in count.items() if number >= OF_ONE]
-            ids = [each.id for each in at_work]
-            found += [_event(session, git, full, ids), _submission(session, git, full, ids)]
-    return min((each for each in found if each is not None), key=lambda each: each.created, default=None)
+        found = (
+            *_waiting(session, _events(), is_event=True),
+            *_waiting(session, _submissions(), is_event=False),
+        )
+    waiting = [each for each in found if may(each)]
+    return min(
+        waiting, key=lambda each: (each.tried, owners[each.git, each.owner], each.created), default=None
+    )
 
 
-def _event(session: Session, git: bool, full: Collection[str], ids: Collection[str]) -> Fetch | None:
-    chosen = select(Event.id, Event.project_id, Event.created).where(
-        Event.state == EventState.WAITING,
+def _events() -> Select[Any]:
+    git = col(Event.target).like("git+%")
+    owner = col(Project.name)
+    chosen = _columns(col(Event.id), owner, col(Event.target), git, col(Event.tries), col(Event.created))
+    return chosen.join(Project, col(Project.id) == col(Event.project_id)).where(
+        col(Event.state) == EventState.WAITING,
         or_(col(Event.not_before).is_(None), col(Event.not_before) <= now()),
-        _is(git, col(Event.target).like("git+%")),
-        col(Event.project_id).not_in(full),
-        col(Event.id).not_in(ids),
     )
-    row = session.exec(chosen.order_by(col(Event.created)).limit(1)).first()
-    return row and Fetch(id=row[0], owner=row[1], created=row[2], git=git, is_event=True)
 
 
-def _submission(session: Session, git: bool, full: Collection[str], ids: Collection[str]) -> Fetch | None:
-    chosen = select(Submission.id, Submission.actor, Submission.created).where(
-        Submission.state == SubmissionState.WAITING,
-        or_(col(Submission.lease_expires).is_(None), col(Submission.lease_expires) <= now()),
-        _is(git, and_(col(Submission.target).like("git+%"), col(Submission.upload_id).is_(None))),
-        col(Submission.actor).not_in(full),
-        col(Submission.id).not_in(ids),
+def _submissions() -> Select[Any]:
+    wish = Submission
+    git = and_(col(wish.target).like("git+%"), col(wish.upload_id).is_(None))
+    owner = func.coalesce(col(wish.scope), col(wish.actor))
+    chosen = _columns(col(wish.id), owner, col(wish.target), git, col(wish.tries), col(wish.created))
+    return chosen.where(
+        col(wish.state) == SubmissionState.WAITING,
+        or_(col(wish.lease_expires).is_(None), col(wish.lease_expires) <= now()),
     )
-    row = session.exec(chosen.order_by(col(Submission.created)).limit(1)).first()
-    return row and Fetch(id=row[0], owner=row[1], created=row[2], git=git, is_event=False)
 
 
-def _is(wanted: bool, condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return condition if wanted else not_(condition)
+def _columns(
+    name: SQLColumnExpression[str],
+    owner: SQLColumnExpression[str],
+    target: SQLColumnExpression[str],
+    git: SQLColumnExpression[bool],
+    tries: SQLColumnExpression[int],
+    created: SQLColumnExpression[datetime],
+) -> Select[Any]:
+    """What a fetch is made of, and which of its owner's it is."""
+    place = func.row_number().over(partition_by=(owner, git), order_by=(tries > 0, created))
+    return select(
+        name.label("id"),
+        owner.label("owner"),
+        case((git, target)).label("address"),
+        (tries > 0).label("tried"),
+        created.label("created"),
+        place.label("place"),
+    )
+
+
+def _waiting(session: Session, chosen: Select[Any], *, is_event: bool) -> Iterator[Fetch]:
+    rows = chosen.subquery()
+    for row in session.execute(select(rows).where(rows.c.place <= LOOKED_AT)):
+        host = None if row.address is None else _host(row.address)
+        yield Fetch(
+            id=row.id, owner=row.owner, host=host, is_event=is_event, tried=row.tried, created=row.created
+        )
+
+
+def _host(target: str) -> str:
+    try:
+        return read_url(target).hostname or ""
+    except TargetError:
+        return ""  # whoever fetches it says what is wrong with it

@@ -14,7 +14,7 @@ from functools import partial
 from celery import Celery
 from packaging.utils import canonicalize_name
 from sqlalchemy.exc import OperationalError
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, func, or_, select
 
 from farm_scheduler import runs
 from farm_scheduler.access_tables import Submission, SubmissionState, Upload, UploadState
@@ -28,6 +28,7 @@ from farm_scheduler.errors import (
     FarmError,
     NotFoundError,
     SourceError,
+    TooBusyError,
     UploadError,
     exit_code_of,
 )
@@ -50,6 +51,9 @@ LEASE = timedelta(minutes=15)
 
 PUBLISH_AGAIN = timedelta(seconds=30)
 MOST_TRIES = 3
+MOST_OPEN = 200
+"""Wishes of one token whose sources are still to be fetched."""
+
 HIGHEST_PRIORITY = {Role.MAINTAINER: 6, Role.ADMIN: LONGEST_PRIORITY}
 """Of a run that somebody asks for, in hours of head start; for other roles 0."""
 
@@ -64,11 +68,13 @@ def ask(session: Session, settings: Settings, caller: Caller, wish: Submission) 
         AccessError: the token is for another project, or not for this priority.
         NotFoundError: there is no such upload.
         UploadError: the upload is not complete.
+        TooBusyError: the token has too many open already.
     """
     known = session.get(Submission, wish.id)
     if known is not None:
         return known
     _check_priority(caller, wish.priority)
+    _check_open(session, caller)
     if wish.upload_id is None:
         target = read_remote_target(wish.target, settings)
         if isinstance(target, ReleaseTarget):
@@ -219,6 +225,13 @@ def _check_priority(caller: Caller, priority: int) -> None:
     if priority > highest:
         sentence = f"the priority {priority} is not for the role {caller.role}; give {highest} at most, or ask an admin"
         raise AccessError(sentence, priority=priority, highest=highest)
+
+
+def _check_open(session: Session, caller: Caller) -> None:
+    chosen = select(func.count()).where(Submission.actor == caller.actor, col(Submission.state).in_(OPEN))
+    if session.exec(chosen).one() >= MOST_OPEN:
+        sentence = f"{MOST_OPEN} runs of this token wait for their sources; wait until some have begun"
+        raise TooBusyError(sentence, retry_after=int(PUBLISH_AGAIN.total_seconds()))
 
 
 def _project(database: Database, scope: str | None) -> Project | None:

@@ -102,6 +102,14 @@ def test_a_killed_api_is_started_again_alone(house: House) -> None:
     assert house.pids() == {**before, "api": house.pid("api")}
 
 
+def test_an_api_that_hangs_is_started_again_alone(house: House) -> None:
+    """One that is stopped and answers nobody is killed, and another answers within a minute."""
+    before = house.pids()
+    os.kill(before["api"], signal.SIGSTOP)
+    wait_for(lambda: house.pid("api") not in {0, before["api"]} and house.serves(), RECOVERS_SECONDS)
+    assert house.pids() == {**before, "api": house.pid("api")}
+
+
 def test_an_api_that_cannot_be_started_at_once_is_tried_again(house: House) -> None:
     """Its port is somebody else's for a while: it answers when that is over, and the service was left alone."""
     before = house.pids()

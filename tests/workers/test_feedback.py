@@ -152,7 +152,9 @@ def test_every_outcome_has_a_word_of_the_forge(
     farm.listen(Channel.STATUS, token=TOKEN)
     farm.run(code, state)
     plan_reports(farm.database)
-    telling = telling_of(farm.database, farm.settings, take_report(farm.database) or "")
+    taken = take_report(farm.database)
+    assert taken is not None
+    telling = telling_of(farm.database, farm.settings, taken.id)
     assert telling is not None
     request = status_request(telling, TOKEN)
     field, words = STATES[forge]

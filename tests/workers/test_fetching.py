@@ -6,6 +6,7 @@ import socket
 import tarfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -21,7 +22,7 @@ from farm_scheduler.database import Database
 from farm_scheduler.engine import celery_app
 from farm_scheduler.errors import IndexUnavailableError
 from farm_scheduler.event_tables import Event
-from farm_scheduler.fetch_queue import FETCHES, OF_GIT, OF_ONE, Fetch, next_fetch
+from farm_scheduler.fetch_queue import LOOKED_AT, OF_HOST, OF_KIND, OF_OWNER, Fetch, next_fetch
 from farm_scheduler.settings import Settings
 from farm_scheduler.states import ImageState
 from farm_scheduler.tables import Image, Project, now
@@ -151,13 +152,13 @@ def test_a_tarpit_holds_up_neither_the_sweep_nor_a_folder(
         begun = [pool.submit(tasks.submission, each) for each in wishes]
         begun.append(pool.submit(tasks.event, "e"))
         try:
-            assert wait_for(lambda: len(tarpit.held) == OF_GIT)
+            assert wait_for(lambda: len(tarpit.held) == OF_HOST)
             folder = ask(record, 99, "./demo", "t-0", send_folder(record, settings))
             begun.append(pool.submit(tasks.submission, folder))
             swept = pool.submit(tasks.sweep)
             swept.result(timeout=15)
             assert wait_for(lambda: state(record, folder) is SubmissionState.ACCEPTED)
-            assert len(tarpit.held) == OF_GIT
+            assert len(tarpit.held) == OF_HOST
             assert any(state(record, each) is SubmissionState.WAITING for each in wishes)
         finally:
             with record.write() as session:  # what hangs has an end, and nothing new begins
@@ -185,29 +186,71 @@ def test_what_found_no_place_is_fetched_by_who_has_one(
     ids = [ask(record, n, "six", "t-1") for n in range(5)]
     with ThreadPoolExecutor(5) as pool:
         begun = [pool.submit(tasks.submission, each) for each in reversed(ids)]
-        assert wait_for(lambda: sum(each.done() for each in begun) == 5 - OF_ONE)
-        assert sorted(order) == ids[:OF_ONE]
+        assert wait_for(lambda: sum(each.done() for each in begun) == 5 - OF_OWNER)
+        assert sorted(order) == ids[:OF_OWNER]
         go.set()
         for each in begun:
             each.result(timeout=20)
     assert sorted(order) == ids
 
 
+def all_that_may_begin(database: Database, at_work: list[Fetch]) -> list[Fetch]:
+    """What begins beside this, in its order."""
+    begun = len(at_work)
+    while (found := next_fetch(database, at_work)) is not None:
+        at_work.append(found)
+    return at_work[begun:]
+
+
+def push(database: Database, project: str, number: int, target: str, tries: int = 0) -> str:
+    """A push that waits, as `ask`; its id."""
+    with database.write() as session:
+        session.merge(Project(id=f"p-{project}", name=project))
+        session.flush()
+        created = now() - timedelta(hours=1) + timedelta(seconds=number)
+        event = Event(project_id=f"p-{project}", trigger=Trigger.PUSH, target=target, created=created)
+        event.revision, event.tries = "a" * 40, tries
+        session.add(event)
+        return event.id
+
+
 def test_nobody_has_all_places(record: Database) -> None:
     """One token, and all that asks git, have so many places; what is here or waits for another has the rest."""
-    for number in range(3 * FETCHES):
-        ask(record, number, "git+https://a.example/x", "greedy")
-    for number in range(FETCHES):
-        ask(record, 100 + number, "git+https://a.example/x", f"t-{number}")
+    for number in range(3 * LOOKED_AT):
+        ask(record, number, f"git+https://h{number}.example/x", "greedy")
+    for number in range(OF_KIND - 2):
+        ask(record, 500 + number, f"git+https://g{number}.example/x", f"t-{number}")
     at_work: list[Fetch] = []
-    while (found := next_fetch(record, at_work)) is not None:
-        at_work.append(found)
-    assert [each.owner for each in at_work] == ["greedy"] * OF_ONE + ["t-0", "t-1"]
-    assert len(at_work) == OF_GIT
-    ask(record, 200, "six", "greedy")
-    found = next_fetch(record, at_work)
-    assert found is not None
-    assert (found.owner, found.git) == ("greedy", False)
+    begun = all_that_may_begin(record, at_work)
+    assert Counter(each.owner for each in begun)["greedy"] == OF_OWNER
+    assert len(begun) == OF_KIND
+    ask(record, 900, "six", "greedy")
+    assert [each.owner for each in all_that_may_begin(record, at_work)] == ["greedy"]
+
+
+def test_a_silent_host_has_two_places(record: Database) -> None:
+    """Two tokens and a project that ask one tarpit hold up nobody's push to another host."""
+    for number in range(10):
+        for owner in ("t-1", "t-2"):
+            ask(record, 10 * number + int(owner[-1]), f"git+https://me@Tar.example:{number + 1}/x", owner)
+        push(record, "evil", number, "git+https://tar.example/y")
+    at_work: list[Fetch] = []
+    assert len(all_that_may_begin(record, at_work)) == OF_HOST
+    victim = push(record, "vic", 999, "git+https://git.example/vic")
+    assert [each.id for each in all_that_may_begin(record, at_work)] == [victim]
+
+
+def test_who_has_nothing_at_work_is_next(record: Database) -> None:
+    """What never was tried goes first, then who has the least at work; a project's tokens are the project."""
+    push(record, "old", 0, "git+https://a.example/x", tries=3)
+    for number in range(3):
+        push(record, "evil", 10 + number, f"git+https://b{number}.example/x")
+    wish = ask(record, 11, "git+https://c.example/x", "t-1")
+    with record.write() as session:
+        session.get_one(Submission, wish).scope = "evil"
+    push(record, "vic", 100, "git+https://d.example/x")
+    begun = all_that_may_begin(record, [])
+    assert [each.owner for each in begun] == ["evil", "vic", "evil", "old"]
 
 
 def test_what_failed_by_nobodys_fault_rests(

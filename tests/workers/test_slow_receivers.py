@@ -12,11 +12,11 @@ import pytest
 
 from farm_scheduler.database import Database
 from farm_scheduler.errors import FeedbackError
-from farm_scheduler.feedback import AT_ONCE
+from farm_scheduler.feedback import AT_ONCE, plan_reports, settle_report, take_report
 from farm_scheduler.feedback_tables import Channel, Listener, ReportState
 from farm_scheduler.settings import Settings
 from farm_scheduler.tables import Project
-from farm_workers.feedback import exchange
+from farm_workers.feedback import exchange, sending
 from farm_workers.feedback.exchange import ask, outgoing
 from farm_workers.feedback.sending import Reporter
 
@@ -131,6 +131,47 @@ def test_a_slow_receiver_does_not_hold_up_others(
     finally:
         drip.over.set()
         drip.socket.close()
+
+
+def test_a_telling_ends_in_time_however_many_exchanges_it_has(
+    farm: Farm, github: GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A forge whose answers each come in time is given up with the telling, long before another may begin it."""
+    monkeypatch.setattr(sending, "TELLING_SECONDS", 1.0)
+
+    def slowly(_method: str, _path: str) -> bool:
+        time.sleep(0.7)
+        return False
+
+    github.deaf = slowly
+    farm.pull(farm.run(1), 7)
+    begun = time.monotonic()
+    tell(farm.reporter)
+    assert time.monotonic() - begun < 5
+    (report,) = farm.reports()
+    assert (report.state, report.taken is None) == (ReportState.WAITING, False)
+    assert "too slowly" in str(report.reason)
+    github.deaf = lambda _method, _path: False
+    farm.hurry()
+    farm.tell()
+    assert len(github.comments) == 1
+
+
+def test_who_ends_late_says_nothing_of_the_next_telling(farm: Farm) -> None:
+    """A telling that somebody else has begun again meanwhile stays theirs, and is settled by them."""
+    farm.pull(farm.run(1), 7)
+    plan_reports(farm.database)
+    first = take_report(farm.database)
+    farm.hurry()
+    second = take_report(farm.database)
+    assert first is not None
+    assert second is not None
+    settle_report(farm.database, first, None)
+    (report,) = farm.reports()
+    assert (report.state, report.taken is None) == (ReportState.WAITING, False)
+    settle_report(farm.database, second, None)
+    (report,) = farm.reports()
+    assert (report.state, report.taken) == (ReportState.DONE, None)
 
 
 def test_a_report_that_raises_is_its_own_failure(farm: Farm, github: GitHub) -> None:

@@ -11,6 +11,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from farm_api.v1.house import House, house_of
+from farm_dashboards.client_addresses import client_at
 from farm_scheduler.errors import AccessError, NotFoundError, TokenError
 from farm_scheduler.roles import Caller, Role
 from farm_scheduler.tokens import find_caller, note_use
@@ -101,7 +102,7 @@ def client_of(request: Request) -> str:
 
 
 def _address(request: Request) -> str:
-    return f"address {request.client.host if request.client else 'unknown'}"
+    return client_at(request.client.host if request.client else None)
 
 
 TheClient = Annotated[str, Depends(client_of)]

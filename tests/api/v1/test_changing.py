@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import select
 
 from farm_scheduler import submissions
-from farm_scheduler.access_tables import ArchiveKind, KeptAnswer, Submission, Upload
+from farm_scheduler.access_tables import ArchiveKind, KeptAnswer, Submission, SubmissionState, Upload
 from farm_scheduler.engine import celery_app
 from farm_scheduler.errors import NoRoomError
 from farm_scheduler.projects import address_of
@@ -74,6 +74,25 @@ def test_the_same_request_is_carried_out_once(door):
     assert door.post("/runs", {"target": "attrs"}, other).status_code == 202
     with door.database.read() as session:
         assert len(session.exec(select(Submission)).all()) == 2
+
+
+def test_a_token_has_so_many_wishes_open(door):
+    """Beyond them it is told to wait, and others are not; what was fetched or asked for before counts for nothing."""
+    headers = door.token(Role.SUBMITTER)
+    first = door.post("/runs", {"target": "six"}, headers).json()["id"]
+    with door.database.write() as session:
+        actor = session.get_one(Submission, first).actor
+        session.add_all(
+            Submission(id=f"r-{number}", actor=actor, target="six")
+            for number in range(1, submissions.MOST_OPEN)
+        )
+    refused = door.post("/runs", {"target": "six"}, headers)
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
+    assert refused.json()["code"] == "too-busy"
+    assert door.post("/runs", {"target": "six"}, door.token(Role.SUBMITTER)).status_code == 202
+    with door.database.write() as session:
+        session.get_one(Submission, "r-1").state = SubmissionState.ACCEPTED
+    assert door.post("/runs", {"target": "six"}, headers).status_code == 202
 
 
 def test_a_key_whose_process_died_doubles_nothing(door):

@@ -8,7 +8,9 @@ import time
 import pytest
 
 from farm_api.v1 import body_bounds
+from farm_api.v1.application import STREAMS_AT_ONCE
 from farm_dashboards import log_reader
+from farm_dashboards.client_addresses import client_at
 from farm_scheduler.roles import Role
 
 PAGE = "/runs/r-fin23456/jobs/j-fin22222/log.txt"
@@ -16,7 +18,7 @@ ENDLESS = "import sys\nwhile sys.stdout.write('x' * 65536): pass"
 
 
 @contextlib.contextmanager
-def asking(door, head, body=b"", *, many=1):
+def asking(door, head, body=b"", *, many=1, source="127.0.0.1"):
     """So many connections that send this and read nothing yet."""
     with contextlib.ExitStack() as held:
         found = []
@@ -24,6 +26,7 @@ def asking(door, head, body=b"", *, many=1):
             one = held.enter_context(socket.socket())
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             one.settimeout(20)
+            one.bind((source, 0))
             one.connect(("127.0.0.1", door.client.base_url.port))
             one.sendall(head.encode() + b"\r\nHost: localhost\r\n\r\n" + body)
             found.append(one)
@@ -95,6 +98,34 @@ def test_no_client_takes_all_live_streams(lite):
         with lite.client.stream("GET", path, headers=lite.token(Role.READER)) as answer:
             assert answer.status_code == 200
     assert until(lambda: _status(lite, path) == 200)
+
+
+def test_addresses_leave_half_of_the_streams_to_tokens(lite):
+    """Who has no token takes no more than half of the places, with however many addresses."""
+    path = "/api/v1/runs/r-run23456/events"
+    with contextlib.ExitStack() as held:
+        for source in ("127.0.0.2", "127.0.0.3"):
+            head = f"GET {path} HTTP/1.1"
+            streams = held.enter_context(asking(lite, head, many=STREAMS_AT_ONCE // 4, source=source))
+            assert all(b" 200 " in one.recv(100) for one in streams)
+        assert lite.client.get(path).status_code == 429
+        with lite.client.stream("GET", path, headers=lite.token(Role.READER)) as answer:
+            assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "client"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        (None, "unknown"),
+    ],
+)
+def test_a_network_of_ipv6_is_one_client(host, client):
+    """Whoever has one address of a /64 has all of them; a mapped IPv4 address is that."""
+    assert client_at(host) == f"address {client}"
 
 
 def _status(door, path):

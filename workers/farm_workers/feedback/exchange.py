@@ -7,8 +7,11 @@ sentence what went wrong. What it sends and what an answer means is never its bu
 import asyncio
 import contextlib
 import json
+import math
 import ssl
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +28,9 @@ SECONDS = 15.0
 CONNECT_SECONDS = 5.0
 ALL_SECONDS = 30.0
 """How long one exchange may take: the connections that are tried, all that is sent, and all that is read."""
+
+_ENDS: ContextVar[float] = ContextVar("ends", default=math.inf)
+"""When the exchanges of this thread have to be over, on the monotonic clock."""
 
 MOST_ADDRESSES = 4
 """Of a name, that are tried one after the other."""
@@ -73,6 +79,16 @@ def outgoing(
     return Outgoing(url=url, headers=sent, body=json.dumps(kept).encode(), method=method)
 
 
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Give all exchanges that this thread makes inside so long together; then the other side was too slow."""
+    outer = _ENDS.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _ENDS.reset(outer)
+
+
 def send(request: Outgoing, settings: Settings) -> None:
     """Make a request whose answer says nothing but yes or no.
 
@@ -113,7 +129,7 @@ async def _anywhere(
 ) -> Answer:
     """The answer of the first address that takes a connection. Async for its clock alone: it holds drips as well."""
     context = ssl.create_default_context()
-    async with asyncio.timeout(ALL_SECONDS):
+    async with asyncio.timeout(min(ALL_SECONDS, _ENDS.get() - time.monotonic())):
         for place in places[:-1]:
             with contextlib.suppress(httpx.ConnectError, httpx.ConnectTimeout):
                 return await _at(place, request, context, host, read)

@@ -18,6 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from farm_scheduler.database import Database
 from farm_scheduler.errors import FarmError, FeedbackError
 from farm_scheduler.feedback import (
+    TELLING_SECONDS,
+    Taken,
     Telling,
     plan_reports,
     remember_post,
@@ -32,11 +34,14 @@ from farm_scheduler.secret_box import secret_box
 from farm_scheduler.settings import Settings
 from farm_workers.feedback.checks import tell_check
 from farm_workers.feedback.comments import tell_comment
-from farm_workers.feedback.exchange import SECONDS, send
+from farm_workers.feedback.exchange import send, within
 from farm_workers.feedback.github_app import InstallationTokens
 from farm_workers.feedback.requests import status_request, webhook_request
 
 LOG = logging.getLogger(__name__)
+
+MAIL_SECONDS = 8.0
+"""How long the mail server may be silent: with the steps of one mail it stays within the time of a telling."""
 
 AT_A_TIME = 8
 """Listeners that are told something at a time; what waits there for an answer takes nothing else."""
@@ -61,40 +66,41 @@ class Reporter:
         plan_reports(self._database)
         begun = []
         while not self._stop.is_set() and self._places.acquire(blocking=False):
-            report_id = take_report(self._database)
-            if report_id is None:
+            taken = take_report(self._database)
+            if taken is None:
                 self._places.release()
                 break
-            begun.append(self._threads.submit(self._tell_on, report_id))
+            begun.append(self._threads.submit(self._tell_on, taken))
         return begun
 
-    def _tell_on(self, report_id: str | None) -> None:
+    def _tell_on(self, taken: Taken | None) -> None:
         """Tell one report, then whatever else is due."""
         try:
-            while report_id is not None:
-                self._settle(report_id)
-                report_id = None if self._stop.is_set() else take_report(self._database)
+            while taken is not None:
+                self._settle(taken)
+                taken = None if self._stop.is_set() else take_report(self._database)
         except SQLAlchemyError as error:
             LOG.warning("the record does not answer, the next round goes on: %s", error)
         finally:
             self._places.release()
 
-    def _settle(self, report_id: str) -> None:
+    def _settle(self, taken: Taken) -> None:
         """Tell one report, and record how that ended: whatever is wrong with it is its own failure."""
         failure: FarmError | None = None
         try:
-            telling = telling_of(self._database, self._settings, report_id)
+            telling = telling_of(self._database, self._settings, taken.id)
             if telling is None:
                 return
-            self._tell(telling)
+            with within(TELLING_SECONDS):
+                self._tell(telling)
         except FarmError as error:
             failure = error
-            LOG.warning("%s: %s", report_id, error)
+            LOG.warning("%s: %s", taken.id, error)
         except Exception as error:  # noqa: BLE001 - a mistake in one report must not end all the others
             # Its text may hold what was to be sent, and with it a secret.
-            LOG.error("%s raised an unexpected %s", report_id, type(error).__name__)  # noqa: TRY400 - see above
+            LOG.error("%s raised an unexpected %s", taken.id, type(error).__name__)  # noqa: TRY400 - see above
             failure = FeedbackError(f"it could not be sent ({type(error).__name__}); it is tried again")
-        patiently(partial(settle_report, self._database, report_id, failure))
+        patiently(partial(settle_report, self._database, taken, failure))
 
     def _tell(self, telling: Telling) -> None:
         """Send one report.
@@ -138,7 +144,7 @@ def send_mail(telling: Telling, settings: Settings) -> None:
     message.set_content(clean(text))
     kind = smtplib.SMTP_SSL if parts.scheme == "smtps" else smtplib.SMTP
     try:
-        with kind(parts.hostname, parts.port or 0, timeout=SECONDS) as server:
+        with kind(parts.hostname, parts.port or 0, timeout=MAIL_SECONDS) as server:
             server.send_message(message)
     except (OSError, smtplib.SMTPException) as error:
         sentence = (
