@@ -6,9 +6,10 @@ here, and nothing of a project is read: an event only says what a worker shall l
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, insert
+from sqlalchemy import and_, bindparam, func, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
@@ -16,6 +17,7 @@ from farm_scheduler.database import Database
 from farm_scheduler.event_tables import Delivery, Event, EventState, ProjectSecret
 from farm_scheduler.identifiers import new_id
 from farm_scheduler.project_secrets import VALID_AT_ONCE
+from farm_scheduler.redelivery_tables import Redelivery
 from farm_scheduler.tables import Project, Run, now
 from farm_scheduler.triggers import Trigger
 
@@ -99,6 +101,13 @@ _REPLAYED = (
     .where(col(Event.state) != EventState.FAILED)
     .limit(1)
 )
+_NEWEST = select(func.max(col(Event.told))).where(
+    col(Event.project_id) == bindparam("project"),
+    col(Event.trigger) == bindparam("trigger"),
+    col(Event.ref) == bindparam("ref"),
+)
+_FIRST = select(col(Redelivery.delivered)).where(col(Redelivery.guid) == bindparam("delivery"))
+_TOLD = select(_NEWEST.scalar_subquery(), _FIRST.scalar_subquery())
 
 
 def find_door(database: Database, *, forge: str | None, address: str) -> Door | None:
@@ -142,10 +151,12 @@ def record_in(session: Session, incoming: Incoming) -> tuple[str, ...] | None:
     """The same within a transaction of the caller's."""
     if _is_replay(session, incoming) or not _is_new(session, incoming):
         return None
-    rows = [_event(incoming, notice) for notice in incoming.notices]
-    if rows:
-        session.connection().execute(_NEW_EVENTS, rows)
-    return tuple(row["id"] for row in rows)
+    found = []
+    for notice in incoming.notices:
+        row = _event(incoming, notice) | {"told": _told(session, incoming, notice)}
+        session.connection().execute(_NEW_EVENTS, row)
+        found.append(row["id"])
+    return tuple(found)
 
 
 def _is_replay(session: Session, incoming: Incoming) -> bool:
@@ -170,6 +181,17 @@ def _is_new(session: Session, incoming: Incoming) -> bool:
     }
     new = _NEW_DELIVERY[connection.dialect.name]
     return connection.execute(new, row).first() is not None
+
+
+def _told(session: Session, incoming: Incoming, notice: Notice) -> datetime:
+    """When an event was told: after all others of its ref, however late or early the clock is.
+
+    What GitHub was asked to deliver again counts from when it was delivered first.
+    """
+    of = {"project": incoming.project_id, "trigger": notice.trigger, "ref": notice.ref}
+    newest, first = session.connection().execute(_TOLD, of | {"delivery": incoming.delivery_id}).one()
+    told = now() if newest is None else max(now(), newest + timedelta(microseconds=1))
+    return told if first is None else min(told, first)
 
 
 def _event(incoming: Incoming, notice: Notice) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlmodel import select
 
+from farm_scheduler import deliveries
 from farm_scheduler.event_tables import Event, EventState
 from farm_scheduler.redelivery_tables import Redelivery
 from farm_scheduler.states import JobState, RunState
@@ -75,6 +77,21 @@ def test_a_push_that_is_delivered_again_is_as_old_as_it_was(farm: Farm, reposito
     farm.handle(late)
     assert states(farm) == {newer: RunState.QUEUED}
     assert "superseded by" in str(farm.event(late).reason)
+
+
+def test_a_clock_that_is_set_back_supersedes_nothing(
+    farm: Farm, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is told later is newer, whatever the clock says; so it goes on until the clock has caught up."""
+    older, newer = two(repository)
+    monkeypatch.setattr(deliveries, "now", lambda: now() + timedelta(minutes=10))
+    farm.handle(farm.push("d-1", older))
+    monkeypatch.setattr(deliveries, "now", now)
+    for number, commit in enumerate((newer, older, newer)):
+        event = farm.push(f"d-{number + 2}", commit)
+        farm.handle(event)
+        assert farm.event(event).reason is None
+        assert [run.revision for run in farm.runs() if run.state is RunState.QUEUED] == [commit]
 
 
 def test_a_newer_push_that_has_failed_is_no_newer_push(farm: Farm, repository: Path) -> None:
