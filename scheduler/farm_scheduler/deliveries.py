@@ -91,23 +91,21 @@ _NEW_DELIVERY = {
     "postgresql": postgresql.insert(Delivery).on_conflict_do_nothing().returning(col(Delivery.delivery_id)),
 }
 _NEW_EVENTS = insert(Event)
-_REPLAYED = (
-    select(col(Event.id))
-    .join(
-        Delivery,
-        and_(col(Delivery.forge) == col(Event.forge), col(Delivery.delivery_id) == col(Event.delivery_id)),
-    )
-    .where(col(Delivery.project_id) == bindparam("project"), col(Delivery.digest) == bindparam("digest"))
-    .where(col(Event.state) != EventState.FAILED)
-    .limit(1)
+_SAME_BODY = (
+    and_(col(Delivery.forge) == col(Event.forge), col(Delivery.delivery_id) == col(Event.delivery_id)),
+    col(Delivery.project_id) == bindparam("project"),
+    col(Delivery.digest) == bindparam("digest"),
 )
-_NEWEST = select(func.max(col(Event.told))).where(
+_REPLAYED = select(col(Event.id)).where(*_SAME_BODY, col(Event.state) != EventState.FAILED).limit(1)
+_SAME_REF = (
     col(Event.project_id) == bindparam("project"),
     col(Event.trigger) == bindparam("trigger"),
     col(Event.ref) == bindparam("ref"),
 )
-_FIRST = select(col(Redelivery.delivered)).where(col(Redelivery.guid) == bindparam("delivery"))
-_TOLD = select(_NEWEST.scalar_subquery(), _FIRST.scalar_subquery())
+_NEWEST = select(func.max(col(Event.told))).where(*_SAME_REF)
+_TRIED = select(col(Redelivery.delivered)).where(col(Redelivery.guid) == bindparam("delivery"))
+_FAILED = select(func.min(col(Event.told))).where(*_SAME_BODY, *_SAME_REF)
+_TOLD = select(_NEWEST.scalar_subquery(), _TRIED.scalar_subquery(), _FAILED.scalar_subquery())
 
 
 def find_door(database: Database, *, forge: str | None, address: str) -> Door | None:
@@ -186,12 +184,15 @@ def _is_new(session: Session, incoming: Incoming) -> bool:
 def _told(session: Session, incoming: Incoming, notice: Notice) -> datetime:
     """When an event was told: after all others of its ref, however late or early the clock is.
 
-    What GitHub was asked to deliver again counts from when it was delivered first.
+    What GitHub was asked to deliver again counts from when it was delivered first, a body whose events failed from when
+    it came first.
     """
-    of = {"project": incoming.project_id, "trigger": notice.trigger, "ref": notice.ref}
-    newest, first = session.connection().execute(_TOLD, of | {"delivery": incoming.delivery_id}).one()
+    of = {"trigger": notice.trigger, "ref": notice.ref, "delivery": incoming.delivery_id}
+    same = {"project": incoming.project_id, "digest": incoming.digest}
+    newest, *first = session.connection().execute(_TOLD, of | same).one()
     told = now() if newest is None else max(now(), newest + timedelta(microseconds=1))
-    return told if first is None else min(told, first)
+    moments: list[datetime] = [told, *(moment for moment in first if moment is not None)]
+    return min(moments)
 
 
 def _event(incoming: Incoming, notice: Notice) -> dict[str, Any]:
