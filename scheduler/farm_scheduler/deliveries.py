@@ -161,6 +161,7 @@ def _is_replay(session: Session, incoming: Incoming) -> bool:
     """Whether the same body came before, under whatever id; one of which all failed may come again."""
     if incoming.digest is None:
         return False
+    Database.lock_word(session, incoming.digest)  # two that come at once do not see each other
     same = {"project": incoming.project_id, "digest": incoming.digest}
     return session.connection().execute(_REPLAYED, same).first() is not None
 

@@ -1,5 +1,7 @@
 """Events that come late, lean on others, or share a commit: every head of a branch gets a result, and once."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -120,6 +122,19 @@ def test_a_body_that_is_sent_again_after_it_failed_is_as_old_as_it_was(farm: Far
     farm.handle(replayed)
     assert states(farm) == {newer: RunState.QUEUED}
     assert "superseded by" in str(farm.event(replayed).reason)
+
+
+def test_replays_at_once_are_one(farm: Farm) -> None:
+    """The same body under eight ids at one moment is recorded once."""
+    gate = threading.Barrier(8)
+
+    def tell(number: int) -> bool:
+        notice = Notice(trigger=Trigger.PERSON, target=farm.target, ref="main", revision="a" * 40, again=True)
+        gate.wait(timeout=30)
+        return told(farm, f"d-{number}", f"body {number // 8}", notice) is not None
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(tell, range(40))) == 5
 
 
 def test_a_newer_push_that_has_failed_is_no_newer_push(farm: Farm, repository: Path) -> None:
