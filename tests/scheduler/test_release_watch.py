@@ -32,6 +32,8 @@ from farm_scheduler.states import ImageState
 from farm_scheduler.tables import Image, Project, Run, now
 from farm_scheduler.watch_tables import Changelog, Watch
 
+LONG_AGO = "2020-01-01T00:00:00.5Z"
+
 
 class Sent:
     """An engine that takes every message."""
@@ -62,6 +64,7 @@ class Index:
         self.etag = ""
         self.empty = False
         self.uploaded: dict[str, str] = {}
+        self.tells_times = True
         self.hang: threading.Event | None = None
         self.requests: list[tuple[str, int]] = []
         self.log: list[tuple[str, str | None, int, str, int]] = []
@@ -118,7 +121,7 @@ class Index:
             "filename": name,
             "url": f"/files/{name}",
             "hashes": {"sha256": hashlib.sha256(sdist(version)).hexdigest()},
-            "upload-time": self.uploaded.get(version),
+            "upload-time": self.uploaded.get(version, LONG_AGO) if self.tells_times else None,
         }
 
     def call(self, request: BaseHTTPRequestHandler) -> None:
@@ -258,20 +261,38 @@ def test_the_first_release_of_a_name_is_new(farm: Farm, index: Index) -> None:
     assert farm.look() == []
     assert "has no project" in str(farm.watch().note)
     index.release("0.1")
+    index.tells_times = False
     assert farm.look() == ["demo==0.1"]
+    assert farm.watch().note is None
+
+
+@pytest.mark.parametrize("status", [404, 503])
+def test_an_index_without_times_has_its_newest_release_run(farm: Farm, index: Index, status: int) -> None:
+    """What is newest when such an index first tells anything is new, and what is taken for history is said."""
+    index.tells_times, index.status = False, status
+    for version in ("1.9", "1.10", "1.10rc1"):
+        index.release(version)
+    assert farm.look() == []
+    index.status = 200
+    assert farm.look() == ["demo==1.10"]
+    index.status = 503
+    assert farm.look() == []
+    index.status = 200
+    assert farm.look() == []
+    said = "the index tells no upload times: 1.10 counts as new, and as its history 1.10rc1, 1.9"
+    assert farm.watch().note == said
+    index.release("1.8.1")
+    assert farm.look() == ["demo==1.8.1"]
+    assert farm.watch().note is None
 
 
 @pytest.mark.parametrize("empty", [False, True])
-@pytest.mark.parametrize("tells_times", [False, True])
-def test_an_index_that_is_behind_makes_no_history_new(
-    farm: Farm, index: Index, *, empty: bool, tells_times: bool
-) -> None:
+def test_an_index_that_is_behind_makes_no_history_new(farm: Farm, index: Index, *, empty: bool) -> None:
     """What was uploaded before the name was followed is known, also when the first looks found no page, or no file."""
     index.empty = empty
     assert farm.look() == []
     for number in range(30):
         index.release(f"1.{number}")
-        index.uploaded[f"1.{number}"] = "2020-01-01T00:00:00.5Z" if tells_times else "who knows"
     assert farm.look() == []
     index.release("2.0")
     assert farm.look() == ["demo==2.0"]
@@ -279,10 +300,11 @@ def test_an_index_that_is_behind_makes_no_history_new(
 
 def test_what_came_since_a_name_is_followed_is_new(farm: Farm, index: Index) -> None:
     """Where the index tells times, what was uploaded between the wish and the first look is an event."""
-    for version, moment in (("1.0", now() - timedelta(days=9)), ("1.1", now() + timedelta(seconds=1))):
+    ago = {"1.0": timedelta(days=9), "1.1": timedelta(minutes=4), "1.2": -timedelta(seconds=1)}
+    for version, since in ago.items():
         index.release(version)
-        index.uploaded[version] = moment.isoformat().replace("+00:00", "Z")
-    assert farm.look() == ["demo==1.1"]
+        index.uploaded[version] = (now() - since).isoformat().replace("+00:00", "Z")
+    assert farm.look() == ["demo==1.1", "demo==1.2"]  # the index's clock may be a little behind
     assert farm.look() == []
 
 
