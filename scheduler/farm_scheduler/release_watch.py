@@ -166,16 +166,14 @@ def _compare(
             return ()
         watch.looked = now()
         if listing.serial is not None and watch.serial is not None and listing.serial < watch.serial:
-            watch.note = f"the index is behind: its page has serial {listing.serial}, seen was {watch.serial}"
-            return ()
+            # Said, not believed: what the page has that was never seen is new all the same.
+            note = f"the index is behind: its page has serial {listing.serial}, seen was {watch.serial}"
         files = [file for file in listing.files if file.yanked is None]
         there = {str(file.version) for file in files}
-        if watch.versions:
-            new = there.difference(watch.versions)
-            watch.note = note if new else _note(watch, note)
-        else:
-            new, said = _since(watch, files)
-            watch.note = note or said
+        new, history = (there.difference(watch.versions), None) if watch.versions else _since(watch, files)
+        if new:
+            watch.note = history
+        watch.note = _note(watch, note)
         # What vanished stays known: a mirror that has lost it for an hour does not make it new.
         watch.versions = sorted(there.union(watch.versions or ()))
         watch.etag, watch.serial = listing.etag, listing.serial or watch.serial
