@@ -37,7 +37,8 @@ Examples:
 FOLLOW = """Follow the releases of NAME on the package index: each new one becomes a run.
 
 NAME may be a pattern with * or ? (quote it): every name that fits is followed, by the index's changelog. What is there
-now counts as known; nothing that comes later is missed, even while the farm is down.
+now counts as known, but for the newest release where the index tells no upload times; nothing that comes later is
+missed, even while the farm is down.
 
 \b
 Examples:

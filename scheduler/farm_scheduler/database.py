@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlmodel import Session
@@ -29,6 +29,9 @@ WRITE_LOCK = 0x77686C66
 
 CLAIM_LOCK = WRITE_LOCK + 1
 """That of claims."""
+WORD_LOCK = WRITE_LOCK + 2
+"""Those of words."""
+_LOCK_WORD = text(f"SELECT pg_advisory_xact_lock({WORD_LOCK}, hashtext(:word))")
 
 
 class _Writing(Enum):
@@ -97,6 +100,13 @@ class Database:
         """The same as `write` for Core statements and migrations."""
         with self._writer.begin() as connection:
             yield connection
+
+    @staticmethod
+    def lock_word(session: Session, word: str) -> None:
+        """Let no other `write_together` beside this one lock the same word; what one did then the next one sees."""
+        connection = session.connection()
+        if connection.dialect.name == "postgresql":
+            connection.execute(_LOCK_WORD, {"word": word})
 
     def close(self) -> None:
         """Close every pooled connection."""

@@ -6,9 +6,10 @@ here, and nothing of a project is read: an event only says what a worker shall l
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, insert
+from sqlalchemy import and_, bindparam, func, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
@@ -16,6 +17,7 @@ from farm_scheduler.database import Database
 from farm_scheduler.event_tables import Delivery, Event, EventState, ProjectSecret
 from farm_scheduler.identifiers import new_id
 from farm_scheduler.project_secrets import VALID_AT_ONCE
+from farm_scheduler.redelivery_tables import Redelivery
 from farm_scheduler.tables import Project, Run, now
 from farm_scheduler.triggers import Trigger
 
@@ -89,16 +91,21 @@ _NEW_DELIVERY = {
     "postgresql": postgresql.insert(Delivery).on_conflict_do_nothing().returning(col(Delivery.delivery_id)),
 }
 _NEW_EVENTS = insert(Event)
-_REPLAYED = (
-    select(col(Event.id))
-    .join(
-        Delivery,
-        and_(col(Delivery.forge) == col(Event.forge), col(Delivery.delivery_id) == col(Event.delivery_id)),
-    )
-    .where(col(Delivery.project_id) == bindparam("project"), col(Delivery.digest) == bindparam("digest"))
-    .where(col(Event.state) != EventState.FAILED)
-    .limit(1)
+_SAME_BODY = (
+    and_(col(Delivery.forge) == col(Event.forge), col(Delivery.delivery_id) == col(Event.delivery_id)),
+    col(Delivery.project_id) == bindparam("project"),
+    col(Delivery.digest) == bindparam("digest"),
 )
+_REPLAYED = select(col(Event.id)).where(*_SAME_BODY, col(Event.state) != EventState.FAILED).limit(1)
+_SAME_REF = (
+    col(Event.project_id) == bindparam("project"),
+    col(Event.trigger) == bindparam("trigger"),
+    col(Event.ref) == bindparam("ref"),
+)
+_NEWEST = select(func.max(col(Event.told))).where(*_SAME_REF)
+_TRIED = select(col(Redelivery.delivered)).where(col(Redelivery.guid) == bindparam("delivery"))
+_FAILED = select(func.min(col(Event.told))).where(*_SAME_BODY, *_SAME_REF)
+_TOLD = select(_NEWEST.scalar_subquery(), _TRIED.scalar_subquery(), _FAILED.scalar_subquery())
 
 
 def find_door(database: Database, *, forge: str | None, address: str) -> Door | None:
@@ -142,16 +149,19 @@ def record_in(session: Session, incoming: Incoming) -> tuple[str, ...] | None:
     """The same within a transaction of the caller's."""
     if _is_replay(session, incoming) or not _is_new(session, incoming):
         return None
-    rows = [_event(incoming, notice) for notice in incoming.notices]
-    if rows:
-        session.connection().execute(_NEW_EVENTS, rows)
-    return tuple(row["id"] for row in rows)
+    found = []
+    for notice in incoming.notices:
+        row = _event(incoming, notice) | {"told": _told(session, incoming, notice)}
+        session.connection().execute(_NEW_EVENTS, row)
+        found.append(row["id"])
+    return tuple(found)
 
 
 def _is_replay(session: Session, incoming: Incoming) -> bool:
     """Whether the same body came before, under whatever id; one of which all failed may come again."""
     if incoming.digest is None:
         return False
+    Database.lock_word(session, incoming.digest)  # two that come at once do not see each other
     same = {"project": incoming.project_id, "digest": incoming.digest}
     return session.connection().execute(_REPLAYED, same).first() is not None
 
@@ -170,6 +180,20 @@ def _is_new(session: Session, incoming: Incoming) -> bool:
     }
     new = _NEW_DELIVERY[connection.dialect.name]
     return connection.execute(new, row).first() is not None
+
+
+def _told(session: Session, incoming: Incoming, notice: Notice) -> datetime:
+    """When an event was told: after all others of its ref, however late or early the clock is.
+
+    What GitHub was asked to deliver again counts from when it was delivered first, a body whose events failed from when
+    it came first.
+    """
+    of = {"trigger": notice.trigger, "ref": notice.ref, "delivery": incoming.delivery_id}
+    same = {"project": incoming.project_id, "digest": incoming.digest}
+    newest, *first = session.connection().execute(_TOLD, of | same).one()
+    told = now() if newest is None else max(now(), newest + timedelta(microseconds=1))
+    moments: list[datetime] = [told, *(moment for moment in first if moment is not None)]
+    return min(moments)
 
 
 def _event(incoming: Incoming, notice: Notice) -> dict[str, Any]:

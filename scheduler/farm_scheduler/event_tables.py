@@ -54,8 +54,9 @@ class Event(SQLModel, table=True):
 
     `target` is what would be run, `git+URL` without its ref or `NAME==VERSION`. `run_id` is the id that its run has or
     will have. `work` names what it asks for; of two events with the same the first has the run, and both lead to it.
-    `again` asks for a run even where there is one. `published` is when its message was last sent. `reason` says what
-    went wrong, or why there was nothing to do.
+    `again` asks for a run even where there is one. `told` orders the events of a ref: when the forge told of it first,
+    but later than all that was told before, whatever the clock says. `published` is when its message was last sent.
+    `reason` says what went wrong, or why there was nothing to do.
     """
 
     __tablename__ = "event"
@@ -64,7 +65,7 @@ class Event(SQLModel, table=True):
         Index("ix_event_state", "state", "not_before"),
         Index("ix_event_delivery", "forge", "delivery_id"),
         Index("ix_event_run", "run_id"),
-        Index("ix_event_ref", "project_id", "trigger", "ref", "created"),
+        Index("ix_event_ref", "project_id", "trigger", "ref", "told"),
     )
 
     id: str = Field(default_factory=lambda: new_id("e"), primary_key=True)
@@ -86,6 +87,7 @@ class Event(SQLModel, table=True):
     not_before: datetime | None = Field(default=None, sa_column=_moment())
     published: datetime | None = Field(default=None, sa_column=_moment())
     created: datetime = Field(default_factory=now, sa_column=_moment(nullable=False))
+    told: datetime = Field(default_factory=now, sa_column=_moment(nullable=False))
     finished: datetime | None = Field(default=None, sa_column=_moment())
 
 

@@ -8,9 +8,10 @@ next look. It never fetches a release: the worker that makes its run does.
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
+from packaging.version import Version
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
 
@@ -32,6 +33,15 @@ INDEX = "index"
 
 AT_ONCE = 50
 """Pages that one round looks at."""
+
+CLOCKS = timedelta(minutes=5)
+"""By how much an index's clock may be behind the farm's."""
+
+UNDATED = "the index tells no upload times"
+"""How it is said what was taken for history because of that; it stays said until something is new."""
+
+MOST_NAMED = 10
+"""Versions that such a note names."""
 
 PATTERN = re.compile(r"(?=.*[*?])[a-z0-9*?]([a-z0-9*?-]{0,98}[a-z0-9*?])?")
 """A pattern of normalized names: `*` for any letters, `?` for one."""
@@ -154,30 +164,48 @@ def _compare(
         watch = session.get(Watch, project_id)
         if watch is None:
             return ()
-        watch.looked, watch.note = now(), note
+        watch.looked = now()
         if listing.serial is not None and watch.serial is not None and listing.serial < watch.serial:
-            watch.note = f"the index is behind: its page has serial {listing.serial}, seen was {watch.serial}"
-            return ()
+            # Said, not believed: what the page has that was never seen is new all the same.
+            note = f"the index is behind: its page has serial {listing.serial}, seen was {watch.serial}"
         files = [file for file in listing.files if file.yanked is None]
         there = {str(file.version) for file in files}
-        new = there.difference(watch.versions) if watch.versions else _since(watch, files)
+        new, history = (there.difference(watch.versions), None) if watch.versions else _since(watch, files)
+        if new:
+            watch.note = history
+        watch.note = _note(watch, note)
         # What vanished stays known: a mirror that has lost it for an hour does not make it new.
         watch.versions = sorted(there.union(watch.versions or ()))
         watch.etag, watch.serial = listing.etag, listing.serial or watch.serial
         return tuple(_record(session, project_id, name, sorted(new)))
 
 
-def _since(watch: Watch, files: Sequence[SourceFile]) -> set[str]:
-    """What is new of a name of which nothing is known: versions that were uploaded since it is followed.
+def _since(watch: Watch, files: Sequence[SourceFile]) -> tuple[set[str], str | None]:
+    """What is new of a name of which nothing is known, and what is to be said of it.
 
-    A page that was missing or empty is no proof that there was nothing: the index may have been behind. Where it tells
-    no times, one single version on such a page is the first release of a new name, and many are its history.
+    New is what was uploaded since it is followed. A page that was missing, empty or not to be had is no proof that
+    there was nothing. Of versions without a time the newest is new; the note names those that are taken for history.
     """
-    versions = {str(file.version) for file in files}
-    if watch.versions is not None and len(versions) == 1 and all(file.uploaded is None for file in files):
-        return versions
-    old = {str(file.version) for file in files if file.uploaded is None or file.uploaded <= watch.followed}
-    return versions - old
+    first: dict[Version, datetime] = {}
+    for file in files:
+        if file.uploaded is not None:
+            first[file.version] = min(first.get(file.version, file.uploaded), file.uploaded)
+    new = {str(version) for version, uploaded in first.items() if uploaded > watch.followed - CLOCKS}
+    undated = sorted({file.version for file in files}.difference(first), reverse=True)
+    if not undated:
+        return new, None
+    newest, *history = [str(version) for version in undated]
+    if not history:
+        return {*new, newest}, None
+    more = [f"{len(history) - MOST_NAMED} more"] if len(history) > MOST_NAMED else []
+    named = ", ".join(history[:MOST_NAMED] + more)
+    return {*new, newest}, f"{UNDATED}: {newest} counts as new, and as its history {named}"
+
+
+def _note(watch: Watch, said: str | None) -> str | None:
+    """What is to be said of a watch that has nothing new; what was taken for history stays said."""
+    _, begin, rest = (watch.note or "").partition(UNDATED)
+    return "; ".join(part for part in (said, begin + rest) if part) or None
 
 
 def _record(session: Session, project_id: str, name: str, versions: Iterable[str]) -> Iterator[str]:
@@ -198,7 +226,7 @@ def _say(database: Database, project_id: str, note: str | None) -> None:
     with database.write() as session:
         watch = session.get(Watch, project_id)
         if watch is not None:
-            watch.looked, watch.note = now(), note
+            watch.looked, watch.note = now(), _note(watch, note)
 
 
 def _look_at_changelog(database: Database, settings: Settings) -> tuple[str, ...]:

@@ -5,11 +5,10 @@ was carried out later. Only what pushes and pull requests asked for is ended, an
 tag and a release stay, and so does a run that is the newest of another ref. It never starts anything.
 """
 
-from sqlmodel import Session, col, func, or_, select
+from sqlmodel import Session, col, or_, select
 
 from farm_scheduler.cancellation import cancel_run
 from farm_scheduler.event_tables import Event, EventState
-from farm_scheduler.redelivery_tables import Redelivery
 from farm_scheduler.states import RunState
 from farm_scheduler.tables import Run
 from farm_scheduler.triggers import Trigger
@@ -19,19 +18,14 @@ OPEN = (RunState.PLANNED, RunState.QUEUED, RunState.RUNNING)
 
 
 def newer_than(session: Session, event: Event) -> Event | None:
-    """The newest event of the same project, ref and kind of trigger that is done, if it was told after this one.
-
-    What GitHub was asked to deliver again counts from when it was delivered first.
-    """
+    """The newest event of the same project, ref and kind of trigger that is done, if it was told after this one."""
     if event.trigger not in SUPERSEDING or event.ref is None:
         return None
-    told = func.coalesce(col(Redelivery.delivered), col(Event.created))
     chosen = (
         select(Event)
-        .outerjoin(Redelivery, col(Redelivery.guid) == col(Event.delivery_id))
         .where(Event.project_id == event.project_id, Event.trigger == event.trigger, Event.ref == event.ref)
         .where(or_(col(Event.state) == EventState.DONE, col(Event.id) == event.id))
-        .order_by(told.desc(), col(Event.id).desc())
+        .order_by(col(Event.told).desc(), col(Event.id).desc())
     )
     newest = session.exec(chosen.limit(1)).first()
     return None if newest is None or newest.id == event.id else newest

@@ -21,8 +21,9 @@ class Watch(SQLModel, table=True):
     """A project whose releases are followed, by its page of the index.
 
     `versions` are those that had an sdist when it was last looked at; None before the first look. The first look that
-    finds any takes what was there before `followed` as known. `serial` is the index's count of the page, so that a
-    mirror that is behind is not believed. `note` is what went wrong at the last look.
+    finds any takes what was there before `followed` as known, and all but the newest where the index tells no times.
+    `serial` is the index's count of the page, so that it is told when a mirror is behind. `note` is what went wrong at
+    the last look, and what was taken for history.
     """
 
     __tablename__ = "watch"

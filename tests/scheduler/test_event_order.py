@@ -1,10 +1,15 @@
 """Events that come late, lean on others, or share a commit: every head of a branch gets a result, and once."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlmodel import select
 
+from farm_scheduler import deliveries
+from farm_scheduler.deliveries import Incoming, Notice
 from farm_scheduler.event_tables import Event, EventState
 from farm_scheduler.redelivery_tables import Redelivery
 from farm_scheduler.states import JobState, RunState
@@ -26,6 +31,14 @@ def two(repository: Path) -> tuple[str, str]:
 def states(farm: Farm) -> dict[str, RunState]:
     """The state of the newest run of each commit."""
     return {str(run.revision): run.state for run in sorted(farm.runs(), key=lambda run: run.created)}
+
+
+def told(farm: Farm, delivery: str, digest: str, notice: Notice) -> tuple[str, ...] | None:
+    """A delivery whose signature proves its body only."""
+    incoming = Incoming(
+        forge="github", delivery_id=delivery, project_id="p-1", kind="x", digest=digest, notices=[notice]
+    )
+    return deliveries.record_delivery(farm.database, incoming)
 
 
 def test_an_older_push_that_is_late_supersedes_nothing(farm: Farm, repository: Path) -> None:
@@ -75,6 +88,53 @@ def test_a_push_that_is_delivered_again_is_as_old_as_it_was(farm: Farm, reposito
     farm.handle(late)
     assert states(farm) == {newer: RunState.QUEUED}
     assert "superseded by" in str(farm.event(late).reason)
+
+
+def test_a_clock_that_is_set_back_supersedes_nothing(
+    farm: Farm, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is told later is newer, whatever the clock says; so it goes on until the clock has caught up."""
+    older, newer = two(repository)
+    monkeypatch.setattr(deliveries, "now", lambda: now() + timedelta(minutes=10))
+    farm.handle(farm.push("d-1", older))
+    monkeypatch.setattr(deliveries, "now", now)
+    for number, commit in enumerate((newer, older, newer)):
+        event = farm.push(f"d-{number + 2}", commit)
+        farm.handle(event)
+        assert farm.event(event).reason is None
+        assert [run.revision for run in farm.runs() if run.state is RunState.QUEUED] == [commit]
+
+
+def test_a_body_that_is_sent_again_after_it_failed_is_as_old_as_it_was(farm: Farm, repository: Path) -> None:
+    """Under another id it may come again, but does not supersede what was pushed since."""
+    older, newer = two(repository)
+
+    def tell(delivery: str, revision: str) -> str:
+        notice = Notice(trigger=Trigger.PUSH, target=farm.target, ref="main", revision=revision)
+        (event,) = told(farm, delivery, f"of {revision}", notice) or ()
+        return event
+
+    first = tell("d-1", older)
+    with farm.database.write() as session:
+        session.get_one(Event, first).state = EventState.FAILED
+    farm.handle(tell("d-2", newer))
+    replayed = tell("d-3", older)
+    farm.handle(replayed)
+    assert states(farm) == {newer: RunState.QUEUED}
+    assert "superseded by" in str(farm.event(replayed).reason)
+
+
+def test_replays_at_once_are_one(farm: Farm) -> None:
+    """The same body under eight ids at one moment is recorded once."""
+    gate = threading.Barrier(8)
+
+    def tell(number: int) -> bool:
+        notice = Notice(trigger=Trigger.PERSON, target=farm.target, ref="main", revision="a" * 40, again=True)
+        gate.wait(timeout=30)
+        return told(farm, f"d-{number}", f"body {number // 8}", notice) is not None
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(tell, range(40))) == 5
 
 
 def test_a_newer_push_that_has_failed_is_no_newer_push(farm: Farm, repository: Path) -> None:

@@ -71,7 +71,10 @@ def get_following(caller: Reader, house: TheHouse, project: ProjectName) -> Foll
 
 @router.put("/projects/{project}/following", responses=responses(404, 413))
 def follow_project(caller: Maintainer, house: TheHouse, project: ProjectName) -> Following:
-    """Follow the releases of a project from now on; what is there counts as known. Twice changes nothing."""
+    """Follow the releases of a project from now on; what is there counts as known. Twice changes nothing.
+
+    Where the index tells no upload times, the newest release that is there is run, and a note names the others.
+    """
     check_reach(caller, project, f"project {project}")
     with house.database.write() as session:
         row = find_project(session, project)
