@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, insert
+from sqlalchemy import Row, and_, bindparam, func, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
@@ -92,20 +92,21 @@ _NEW_DELIVERY = {
 }
 _NEW_EVENTS = insert(Event)
 _SAME_BODY = (
-    and_(col(Delivery.forge) == col(Event.forge), col(Delivery.delivery_id) == col(Event.delivery_id)),
-    col(Delivery.project_id) == bindparam("project"),
-    col(Delivery.digest) == bindparam("digest"),
+    select(col(Event.state), col(Event.trigger), col(Event.ref), col(Event.told))
+    .join(
+        Delivery,
+        and_(col(Delivery.forge) == col(Event.forge), col(Delivery.delivery_id) == col(Event.delivery_id)),
+    )
+    .where(col(Delivery.project_id) == bindparam("project"), col(Delivery.digest) == bindparam("digest"))
 )
-_REPLAYED = select(col(Event.id)).where(*_SAME_BODY, col(Event.state) != EventState.FAILED).limit(1)
-_SAME_REF = (
+_Same = Row[EventState, Trigger, str | None, datetime]
+_NEWEST = select(func.max(col(Event.told))).where(
     col(Event.project_id) == bindparam("project"),
     col(Event.trigger) == bindparam("trigger"),
     col(Event.ref) == bindparam("ref"),
 )
-_NEWEST = select(func.max(col(Event.told))).where(*_SAME_REF)
 _TRIED = select(col(Redelivery.delivered)).where(col(Redelivery.guid) == bindparam("delivery"))
-_FAILED = select(func.min(col(Event.told))).where(*_SAME_BODY, *_SAME_REF)
-_TOLD = select(_NEWEST.scalar_subquery(), _TRIED.scalar_subquery(), _FAILED.scalar_subquery())
+_TOLD = select(_NEWEST.scalar_subquery(), _TRIED.scalar_subquery())
 
 
 def find_door(database: Database, *, forge: str | None, address: str) -> Door | None:
@@ -147,23 +148,25 @@ def record_delivery(database: Database, incoming: Incoming) -> tuple[str, ...] |
 
 def record_in(session: Session, incoming: Incoming) -> tuple[str, ...] | None:
     """The same within a transaction of the caller's."""
-    if _is_replay(session, incoming) or not _is_new(session, incoming):
+    same = _same_body(session, incoming)
+    # One of which all failed may come again.
+    if any(each.state is not EventState.FAILED for each in same) or not _is_new(session, incoming):
         return None
     found = []
     for notice in incoming.notices:
-        row = _event(incoming, notice) | {"told": _told(session, incoming, notice)}
+        row = _event(incoming, notice) | {"told": _told(session, incoming, notice, same)}
         session.connection().execute(_NEW_EVENTS, row)
         found.append(row["id"])
     return tuple(found)
 
 
-def _is_replay(session: Session, incoming: Incoming) -> bool:
-    """Whether the same body came before, under whatever id; one of which all failed may come again."""
+def _same_body(session: Session, incoming: Incoming) -> Sequence[_Same]:
+    """State, trigger, ref and moment of the events of the same body that came before, under whatever id."""
     if incoming.digest is None:
-        return False
+        return ()
     Database.lock_word(session, incoming.digest)  # two that come at once do not see each other
     same = {"project": incoming.project_id, "digest": incoming.digest}
-    return session.connection().execute(_REPLAYED, same).first() is not None
+    return session.connection().execute(_SAME_BODY, same).all()
 
 
 def _is_new(session: Session, incoming: Incoming) -> bool:
@@ -182,17 +185,17 @@ def _is_new(session: Session, incoming: Incoming) -> bool:
     return connection.execute(new, row).first() is not None
 
 
-def _told(session: Session, incoming: Incoming, notice: Notice) -> datetime:
+def _told(session: Session, incoming: Incoming, notice: Notice, same: Sequence[_Same]) -> datetime:
     """When an event was told: after all others of its ref, however late or early the clock is.
 
     What GitHub was asked to deliver again counts from when it was delivered first, a body whose events failed from when
     it came first.
     """
-    of = {"trigger": notice.trigger, "ref": notice.ref, "delivery": incoming.delivery_id}
-    same = {"project": incoming.project_id, "digest": incoming.digest}
-    newest, *first = session.connection().execute(_TOLD, of | same).one()
+    of = {"project": incoming.project_id, "trigger": notice.trigger, "ref": notice.ref}
+    newest, first = session.connection().execute(_TOLD, of | {"delivery": incoming.delivery_id}).one()
     told = now() if newest is None else max(now(), newest + timedelta(microseconds=1))
-    moments: list[datetime] = [told, *(moment for moment in first if moment is not None)]
+    before = [each.told for each in same if (each.trigger, each.ref) == (notice.trigger, notice.ref)]
+    moments: list[datetime] = [told, told if first is None else first, *before]
     return min(moments)
 
 
