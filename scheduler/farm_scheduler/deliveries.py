@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, func, insert
+from sqlalchemy import Row, and_, bindparam, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
@@ -100,10 +100,16 @@ _SAME_BODY = (
     .where(col(Delivery.project_id) == bindparam("project"), col(Delivery.digest) == bindparam("digest"))
 )
 _Same = Row[EventState, Trigger, str | None, datetime]
-_NEWEST = select(func.max(col(Event.told))).where(
-    col(Event.project_id) == bindparam("project"),
-    col(Event.trigger) == bindparam("trigger"),
-    col(Event.ref) == bindparam("ref"),
+# Not max(): PostgreSQL planned that for an empty table once, and then read every event that the ref ever had.
+_NEWEST = (
+    select(col(Event.told))
+    .where(
+        col(Event.project_id) == bindparam("project"),
+        col(Event.trigger) == bindparam("trigger"),
+        col(Event.ref) == bindparam("ref"),
+    )
+    .order_by(col(Event.told).desc())
+    .limit(1)
 )
 _TRIED = select(col(Redelivery.delivered)).where(col(Redelivery.guid) == bindparam("delivery"))
 _TOLD = select(_NEWEST.scalar_subquery(), _TRIED.scalar_subquery())
