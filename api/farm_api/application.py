@@ -54,10 +54,6 @@ def create_app(settings: Settings, hosts: Sequence[str] = ("*",)) -> FastAPI:
             session.exec(select(1)).one()
         return {"status": "ok"}
 
-    @app.get("/alive", include_in_schema=False)
-    async def alive() -> None:
-        """Answers while this process does, whatever becomes of the record: `wheelfarm up` asks."""
-
     problems.install(app)
     app.include_router(webhook_router(database, engine, settings, secret_box(settings)))
     app.mount(PREFIX, create_api(database, settings, rates))

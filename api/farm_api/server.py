@@ -4,8 +4,12 @@ Started by `wheelfarm up`. It binds first and says at once when it cannot; it ho
 """
 
 import argparse
+import asyncio
+import contextlib
 import gc
 import logging
+import os
+import resource
 import socket
 import sys
 from collections.abc import Sequence
@@ -14,12 +18,14 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from farm_api.application import create_app
+from farm_api.connection import BoundedConnection
 from farm_scheduler.errors import FarmError
 from farm_scheduler.settings import Settings
 
 FARMS_FAULT = 3
 LOCAL_NAMES = ("127.0.0.1", "localhost")
 """What a server that only this machine reaches is called."""
+PULSE_SECONDS = 2.0
 LOG = logging.getLogger(__name__)
 
 
@@ -28,6 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description="Serve the farm's pages and API.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8600)
+    parser.add_argument("--pulse", type=int, help="a pipe into which it writes while it goes on")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     try:
@@ -39,11 +46,40 @@ def main(arguments: Sequence[str]) -> int:
         LOG.critical("%s port %d: %s", options.host, options.port, error)
         return FARMS_FAULT
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=2
+        app,
+        http=BoundedConnection,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=2,
     )
+    allow_connections()
     gc.freeze()  # what was imported stays: looking through it for garbage took 0.1 s at a time
-    uvicorn.Server(config).run(sockets=[listener])
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(serve(uvicorn.Server(config), listener, options.pulse))
     return 0
+
+
+async def serve(server: uvicorn.Server, listener: socket.socket, pulse: int | None) -> None:
+    """Serve until the end, and write a pulse while the loop turns."""
+    beating = asyncio.create_task(beat(pulse)) if pulse is not None else None
+    await server.serve(sockets=[listener])
+    if beating is not None:
+        beating.cancel()
+
+
+async def beat(pipe: int) -> None:
+    """A byte now and then; nobody reads while the supervisor is at work, and a full pipe says enough."""
+    while True:
+        with contextlib.suppress(BlockingIOError):
+            os.write(pipe, b".")
+        await asyncio.sleep(PULSE_SECONDS)
+
+
+def allow_connections() -> None:
+    """Take as many descriptors as this process may have: Debian gives 1024, and each connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def names(settings: Settings) -> tuple[str, ...]:

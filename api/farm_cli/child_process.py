@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from farm_cli.children import ChildPlan
@@ -27,12 +27,15 @@ class ChildProcess:
         plan: its row of the table.
         logs: the folder of logs; its output is appended to `NAME.log`.
         environment: all of its environment.
+        descriptors: open files of this process that it has as well, by the same numbers.
 
     Raises:
         ServiceError: the program is not there or cannot be started.
     """
 
-    def __init__(self, plan: ChildPlan, logs: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, plan: ChildPlan, logs: Path, environment: Mapping[str, str], descriptors: Sequence[int] = ()
+    ) -> None:
         self.plan = plan
         self.log = logs / f"{plan.name}.log"
         self.started = time.monotonic()
@@ -50,6 +53,7 @@ class ChildProcess:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                     env=dict(environment),
+                    pass_fds=descriptors,
                 )
         except OSError as error:
             sentence = f"{plan.name} could not be started ({error}); see `wheelfarm doctor`"

@@ -20,9 +20,6 @@ from farm_scheduler.settings import Settings
 UP_SECONDS = 60.0
 """A host that is at work takes its time; ended before, a server would be as slow the next time."""
 
-HANGS_SECONDS = 10.0
-"""Without an answer to what needs neither the record nor a thread."""
-
 
 class Pages:
     """The server of one address.
@@ -38,7 +35,7 @@ class Pages:
         self._address = (host, port)
         self._child: ChildProcess | None = None
         self._pulse: Pulse | None = None
-        self._tries = Tries("the server of the pages")
+        self._tries = Tries("the server of the pages", ends_all=False)
 
     def open(self) -> None:
         """Start it, and wait until it answers.
@@ -52,11 +49,7 @@ class Pages:
             time.sleep(0.05)
 
     def mind(self) -> None:
-        """Look at it, and start it again when it has ended or hangs; waits for nothing.
-
-        Raises:
-            ServiceError: it ends again and again.
-        """
+        """Look at it, and start it again when it has ended or hangs; waits for nothing, and never gives up."""
         child = self._child
         try:
             if child is not None:
@@ -64,6 +57,7 @@ class Pages:
             elif self._tries.due:
                 self._child = self._start()
         except ServiceError as error:
+            self.close()
             self._tries.lost(error, lasted=child.age if child is not None and child.is_up else 0.0)
 
     def close(self) -> None:
@@ -77,17 +71,17 @@ class Pages:
 
     def _start(self) -> ChildProcess:
         host, port = self._address
-        argv = (sys.executable, "-m", "farm_api.server", "--host", host, "--port", str(port))
+        pulse = self._pulse = Pulse()
+        options = ("--host", host, "--port", str(port), "--pulse", str(pulse.end))
+        argv = (sys.executable, "-m", "farm_api.server", *options)
         plan = ChildPlan(name="pages", argv=argv, stage=0, up=lambda: answers(host, port))
         environment = {**os.environ, "WHEELFARM_HOME": str(self._settings.home)}
-        return ChildProcess(plan, self._settings.logs, environment)
+        return ChildProcess(plan, self._settings.logs, environment, (pulse.end,))
 
     def _check(self, child: ChildProcess) -> None:
         if child.exit_code() is None:
-            if not child.is_up and child.plan.up():
-                child.is_up = True
-                self._pulse = Pulse(lambda: answers(*self._address, "alive", HANGS_SECONDS))
-            if self._pulse is not None and self._pulse.is_lost:
+            child.is_up = child.is_up or child.plan.up()
+            if child.is_up and self._pulse is not None and self._pulse.is_lost:
                 child.kill()
                 self.close()
                 raise ServiceError(f"the server of the pages hangs; see {child.log}", log=str(child.log))
@@ -108,11 +102,11 @@ def address(host: str, port: int) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-def answers(host: str, port: int, page: str = "healthz", seconds: float = 2.0) -> bool:
-    """Whether the server says that it is well, or only there (`alive`)."""
+def answers(host: str, port: int) -> bool:
+    """Whether the server says that it is well."""
     local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     try:
-        with urllib.request.urlopen(address(local, port) + page, timeout=seconds) as answer:  # noqa: S310 - http only, built above
+        with urllib.request.urlopen(address(local, port) + "healthz", timeout=2) as answer:  # noqa: S310 - http only, built above
             return bool(answer.status == 200)
     except (urllib.error.URLError, http.client.HTTPException, OSError):
         return False

@@ -1,38 +1,35 @@
-"""Whether something that is up still answers: asked now and then, in a thread, as who hangs keeps its asker waiting.
+"""Whether something that is up still goes on: it writes a byte into a pipe now and then.
 
-Used by pages. It ends and starts nothing.
+Used by pages; the server of them writes (`farm_api.server --pulse`). Nothing is asked over the network, where others
+can take all connections. It ends and starts nothing.
 """
 
-import threading
-from collections.abc import Callable
+import contextlib
+import os
+import time
 
-ASK_SECONDS = 5.0
-MOST_MISSES = 3
-"""In a row: one may be a host with too much to do."""
+SILENT_SECONDS = 30.0
+"""A host with too much to do lets a process wait for some seconds."""
 
 
 class Pulse:
-    """The answers of one process, until it is closed.
+    """The pulse of one process, until it is closed. `end` is the descriptor that the process is given."""
 
-    Args:
-        answers: whether it answers; comes back in a few seconds, whatever happens.
-    """
-
-    def __init__(self, answers: Callable[[], bool]) -> None:
-        self._answers = answers
-        self._misses = 0
-        self._over = threading.Event()
-        threading.Thread(target=self._watch, name="pulse", daemon=True).start()
+    def __init__(self) -> None:
+        self._beats, self.end = os.pipe()
+        for descriptor in (self._beats, self.end):
+            os.set_blocking(descriptor, False)
+        self._heard = time.monotonic()
 
     @property
     def is_lost(self) -> bool:
-        """Whether it has not answered for so long that it hangs."""
-        return self._misses >= MOST_MISSES
+        """Whether nothing was heard for so long that it hangs; to be looked at more often than that."""
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._beats, 4096):
+                self._heard = time.monotonic()
+        return time.monotonic() - self._heard > SILENT_SECONDS
 
     def close(self) -> None:
-        """Ask no more; waits for nothing."""
-        self._over.set()
-
-    def _watch(self) -> None:
-        while not self._over.wait(ASK_SECONDS):
-            self._misses = 0 if self._answers() else self._misses + 1
+        """Give both ends back."""
+        os.close(self._beats)
+        os.close(self.end)

@@ -21,10 +21,12 @@ class Tries:
 
     Args:
         name: what it is called in sentences.
+        ends_all: whether the farm ends when it was lost too often; else it is tried for ever.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, ends_all: bool = True) -> None:
         self._name = name
+        self._ends_all = ends_all
         self._lost = 0
         self._not_before = 0.0
 
@@ -40,11 +42,11 @@ class Tries:
             ServiceError: that was the last try.
         """
         self._lost = 1 if lasted >= STEADY_SECONDS else self._lost + 1
-        if self._lost > MOST:
+        if self._ends_all and self._lost > MOST:
             sentence = (
                 f"{self._name} ended {self._lost} times in a row, and the farm ends with it: {error.sentence}"
             )
             raise ServiceError(sentence, **error.data) from error
-        wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** (self._lost - 1))
+        wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(self._lost - 1, MOST))
         self._not_before = time.monotonic() + wait
         click.echo(f"{self._name} is started again in {wait:g} s: {error.sentence}", err=True)

@@ -86,6 +86,8 @@ _BY_ADDRESS = _SECRETS.where(
     col(Project.forge) == bindparam("forge"), col(Project.address) == bindparam("address")
 )
 _BY_NAME = _SECRETS.where(col(Project.name) == bindparam("address"))
+STEP = timedelta(milliseconds=1)
+"""Between two of a ref while the clock is behind them: room for what is delivered again."""
 _NEW_DELIVERY = {
     "sqlite": sqlite.insert(Delivery).on_conflict_do_nothing().returning(col(Delivery.delivery_id)),
     "postgresql": postgresql.insert(Delivery).on_conflict_do_nothing().returning(col(Delivery.delivery_id)),
@@ -199,7 +201,7 @@ def _told(session: Session, incoming: Incoming, notice: Notice, same: Sequence[_
     """
     of = {"project": incoming.project_id, "trigger": notice.trigger, "ref": notice.ref}
     newest, first = session.connection().execute(_TOLD, of | {"delivery": incoming.delivery_id}).one()
-    told = now() if newest is None else max(now(), newest + timedelta(microseconds=1))
+    told = now() if newest is None else max(now(), newest + STEP)
     before = [each.told for each in same if (each.trigger, each.ref) == (notice.trigger, notice.ref)]
     moments: list[datetime] = [told, told if first is None else first, *before]
     return min(moments)

@@ -1,4 +1,4 @@
-"""What is fetched next: of what waits, whatever never was tried, of who has the least at work.
+"""What is fetched next: of what waits, that of who has the least at work, and of theirs what never was tried.
 
 Called by the worker, whose messages say no more than that something waits. Servers of git belong to others, and may
 be silent for minutes: no host of them and nobody who asks takes the places of the others. It changes nothing; who
@@ -27,11 +27,11 @@ FETCHES = 12
 OF_KIND = 8
 """Of them, how many may ask servers of git, and how many something else: either kind always finds a place."""
 
-OF_HOST = 2
+OF_HOST = 4
 """How many may ask one server of git."""
 
 OF_OWNER = 2
-"""How many of either kind one owner has."""
+"""How many of either kind one owner has: less than a server of git takes, so that another always comes in."""
 
 LOOKED_AT = 50
 """Of either kind and each owner, the first that wait: who asks for thousands hides nothing of others."""
@@ -78,7 +78,7 @@ def next_fetch(database: Database, at_work: Collection[Fetch]) -> Fetch | None:
         )
     waiting = [each for each in found if may(each)]
     return min(
-        waiting, key=lambda each: (each.tried, owners[each.git, each.owner], each.created), default=None
+        waiting, key=lambda each: (owners[each.git, each.owner], each.tried, each.created), default=None
     )
 
 

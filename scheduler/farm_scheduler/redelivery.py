@@ -4,15 +4,16 @@ Called by the worker, which asks, and by the command. A delivery that the record
 was asked for a short while ago: the row that says so is there before GitHub hears of it. It asks nobody itself.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, delete, select
+from sqlmodel import Session, col, delete, func, select
 
 from farm_scheduler.database import Database
+from farm_scheduler.deliveries import STEP
 from farm_scheduler.errors import FarmError, InputError
-from farm_scheduler.event_tables import Delivery
+from farm_scheduler.event_tables import Delivery, Event
 from farm_scheduler.listeners import check_app, check_token
 from farm_scheduler.redelivery_tables import Redelivery, Relook
 from farm_scheduler.secret_box import SecretBox
@@ -30,15 +31,22 @@ MOST_AT_A_LOOK = 20
 AT_ONCE = 20
 """Projects that one round looks at."""
 
+AT_A_QUERY = 500
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """A project whose deliveries are to be looked through now: by its App, or by a token for its hook."""
+    """A project whose deliveries are to be looked through now: by its App, or by a token for its hook.
+
+    Attributes:
+        after: a moment in the order of events: all that the record had of the project by then was told before.
+    """
 
     project_id: str
     name: str
     repository: str
     app_id: str | None
+    after: datetime
     sealed: str = field(repr=False)
 
 
@@ -108,10 +116,16 @@ def due_looks(database: Database, settings: Settings) -> list[Look]:
                 name=project.name,
                 repository=project.repository or "",
                 app_id=relook.app_id,
+                after=_after(session, project.id),
                 sealed=relook.sealed,
             )
             for relook, project in rows
         ]
+
+
+def _after(session: Session, project_id: str) -> datetime:
+    newest = session.scalar(select(func.max(col(Event.told))).where(Event.project_id == project_id))
+    return now() if newest is None else max(now(), newest + STEP / 2)
 
 
 def claim_failed(database: Database, look: Look, attempts: Iterable[Attempt]) -> Iterator[Attempt]:
@@ -120,35 +134,52 @@ def claim_failed(database: Database, look: Look, attempts: Iterable[Attempt]) ->
     Of several attempts for one delivery the newest counts, unless any of them arrived.
     """
     newest: dict[str, Attempt] = {}
-    first: dict[str, datetime] = {}
+    order: list[str] = []
     arrived = set()
-    for each in attempts:
+    for each in sorted(attempts, key=lambda each: each.delivered):
         if each.arrived:
             arrived.add(each.guid)
-        first[each.guid] = min(first.get(each.guid, each.delivered), each.delivered)
-        if each.guid not in newest or newest[each.guid].delivered < each.delivered:
-            newest[each.guid] = each
+        if each.guid not in newest:
+            order.append(each.guid)
+        newest[each.guid] = each
+    told = _told(database, look, order)
     failed = [each for guid, each in newest.items() if guid not in arrived]
     failed = [each for each in failed if each.delivered > now() - LOOK_BACK]
     asked = 0
     for attempt in sorted(failed, key=lambda each: each.delivered):
         if asked == MOST_AT_A_LOOK:
             return
-        if _claim(database, look, attempt, first[attempt.guid]):
+        if _claim(database, look, attempt, told[attempt.guid]):
             asked += 1
             yield attempt
 
 
-def _claim(database: Database, look: Look, attempt: Attempt, first: datetime) -> bool:
+def _told(database: Database, look: Look, order: Sequence[str]) -> dict[str, datetime]:
+    """When each delivery counts as told, of those that GitHub first tried in this order.
+
+    It is before the next one that arrived: GitHub's clock says which that is, and is compared with no other.
+    """
+    with database.read() as session:
+        moments: dict[str | None, datetime] = {}
+        for start in range(0, len(order), AT_A_QUERY):
+            ids = col(Event.delivery_id).in_(order[start : start + AT_A_QUERY])
+            found = select(Event.delivery_id, func.min(col(Event.told))).where(Event.forge == "github", ids)
+            moments.update(session.exec(found.group_by(col(Event.delivery_id))).all())
+    next_one, told = look.after, {}
+    for guid in reversed(order):
+        told[guid] = next_one
+        next_one = min(next_one, moments.get(guid, next_one)) - timedelta(microseconds=1)
+    return told
+
+
+def _claim(database: Database, look: Look, attempt: Attempt, told: datetime) -> bool:
     """Record that a delivery is asked for, unless it is here, was asked for just now, or often enough."""
     with database.write() as session:
         if session.get(Delivery, ("github", attempt.guid)) is not None:
             return False
         row = session.get(Redelivery, attempt.guid)
         if row is None:
-            row = Redelivery(
-                project_id=look.project_id, guid=attempt.guid, kind=attempt.kind, delivered=first
-            )
+            row = Redelivery(project_id=look.project_id, guid=attempt.guid, kind=attempt.kind, delivered=told)
         elif row.tries >= MOST_TRIES or row.asked > now() - FIRST_WAIT * 3 ** (row.tries - 1):
             return False
         row.tries, row.asked, row.reason = row.tries + 1, now(), None

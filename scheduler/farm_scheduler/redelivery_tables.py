@@ -37,8 +37,8 @@ class Redelivery(SQLModel, table=True):
     """A failed delivery that GitHub was asked for again: `guid` is the id that the doors know it by.
 
     Projects of one App see the same deliveries, and `project_id` is the one that asked first. `delivered` is when
-    GitHub first tried, `asked` when it was asked for last, `tries` how often. `reason` is what GitHub said, where it
-    did not agree.
+    GitHub first tried, in the order of what the farm was told, `asked` when it was asked for last, `tries` how often.
+    `reason` is what GitHub said, where it did not agree.
     """
 
     __tablename__ = "redelivery"

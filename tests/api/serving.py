@@ -7,6 +7,7 @@ import httpx
 import uvicorn
 
 from farm_api.application import create_app
+from farm_api.connection import BoundedConnection
 from farm_api.server import LOCAL_NAMES, bind
 
 
@@ -14,7 +15,9 @@ from farm_api.server import LOCAL_NAMES, bind
 def served(settings):
     """A client of the application, which a real server serves."""
     listener = bind("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(create_app(settings, LOCAL_NAMES), log_level="warning"))
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(settings, LOCAL_NAMES), http=BoundedConnection, log_level="warning")
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

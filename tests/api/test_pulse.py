@@ -1,6 +1,6 @@
 """When something that is up counts as hung."""
 
-import queue
+import os
 import time
 
 import pytest
@@ -10,25 +10,31 @@ from farm_cli.pulse import Pulse
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """The answers that are to come, one after the other."""
-    monkeypatch.setattr(pulse, "ASK_SECONDS", 0.01)
-    return queue.SimpleQueue()
+def watched():
+    """The pulse of a process that writes when the test does."""
+    found = Pulse()
+    yield found
+    found.close()
 
 
-def _heard(watched, answers, given):
-    for each in given:
-        answers.put(each)
-    time.sleep(0.5)
-    return watched.is_lost
+def test_silence_is_a_hang(watched, monkeypatch):
+    """Half a minute without a byte is one; bytes that waited for the looker count as heard now."""
+    began = time.monotonic()
+    monkeypatch.setattr(pulse.time, "monotonic", lambda: began + later)
+    later = pulse.SILENT_SECONDS - 1
+    assert not watched.is_lost
+    later = 3 * pulse.SILENT_SECONDS
+    os.write(watched.end, b"..")
+    assert not watched.is_lost
+    later += pulse.SILENT_SECONDS + 1
+    assert watched.is_lost
 
 
-def test_three_misses_in_a_row_are_a_hang(asked):
-    """Fewer are a busy host, and an answer between them begins anew."""
-    watched = Pulse(lambda: asked.get(timeout=30))
-    miss, answer = False, True
-    assert not _heard(watched, asked, [answer, miss, miss, answer, miss, miss])
-    assert _heard(watched, asked, [miss])
-    assert not _heard(watched, asked, [answer])
-    watched.close()
-    asked.put(answer)
+def test_a_pipe_that_nobody_reads_holds_up_no_writer(watched):
+    """It is full some day, and says so to who writes."""
+    for _ in range(16):
+        os.write(watched.end, bytes(4096))
+    with pytest.raises(BlockingIOError):
+        os.write(watched.end, b".")
+    assert not watched.is_lost
+    assert os.write(watched.end, b".") == 1

@@ -23,6 +23,14 @@ def test_many_tries_in_a_row_are_too_many(capsys):
         row.lost(LOST, lasted=1.0)
 
 
+def test_what_need_not_end_the_farm_is_tried_for_ever(capsys):
+    """However often it was lost, with the longest wait between."""
+    row = Tries("the server of the pages", ends_all=False)
+    for _ in range(2000):
+        row.lost(LOST, lasted=1.0)
+    assert "in 15 s" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_what_lasted_for_a_while_begins_a_new_row():
     """However often that happens."""
     row = Tries("the server of the pages")

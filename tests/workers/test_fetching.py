@@ -228,7 +228,7 @@ def test_nobody_has_all_places(record: Database) -> None:
     assert [each.owner for each in all_that_may_begin(record, at_work)] == ["greedy"]
 
 
-def test_a_silent_host_has_two_places(record: Database) -> None:
+def test_a_silent_host_has_so_many_places(record: Database) -> None:
     """Two tokens and a project that ask one tarpit hold up nobody's push to another host."""
     for number in range(10):
         for owner in ("t-1", "t-2"):
@@ -241,7 +241,7 @@ def test_a_silent_host_has_two_places(record: Database) -> None:
 
 
 def test_who_has_nothing_at_work_is_next(record: Database) -> None:
-    """What never was tried goes first, then who has the least at work; a project's tokens are the project."""
+    """Who has the least at work goes first, then what never was tried; a project's tokens are the project."""
     push(record, "old", 0, "git+https://a.example/x", tries=3)
     for number in range(3):
         push(record, "evil", 10 + number, f"git+https://b{number}.example/x")
@@ -250,7 +250,17 @@ def test_who_has_nothing_at_work_is_next(record: Database) -> None:
         session.get_one(Submission, wish).scope = "evil"
     push(record, "vic", 100, "git+https://d.example/x")
     begun = all_that_may_begin(record, [])
-    assert [each.owner for each in begun] == ["evil", "vic", "evil", "old"]
+    assert [each.owner for each in begun] == ["evil", "vic", "old", "evil"]
+
+
+def test_one_owner_has_no_server_to_himself(record: Database) -> None:
+    """Beside one token's many wishes another's push to the same server begins, also one that was tried before."""
+    for number in range(3 * OF_HOST):
+        ask(record, number, "git+https://git.example/big", "t-1")
+    victim = push(record, "vic", 999, "git+https://git.example/vic", tries=1)
+    begun = all_that_may_begin(record, [])
+    assert [each.owner for each in begun] == ["t-1", "vic", "t-1"]
+    assert begun[1].id == victim
 
 
 def test_what_failed_by_nobodys_fault_rests(

@@ -1,12 +1,13 @@
 """Redelivery: what GitHub could not deliver is asked for again, a few times, and never twice at once."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlmodel import select
 
 from farm_scheduler.deliveries import Incoming, record_delivery
 from farm_scheduler.errors import InputError
+from farm_scheduler.event_tables import Delivery, Event
 from farm_scheduler.redelivery import MOST_AT_A_LOOK, MOST_TRIES, start_looking
 from farm_scheduler.redelivery_tables import Redelivery, Relook
 from farm_scheduler.secret_box import secret_box
@@ -79,15 +80,38 @@ def test_it_is_asked_for_a_few_times_at_most(farm: Farm, github: GitHub) -> None
     assert len(github.redelivered) == MOST_TRIES
 
 
-def test_when_it_was_delivered_first_is_kept(farm: Farm, github: GitHub) -> None:
-    """Of several attempts for one delivery the first says how old what it tells of is."""
-    for minutes in (50, 10, 30):
+def arrived(farm: Farm, delivery: str, at: datetime) -> None:
+    """A push that the farm was told of at this moment of its own clock."""
+    with farm.database.write() as session:
+        session.add(Delivery(forge="github", delivery_id=delivery, project_id="p-1", kind="push"))
+        session.flush()
+        session.add(
+            Event(project_id="p-1", forge="github", delivery_id=delivery, trigger="push", target="t", told=at)
+        )
+
+
+@pytest.mark.parametrize("ahead", [timedelta(0), timedelta(hours=3), timedelta(hours=-3)])
+def test_it_counts_as_told_before_what_was_delivered_next(
+    farm: Farm, github: GitHub, ahead: timedelta
+) -> None:
+    """GitHub's list says between which two a delivery was, by its first attempt; no clock is compared with another."""
+    for minutes, delivery in ((50, "before"), (20, "after")):
+        github.fail(delivery, minutes=minutes, status=202)
+        arrived(farm, delivery, now() + ahead - timedelta(minutes=minutes))
+    for minutes in (40, 10, 15):
         github.fail("g-1", minutes=minutes)
+    github.fail("g-2", minutes=5)
+    github.fail("g-3", minutes=4)
     look(farm)
     with farm.database.read() as session:
-        delivered = session.get_one(Redelivery, "g-1").delivered
-    assert delivered is not None
-    assert timedelta(minutes=49) < now() - delivered < timedelta(minutes=55)
+        told = dict(session.exec(select(Event.delivery_id, Event.told)).all())
+        first = session.get_one(Redelivery, "g-1").delivered
+        second = session.get_one(Redelivery, "g-2").delivered
+        third = session.get_one(Redelivery, "g-3").delivered
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    assert told["before"] < first < told["after"] < second < third
 
 
 def test_pages_are_read_and_a_look_is_bounded(farm: Farm, github: GitHub) -> None:
