@@ -3,12 +3,11 @@
 Called by up, from its main thread. It knows nothing of the service, whose jobs go on without it.
 """
 
+import contextlib
 import http.client
 import os
 import sys
 import time
-import urllib.error
-import urllib.request
 
 from farm_cli.child_process import ChildProcess
 from farm_cli.children import ChildPlan
@@ -105,8 +104,10 @@ def address(host: str, port: int) -> str:
 def answers(host: str, port: int) -> bool:
     """Whether the server says that it is well."""
     local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-    try:
-        with urllib.request.urlopen(address(local, port) + "healthz", timeout=2) as answer:  # noqa: S310 - http only, built above
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, http.client.HTTPException, OSError):
-        return False
+    # Not urllib: the variables of a proxy, which hold for elsewhere, would count.
+    with contextlib.closing(http.client.HTTPConnection(local, port, timeout=2)) as client:
+        try:
+            client.request("GET", "/healthz")
+            return client.getresponse().status == 200
+        except (http.client.HTTPException, OSError):
+            return False

@@ -1,7 +1,6 @@
 """What clients that never say what they ask for can hold: connections, for some seconds."""
 
 import contextlib
-import http.client
 import os
 import socket
 import subprocess
@@ -11,6 +10,7 @@ import time
 import pytest
 
 from farm_api import connection
+from farm_cli.pages import answers
 from farm_cli.pulse import Pulse
 
 from .serving import served
@@ -72,6 +72,13 @@ def test_a_slow_answer_is_no_slow_head(client):
     assert client.get("/healthz").status_code == 200
 
 
+def test_a_proxy_for_elsewhere_is_not_asked(address, monkeypatch):
+    """Whether the server answers is asked of it itself, whatever the variables of a proxy say."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert answers(*address)
+
+
 def test_all_connections_taken_is_no_hang(settings):
     """A server without a free descriptor shows that it goes on, and answers when those who say nothing are gone."""
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -86,7 +93,7 @@ def test_all_connections_taken_is_no_hang(settings):
     try:
         with contextlib.ExitStack() as stack:
             deadline = time.monotonic() + 60
-            while not _answers(port):
+            while not answers("127.0.0.1", port):
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
             for _ in range(2 * DESCRIPTORS):
@@ -94,25 +101,16 @@ def test_all_connections_taken_is_no_hang(settings):
                 sock.setblocking(False)
                 with contextlib.suppress(BlockingIOError):
                     sock.connect(("127.0.0.1", port))
-            assert not _answers(port)
+            assert not answers("127.0.0.1", port)
             assert _beats(pulse)
             deadline = time.monotonic() + 60
-            while not _answers(port):
+            while not answers("127.0.0.1", port):
                 assert time.monotonic() < deadline
             assert process.poll() is None
     finally:
         process.terminate()
         process.wait(timeout=20)
         pulse.close()
-
-
-def _answers(port):
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=1)) as client:
-        try:
-            client.request("GET", "/healthz")
-            return client.getresponse().status == 200
-        except OSError:
-            return False
 
 
 def _beats(pulse):
