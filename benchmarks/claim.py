@@ -124,7 +124,7 @@ def _run(session: Session, project: str, count: int, trigger: Trigger, age: int)
     for system in SYSTEMS:
         cell = Cell(run_id=run.id, position=0, system=system, label="", environments=["py312"])
         job = Job(run_id=run.id, cell_id="")
-        place(run, job, system)
+        place(session, run, job, system)
         models[system] = cell.model_dump(), job.model_dump()
     for position in range(count):
         cell_row, job_row = models[SYSTEMS[position % 3]]

@@ -155,7 +155,7 @@ class _Play:
                 cell = Cell(run_id=run.id, position=position, system=SYSTEM, label=str(position))
                 job = Job(run_id=run.id, cell_id=cell.id, expected_seconds=self._boot + seconds)
                 session.add(cell)
-                place(run, job, SYSTEM)
+                place(session, run, job, SYSTEM)
                 jobs.append(job)
             session.flush()
             session.add_all(jobs)

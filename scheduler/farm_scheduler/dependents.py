@@ -50,7 +50,7 @@ def hold_dependents(session: Session, parent: Job) -> list[str]:
         job.state, job.verdict, job.reason, job.finished = JobState.HELD, None, None, None
         run = session.get_one(Run, job.run_id)
         reopen_run(run)
-        place(run, job, job.system)
+        place(session, run, job, job.system)
         systems += [job.system, *hold_dependents(session, job)]
     return systems
 

@@ -28,10 +28,10 @@ TAG = select(col(Share.tag)).where(col(Share.key) == bindparam("of_share")).scal
 SET_LANE = update(Lane).where(*HERE).values(turn=bindparam("head", type_=Float()) - TAG)
 
 
-def place(run: Run, job: Job, system: str) -> None:
+def place(session: Session, run: Run, job: Job, system: str) -> None:
     """Give a job its place in the queue; it enters with `enqueue`."""
     ahead = urgency(run.trigger, run.priority)
-    job.share, job.system, job.head_start = share_key(run), system, ahead.share
+    job.share, job.system, job.head_start = share_key(session, run), system, ahead.share
     job.rank = ahead.age - (run.reopened or run.created).timestamp()
 
 

@@ -43,6 +43,7 @@ class _Jobs:
     """Makes the rows of jobs: those of one system have the same place in the queue."""
 
     def __init__(self, session: Session, run: Run) -> None:
+        self._session = session
         self._run = run
         self._durations = Durations(session, run.project)
         self._examples: dict[str, Row] = {}
@@ -62,7 +63,7 @@ class _Jobs:
     def _example(self, system: str) -> Row:
         if system not in self._examples:
             job = Job(run_id=self._run.id, cell_id="")
-            place(self._run, job, system)
+            place(self._session, self._run, job, system)
             self._examples[system] = job.model_dump()
         return self._examples[system]
 

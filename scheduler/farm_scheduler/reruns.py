@@ -53,7 +53,7 @@ def rerun(
         job, run, cell = _check(session, settings, job_id)
         reopen_run(run)
         _queue_again(session, job)
-        place(run, job, cell.system)
+        place(session, run, job, cell.system)
         enqueue(session, [job])
         if caller is not None:
             note_change(session, caller, "job.rerun", job.id, project=name_of(session, run))

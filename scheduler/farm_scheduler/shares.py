@@ -8,6 +8,7 @@ what it missed (start-time fair queueing). It never picks a job.
 from sqlalchemy import Connection, Float, bindparam, func, select, update
 from sqlmodel import Session, col
 
+from farm_scheduler.access_tables import Submission
 from farm_scheduler.insertion import insert_new
 from farm_scheduler.tables import Attempt, Job, Lane, Project, Run, Share
 
@@ -30,9 +31,15 @@ UNSYNCHRONIZED = {"synchronize_session": False}
 """Nobody holds shares or lanes as objects: there is nothing to keep in step."""
 
 
-def share_key(run: Run) -> str:
-    """The share that a run counts for: its project, or for runs of no project the name."""
-    return run.project_id or NAME + run.project
+def share_key(session: Session, run: Run) -> str:
+    """The share that a run counts for: its project, else who asked for it over the API, else the name of what it tests.
+
+    Who asks cannot have more shares by giving what is tested more names.
+    """
+    if run.project_id is not None:
+        return run.project_id
+    wish = session.get(Submission, run.id)
+    return NAME + (run.project if wish is None else f"@{wish.actor}")
 
 
 def charge(tag: float, farm: float, seconds: float, weight: float) -> tuple[float, float]:

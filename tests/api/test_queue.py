@@ -45,7 +45,7 @@ def queued(database):
                 session.add(cell)
                 session.flush()
                 job = Job(run_id=run.id, cell_id=cell.id, expected_seconds=90.0)
-                place(run, job, "debian-12")
+                place(session, run, job, "debian-12")
                 session.add(job)
                 enqueue(session, [job])
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlmodel import Session
 
+from farm_scheduler.access_tables import Submission, SubmissionState
 from farm_scheduler.lanes import enqueue, place
 from farm_scheduler.states import ImageState, JobState, RunState
 from farm_scheduler.tables import Cell, Image, Job, Project, Run, now
@@ -35,6 +36,7 @@ def add_run(
     trigger: Trigger = Trigger.PUSH,
     priority: int = 0,
     ref: str | None = None,
+    actor: str | None = None,
 ) -> list[Job]:
     """A queued run with one job for each of the expected seconds, over the systems in turn."""
     known = isinstance(project, Project)
@@ -49,6 +51,8 @@ def add_run(
         ref=ref,
     )
     session.add(run)
+    if actor is not None:
+        session.add(Submission(id=run.id, actor=actor, target=run.target, state=SubmissionState.ACCEPTED))
     session.flush()
     cells = [
         Cell(
@@ -67,7 +71,7 @@ def add_run(
         for cell, expected in zip(cells, seconds, strict=True)
     ]
     for job, cell in zip(jobs, cells, strict=True):
-        place(run, job, cell.system)
+        place(session, run, job, cell.system)
     session.add_all(jobs)
     enqueue(session, jobs)
     return jobs

@@ -351,3 +351,13 @@ def test_a_share_that_could_not_be_served_has_bounded_credit(record: Database) -
     assert 15 <= found["paused"] <= 20
     with record.read() as session:
         assert len(session.exec(select(Share)).all()) == 2
+
+
+def test_who_asks_for_many_names_has_one_share(record: Database) -> None:
+    """Beside a project a token that uploads under twenty names has half of the farm, as one that uploads under one."""
+    with record.write() as session:
+        add_images(session)
+        add_run(session, add_project(session, "real"), [60.0] * 30)
+        for number in range(20):
+            add_run(session, f"name{number}", [60.0] * 30, actor="token:ci")
+    assert projects_claimed(record, 40).count("real") == 20

@@ -32,7 +32,7 @@ def job(database):
         session.add(cell)
         session.flush()
         found = Job(run_id=run.id, cell_id=cell.id)
-        place(run, found, cell.system)
+        place(session, run, found, cell.system)
         session.add(found)
         enqueue(session, [found])
     return found.id
