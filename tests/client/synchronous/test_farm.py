@@ -200,6 +200,16 @@ def test_an_answer_that_cannot_be_read_is_an_error_of_the_client(headers, body, 
                 assert [event for event in client.watch_run(RUN)] == []
 
 
+@pytest.mark.parametrize("document", [None, [], {}, {"items": 1}, {"items": [None]}])
+def test_what_is_no_list_is_an_error_of_the_client(document):
+    """A list without pages that is none is an error as every other answer of another shape."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=document))
+    with Farm("http://farm", transport=transport) as client:
+        for call in (client.list_secrets, client.list_listeners, client.list_steps, client.list_artifacts):
+            with pytest.raises(AnswerError, match="is the address that of a farm"):
+                call("demo")
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "../tokens/t-1", "demo/following", "a//b"])
 def test_what_can_be_no_name_is_not_sent(name):
     """A name that would lead to another operation is refused before anything is sent."""
