@@ -20,6 +20,7 @@ __all__ = [
     "NoRoomError",
     "NotFoundError",
     "PlanError",
+    "PreconditionError",
     "RecordError",
     "RerunError",
     "SecretKeyError",
@@ -163,6 +164,12 @@ class IdempotencyError(InputError):
     """The Idempotency-Key was used for another request, or the request that has it has not ended yet."""
 
     code = "idempotency"
+
+
+class PreconditionError(InputError):
+    """What is to be changed is not what the If-Match names: it was changed since, or is not there."""
+
+    code = "precondition"
 
 
 class UploadError(InputError):

@@ -5,6 +5,7 @@ but its first four bytes, which tell an archive; whoever sends no archive learns
 """
 
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -68,9 +69,18 @@ def find_upload(session: Session, caller: Caller, upload_id: str) -> Upload:
 
 
 def append(
-    database: Database, caller: Caller, settings: Settings, upload_id: str, offset: int, piece: bytes
+    database: Database,
+    caller: Caller,
+    settings: Settings,
+    upload_id: str,
+    offset: int,
+    piece: bytes,
+    *,
+    check: Callable[[Upload], None] = lambda _: None,
 ) -> Upload:
     """Take a piece; the same piece twice is no error, as its answer may have been lost.
+
+    `check` refuses, by an error, to go on with the upload as it is.
 
     Raises:
         NotFoundError: there is no such upload.
@@ -82,6 +92,7 @@ def append(
     _check_piece(upload, offset, piece)
     if offset + len(piece) <= upload.received:
         return upload  # it has come before, and only its answer was lost
+    check(upload)
     try:
         _write(settings.uploads / upload.id, offset, piece)
     except OSError as error:
@@ -89,6 +100,7 @@ def append(
         raise
     with database.write() as session:
         upload = find_upload(session, caller, upload_id)
+        check(upload)
         upload.received, upload.updated = max(upload.received, offset + len(piece)), now()
         if upload.received == upload.bytes:
             upload.state = UploadState.COMPLETE
@@ -121,16 +133,14 @@ def _write(path: Path, offset: int, piece: bytes) -> None:
         os.close(handle)
 
 
-def delete_upload(database: Database, caller: Caller, settings: Settings, upload_id: str) -> None:
-    """Forget an upload and its bytes.
+def delete_upload(session: Session, caller: Caller, upload: Upload) -> None:
+    """Forget an upload; remove_file after the transaction removes its bytes."""
+    session.delete(upload)
+    note_change(session, caller, "upload.delete", upload.id)
 
-    Raises:
-        NotFoundError: there is none.
-    """
-    with database.write() as session:
-        upload = find_upload(session, caller, upload_id)
-        session.delete(upload)
-        note_change(session, caller, "upload.delete", upload_id)
+
+def remove_file(settings: Settings, upload_id: str) -> None:
+    """Remove the bytes of an upload that is forgotten."""
     (settings.uploads / upload_id).unlink(missing_ok=True)
 
 
@@ -148,4 +158,4 @@ def forget_upload(database: Database, settings: Settings, upload_id: str) -> Non
         upload = session.get(Upload, upload_id)
         if upload is not None:
             session.delete(upload)
-    (settings.uploads / upload_id).unlink(missing_ok=True)
+    remove_file(settings, upload_id)

@@ -6,7 +6,7 @@ a field that is missing, or of another type, is an error of the server's, never 
 
 from dataclasses import fields, is_dataclass
 from datetime import datetime
-from typing import Any, Dict, Tuple, Type, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Dict, List, Tuple, Type, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from wheelfarm_client.errors import AnswerError
 
@@ -30,6 +30,17 @@ def decode(kind: Type[Model], document: Any) -> Model:
             )
         values[name] = _value(hint, document[name], f"{kind.__name__}.{name}")
     return kind(**values)
+
+
+def decode_items(kind: Type[Model], document: Any) -> List[Model]:
+    """The objects of this kind in a list that has no pages.
+
+    Raises:
+        AnswerError: it is no such list.
+    """
+    if not isinstance(document, dict) or not isinstance(document.get("items"), list):
+        raise AnswerError(f"the server gave no list of {kind.__name__}; is the address that of a farm?")
+    return [decode(kind, item) for item in document["items"]]
 
 
 def _hints(kind: Type[Any]) -> Dict[str, Any]:

@@ -66,8 +66,8 @@ class EventParser:
             return None
         try:
             document = json.loads(data)
-        except ValueError as error:
-            raise AnswerError("the server sent an event that is no JSON") from error
+        except (ValueError, RecursionError) as error:
+            raise AnswerError("the server sent an event that is no JSON, or nested too deep") from error
         if not isinstance(document, dict):
             raise AnswerError("the server sent an event that is no JSON object")
         return Event(kind=kind, data=document, id=self.last_id)

@@ -44,8 +44,9 @@ BODIED = {"post", "put", "patch", "delete"}
 
 DESCRIPTION = """A build farm for Python, over HTTP.
 
-Lists come in pages: `next` of one is `after` of the next. GET answers have an ETag. A POST with an `Idempotency-Key` is
-carried out once. Every error is `application/problem+json` (RFC 9457) with a stable `code`.
+Lists come in pages: `next` of one is `after` of the next. GET answers have an ETag; with it in `If-Match` nothing is
+changed but what was read (412). A POST with an `Idempotency-Key` is carried out once. Every error
+is `application/problem+json` (RFC 9457) with a stable `code`.
 """
 
 
@@ -99,6 +100,6 @@ def document(app: FastAPI) -> dict[str, Any]:
             schemas.pop(unused, None)
         for operations in found["paths"].values():
             for method in BODIED & set(operations):
-                operations[method]["responses"] |= problems.of_bodies()
+                operations[method]["responses"] |= problems.of_changes()
         app.openapi_schema = found
     return app.openapi_schema

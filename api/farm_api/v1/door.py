@@ -1,7 +1,8 @@
 """The kind of route that the API has: GET with validators, POST that can be repeated without harm.
 
 Used by every router of the API. A GET has an ETag and answers 304 to an If-None-Match that has it (RFC 9110); a POST
-with an Idempotency-Key is carried out once. It never looks at what a request is about.
+with an Idempotency-Key is carried out once; an If-Match that a route does not look at is refused. It never looks at
+what a request is about.
 """
 
 import hashlib
@@ -18,9 +19,10 @@ from starlette.exceptions import HTTPException
 
 from farm_api.v1.callers import caller_of
 from farm_api.v1.house import house_of
+from farm_api.v1.matches import etag_of, match_of, tags_in
 from farm_api.v1.problems import status_of
 from farm_scheduler import kept_answers
-from farm_scheduler.errors import FarmError
+from farm_scheduler.errors import FarmError, PreconditionError
 from farm_scheduler.roles import Role
 
 IDEMPOTENCY_KEY = "idempotency-key"
@@ -62,11 +64,23 @@ class Door(APIRoute):
     def get_route_handler(self) -> Handler:
         """The handler, wrapped."""
         inner = super().get_route_handler()
-        if "POST" in (self.methods or ()):
-            return _once(inner)
         if "GET" in (self.methods or ()):
             return _validated(inner)
-        return inner
+        if "POST" in (self.methods or ()):
+            inner = _once(inner)
+        looked_at = any(each.call is match_of for each in self.dependant.dependencies)
+        return inner if looked_at else _unmatched(inner)
+
+
+def _unmatched(inner: Handler) -> Handler:
+    async def handle(request: Request) -> Response:
+        if "if-match" in request.headers:
+            await run_in_threadpool(caller_of, request)  # who is to be counted, or has no good token
+            sentence = "nothing at this address has an ETag that a change could match; send no If-Match"
+            raise PreconditionError(sentence)
+        return await inner(request)
+
+    return handle
 
 
 def _validated(inner: Handler) -> Handler:
@@ -75,9 +89,9 @@ def _validated(inner: Handler) -> Handler:
         if response.status_code != 200 or isinstance(response, StreamingResponse):
             return response
         if "etag" not in response.headers:
-            response.headers["etag"] = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
+            response.headers["etag"] = etag_of(bytes(response.body))
         response.headers.setdefault("cache-control", "private, no-cache")
-        if _has(request.headers.get("if-none-match"), response.headers["etag"]):
+        if _has(tags_in(request, "if-none-match"), response.headers["etag"]):
             kept = {name: response.headers[name] for name in ("etag", "cache-control")}
             return Response(status_code=304, headers=kept)
         return response
@@ -85,10 +99,8 @@ def _validated(inner: Handler) -> Handler:
     return handle
 
 
-def _has(header: str | None, etag: str) -> bool:
-    if header is None:
-        return False
-    named = [each.strip().removeprefix("W/") for each in header.split(",")]
+def _has(tags: list[str] | None, etag: str) -> bool:
+    named = [each.removeprefix("W/") for each in tags or ()]
     return "*" in named or etag.removeprefix("W/") in named
 
 

@@ -11,6 +11,7 @@ from sqlmodel import col, select
 from farm_api.v1.callers import Admin, Maintainer, Reader, check_reach
 from farm_api.v1.door import CONDITIONAL, NOT_MODIFIED, Door
 from farm_api.v1.house import TheHouse
+from farm_api.v1.matches import IfMatch
 from farm_api.v1.problems import responses
 from farm_api.v1.project_shapes import Following, Pattern
 from farm_api.v1.shapes import After, Limit, Page, ProjectName
@@ -70,7 +71,7 @@ def get_following(caller: Reader, house: TheHouse, project: ProjectName) -> Foll
 
 
 @router.put("/projects/{project}/following", responses=responses(404, 413))
-def follow_project(caller: Maintainer, house: TheHouse, project: ProjectName) -> Following:
+def follow_project(caller: Maintainer, house: TheHouse, match: IfMatch, project: ProjectName) -> Following:
     """Follow the releases of a project from now on; what is there counts as known. Twice changes nothing.
 
     Where the index tells no upload times, the newest release that is there is run, and a note names the others.
@@ -78,6 +79,8 @@ def follow_project(caller: Maintainer, house: TheHouse, project: ProjectName) ->
     check_reach(caller, project, f"project {project}")
     with house.database.write() as session:
         row = find_project(session, project)
+        known = session.get(Watch, row.id)
+        match.check(_following(known, row.name) if known else None)
         if release_watch.follow(session, row):
             note_change(session, caller, "project.follow", row.id, project=row.name)
         session.flush()
@@ -86,13 +89,16 @@ def follow_project(caller: Maintainer, house: TheHouse, project: ProjectName) ->
 
 
 @router.delete("/projects/{project}/following", status_code=204, responses=responses(404))
-def unfollow_project(caller: Maintainer, house: TheHouse, project: ProjectName) -> Response:
+def unfollow_project(caller: Maintainer, house: TheHouse, match: IfMatch, project: ProjectName) -> Response:
     """Follow its releases no longer; 404 where they are not followed."""
     check_reach(caller, project, f"project {project}")
     with house.database.write() as session:
         row = find_project(session, project)
-        if not release_watch.unfollow(session, row):
+        watch = session.get(Watch, row.id)
+        if watch is None:
             raise NotFoundError(f"the releases of {row.name} are not followed", project=row.name)
+        match.check(_following(watch, row.name))
+        release_watch.unfollow(session, row)
         note_change(session, caller, "project.unfollow", row.id, project=row.name)
     return Response(status_code=204)
 

@@ -26,6 +26,7 @@ from farm_scheduler.errors import (
     InputError,
     NoRoomError,
     NotFoundError,
+    PreconditionError,
     ProjectError,
     RerunError,
     StateError,
@@ -41,6 +42,7 @@ STATUSES: Mapping[type[FarmError], int] = {
     AccessError: 403,
     NotFoundError: 404,
     ProjectError: 409,
+    PreconditionError: 412,
     RerunError: 409,
     StateError: 409,
     TooBusyError: 429,
@@ -77,6 +79,7 @@ DESCRIPTIONS = {
     403: "The token is good, but not for this.",
     404: "There is no such thing, or none that the caller may see.",
     409: "Not now: its state is another, or the same request is being carried out.",
+    412: "It is not as the If-Match says (any more), or has no ETag that one could name; nothing was changed.",
     413: "The body is too large.",
     422: "A parameter or the body is not of the shape that is documented, or the Idempotency-Key is another request's.",
     408: "The body did not come in its time.",
@@ -92,9 +95,9 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return _documented(*statuses, 400, 401, 403, 422, 429, 500, 503)
 
 
-def of_bodies() -> dict[str, dict[str, Any]]:
-    """The documentation of what a body may lead to, whatever it is for."""
-    return {str(status): told for status, told in _documented(408, 413).items()}
+def of_changes() -> dict[str, dict[str, Any]]:
+    """The documentation of what a body and an If-Match may lead to, whatever they are for."""
+    return {str(status): told for status, told in _documented(408, 412, 413).items()}
 
 
 def _documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from farm_api.v1.callers import Admin, Maintainer, Reader, check_reach
 from farm_api.v1.door import CONDITIONAL, NOT_MODIFIED, REPEATABLE, Door
 from farm_api.v1.house import TheHouse
+from farm_api.v1.matches import IfMatch
 from farm_api.v1.problems import responses
 from farm_api.v1.project_shapes import Removal
 from farm_api.v1.shapes import NAME, After, Limit, Page, Project, ProjectName
@@ -108,7 +109,7 @@ def get_project(caller: Reader, house: TheHouse, project: ProjectName) -> Projec
 
 @router.patch("/{project}", responses=responses(404, 409, 413))
 def change_project(
-    caller: Maintainer, house: TheHouse, project: ProjectName, change: ProjectChange
+    caller: Maintainer, house: TheHouse, match: IfMatch, project: ProjectName, change: ProjectChange
 ) -> Project:
     """Pause a project or let it go on; admins may change its share, its quota and where its source is."""
     check_reach(caller, project, f"project {project}")
@@ -124,6 +125,7 @@ def change_project(
         raise InputError("a forge without a repository says nothing; send the repository as well")
     with house.database.write() as session:
         row = find_project(session, project)
+        match.check(Project.model_validate(row))
         for name in ("paused", "weight", "quota"):
             if name in changes:
                 setattr(row, name, changes[name])
@@ -136,10 +138,12 @@ def change_project(
 
 
 @router.delete("/{project}", responses=responses(404))
-def delete_project(caller: Admin, house: TheHouse, project: ProjectName) -> Removal:
+def delete_project(caller: Admin, house: TheHouse, match: IfMatch, project: ProjectName) -> Removal:
     """Follow a project no longer. Its runs stay, as runs of no project; those that have not ended are cancelled.
 
     Its secrets, listeners, events and deliveries go, and its tokens are revoked.
     """
     with house.database.write() as session:
-        return Removal.model_validate(remove_project(session, caller, find_project(session, project)))
+        row = find_project(session, project)
+        match.check(Project.model_validate(row))
+        return Removal.model_validate(remove_project(session, caller, row))

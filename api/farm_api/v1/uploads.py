@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from farm_api.v1.callers import Submitter
 from farm_api.v1.door import CONDITIONAL, NOT_MODIFIED, REPEATABLE, Door
 from farm_api.v1.house import TheHouse
+from farm_api.v1.matches import IfMatch
 from farm_api.v1.problems import responses
 from farm_api.v1.shapes import Shape, UploadId
 from farm_scheduler import access_tables, uploads
@@ -70,17 +71,26 @@ def get_upload(caller: Submitter, house: TheHouse, upload: UploadId) -> Upload:
 def append_piece(
     caller: Submitter,
     house: TheHouse,
+    match: IfMatch,
     upload: UploadId,
     offset: Annotated[int, Header(alias="Upload-Offset", ge=0, le=LARGEST)],
     piece: Annotated[bytes, Body(media_type="application/octet-stream", min_length=1)],
 ) -> Upload:
     """Send the next piece, at the offset that is known; the same piece twice is no error."""
-    found = uploads.append(house.database, caller, house.settings, upload, offset, piece)
+
+    def check(row: access_tables.Upload) -> None:
+        match.check(Upload.model_validate(row))
+
+    found = uploads.append(house.database, caller, house.settings, upload, offset, piece, check=check)
     return Upload.model_validate(found)
 
 
 @router.delete("/{upload}", status_code=204, responses=responses(404))
-def delete_upload(caller: Submitter, house: TheHouse, upload: UploadId) -> Response:
+def delete_upload(caller: Submitter, house: TheHouse, match: IfMatch, upload: UploadId) -> Response:
     """Forget a file."""
-    uploads.delete_upload(house.database, caller, house.settings, upload)
+    with house.database.write() as session:
+        row = uploads.find_upload(session, caller, upload)
+        match.check(Upload.model_validate(row))
+        uploads.delete_upload(session, caller, row)
+    uploads.remove_file(house.settings, upload)
     return Response(status_code=204)

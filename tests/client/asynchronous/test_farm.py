@@ -166,6 +166,50 @@ async def test_a_run_in_which_nothing_happens_is_watched(monkeypatch):
             assert [event async for event in client.watch_run(RUN)] == []
 
 
+GARBLED = [
+    ({"content-encoding": "gzip"}, b"no gzip", "not in its Content-Encoding"),
+    ({}, b"[" * 100_000, "nested too deep"),
+    ({}, b'{"name": "\xff"}', "no JSON"),
+]
+
+
+# httpx leaves its iterator over a body to the garbage collector when a chunk of it is no good, which trio tells.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(("headers", "body", "told"), GARBLED)
+async def test_an_answer_that_cannot_be_read_is_an_error_of_the_client(headers, body, told):
+    """A body in no encoding, nested too deep or in no UTF-8 is an error in one sentence, also of a problem."""
+
+    def answer(request):
+        status = 500 if "bad" in request.url.path else 200
+        kind = {"content-type": "text/event-stream"} if "events" in request.url.path else {}
+        content = b"data: " + body + b"\n\n" if kind and "content-encoding" not in headers else body
+        return httpx.Response(status, headers={**headers, **kind}, stream=AsyncQuiet(content))
+
+    async with AsyncFarm("http://farm", transport=httpx.MockTransport(answer)) as client:
+        with pytest.raises(AnswerError, match=told):
+            await client.get_project("demo")
+        with pytest.raises(ClientError, match=r"Encoding|answered 500"):
+            await client.get_project("bad")
+        with pytest.raises(ClientError, match=r"Encoding|answered 500"):
+            assert [chunk async for chunk in client.file("/bad")] == []
+        if headers:
+            with pytest.raises(AnswerError, match=told):
+                assert [chunk async for chunk in client.file("/file")] == []
+        elif body.startswith(b"["):
+            with pytest.raises(AnswerError, match=told):
+                assert [event async for event in client.watch_run(RUN)] == []
+
+
+@pytest.mark.parametrize("document", [None, [], {}, {"items": 1}, {"items": [None]}])
+async def test_what_is_no_list_is_an_error_of_the_client(document):
+    """A list without pages that is none is an error as every other answer of another shape."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=document))
+    async with AsyncFarm("http://farm", transport=transport) as client:
+        for call in (client.list_secrets, client.list_listeners, client.list_steps, client.list_artifacts):
+            with pytest.raises(AnswerError, match="is the address that of a farm"):
+                await call("demo")
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "../tokens/t-1", "demo/following", "a//b"])
 async def test_what_can_be_no_name_is_not_sent(name):
     """A name that would lead to another operation is refused before anything is sent."""

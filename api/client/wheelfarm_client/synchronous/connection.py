@@ -102,7 +102,7 @@ class Connection:
         Raises:
             ProblemError: the farm told a problem.
             UnreachableError: it does not answer.
-            AnswerError: the answer is no JSON.
+            AnswerError: the answer is no JSON, or not to be read at all.
         """
         import httpx
 
@@ -124,6 +124,8 @@ class Connection:
                 again = is_worth_it(response.status_code, getattr(error, "code", ""))
             except httpx.TransportError as failure:
                 error, again = _unreachable(self.server, failure), True
+            except httpx.DecodingError as failure:
+                raise _garbled(self.server) from failure
             if not (again and repeatable and tried < self._retries):
                 raise error
             pause(pause_seconds(tried, after))
@@ -202,10 +204,13 @@ class Connection:
 
         limits = httpx.Timeout(self._client.timeout.connect, read=QUIET_SECONDS)
         with self._client.stream("GET", path, headers=dict(headers), timeout=limits) as response:
-            if response.status_code >= 400:
-                response.read()
-                raise _problem(response)
-            yield response
+            try:
+                if response.status_code >= 400:
+                    response.read()
+                    raise _problem(response)
+                yield response
+            except httpx.DecodingError as failure:
+                raise _garbled(self.server) from failure
 
 
 def _headers(method: str, headers: Optional[Mapping[str, str]]) -> Dict[str, str]:
@@ -231,21 +236,28 @@ def _document(response: httpx.Response) -> Any:
         return None
     try:
         return json.loads(response.content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
+        why = "JSON that is nested too deep" if isinstance(error, RecursionError) else "no JSON"
         raise AnswerError(
-            f"{response.url.host} answered with no JSON; is the address that of a farm?"
+            f"{response.url.host} answered with {why}; is the address that of a farm?"
         ) from error
 
 
 def _problem(response: httpx.Response) -> Exception:
     try:
         document = json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if isinstance(document, dict) and "code" in document:
         return problem_error(response.status_code, document)
     return problem_error(
         response.status_code, {"title": f"{response.url.host} answered {response.status_code}"}
+    )
+
+
+def _garbled(server: str) -> AnswerError:
+    return AnswerError(
+        f"{server} answered with a body that is not in its Content-Encoding; is the address that of a farm?"
     )
 
 

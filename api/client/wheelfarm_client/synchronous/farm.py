@@ -4,10 +4,10 @@ The class to use. It sends through connection and knows what each operation want
 was told.
 """
 
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 from wheelfarm_client import models
-from wheelfarm_client.decoding import decode
+from wheelfarm_client.decoding import decode, decode_items
 from wheelfarm_client.errors import RefusedError
 from wheelfarm_client.event_parser import Event
 from wheelfarm_client.paths import path_of
@@ -107,7 +107,7 @@ class Farm(Projects, Uploading):
 
     def list_run_artifacts(self, run: str) -> List[models.Artifact]:
         """The files of a run."""
-        return _items(models.Artifact, self.request("GET", path_of("runs", run, "artifacts")))
+        return decode_items(models.Artifact, self.request("GET", path_of("runs", run, "artifacts")))
 
     def get_junit(self, run: str) -> Iterator[bytes]:
         """The run as JUnit XML."""
@@ -158,7 +158,7 @@ class Farm(Projects, Uploading):
 
     def list_steps(self, attempt: str) -> List[models.Step]:
         """What was done in the machine."""
-        return _items(models.Step, self.request("GET", path_of("attempts", attempt, "steps")))
+        return decode_items(models.Step, self.request("GET", path_of("attempts", attempt, "steps")))
 
     def list_tests(
         self, attempt: str, *, outcome: str = "all", search: Optional[str] = None, limit: int = 100
@@ -170,7 +170,7 @@ class Farm(Projects, Uploading):
 
     def list_artifacts(self, attempt: str) -> List[models.Artifact]:
         """The files of a try."""
-        return _items(models.Artifact, self.request("GET", path_of("attempts", attempt, "artifacts")))
+        return decode_items(models.Artifact, self.request("GET", path_of("attempts", attempt, "artifacts")))
 
     def get_evidence(self, attempt: str) -> Iterator[bytes]:
         """The subunit v2 stream that left the machine, as it came."""
@@ -264,7 +264,3 @@ class Farm(Projects, Uploading):
         """The audit log, newest first."""
         for item in self.pages("/audit", {"actor": actor, "limit": limit}):
             yield decode(models.Change, item)
-
-
-def _items(kind: Any, document: Mapping[str, Any]) -> List[Any]:
-    return [decode(kind, item) for item in document["items"]]

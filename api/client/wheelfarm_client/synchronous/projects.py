@@ -6,7 +6,7 @@ A part of farm. A secret is in the answer that makes it, and nothing of it is ke
 from typing import Any, Dict, Iterator, List, Optional
 
 from wheelfarm_client import models
-from wheelfarm_client.decoding import decode
+from wheelfarm_client.decoding import decode, decode_items
 from wheelfarm_client.paths import path_of
 from wheelfarm_client.synchronous.connection import Connection
 
@@ -67,7 +67,7 @@ class Projects(Connection):
     def list_secrets(self, project: str) -> List[models.WebhookSecret]:
         """The valid secrets of its webhooks, newest first, without their text."""
         found = self.request("GET", path_of("projects", project, "secrets"))
-        return [decode(models.WebhookSecret, item) for item in found["items"]]
+        return decode_items(models.WebhookSecret, found)
 
     def make_secret(self, project: str, *, given: Optional[str] = None) -> models.MadeSecret:
         """A new secret, whose text is told once, or one that the forge made; the one before stays valid."""
@@ -113,7 +113,7 @@ class Projects(Connection):
     def list_listeners(self, project: str) -> List[models.Listener]:
         """Who is told of its runs."""
         found = self.request("GET", path_of("projects", project, "listeners"))
-        return [decode(models.Listener, item) for item in found["items"]]
+        return decode_items(models.Listener, found)
 
     def add_listener(
         self, project: str, channel: str, *, place: Optional[str] = None, token: Optional[str] = None
