@@ -5,8 +5,8 @@ what is no entry of a changelog is the index's fault; today's expat bounds what 
 for a list of names.
 """
 
+import asyncio
 import ssl
-import time
 import xmlrpc.client
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from packaging.utils import InvalidName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from farm_scheduler.errors import IndexUnavailableError
+from farm_scheduler.simple_index import LONGEST
 
 MAX_ANSWER = 64 << 20
 ADDED = "add source file "
@@ -84,21 +85,30 @@ def _call(url: str, seconds: float, method: str, *arguments: int) -> Any:
 
 
 def _ask(url: str, seconds: float, body: str) -> bytes:
-    answer = bytearray()
-    end = time.monotonic() + 10 * seconds
     try:
-        with (
-            httpx.Client(verify=ssl.create_default_context(), timeout=seconds) as client,
-            client.stream("POST", url, content=body, headers={"Content-Type": "text/xml"}) as response,
-        ):
-            response.raise_for_status()
-            for chunk in response.iter_bytes():
-                answer += chunk
-                if len(answer) > MAX_ANSWER or time.monotonic() > end:
-                    break
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return asyncio.run(_exchange(url, seconds, body))
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         sentence = f"the changelog {url} cannot be read ({error}); check WHEELFARM_CHANGELOG_URL"
         raise IndexUnavailableError(sentence, url=url) from error
-    if len(answer) > MAX_ANSWER or time.monotonic() > end:
-        raise IndexUnavailableError(f"the changelog {url} does not end; try again later", url=url)
+    except TimeoutError as error:
+        raise _endless(url) from error
+
+
+async def _exchange(url: str, seconds: float, body: str) -> bytes:
+    """Async for its clock alone, as simple_index: it holds whatever comes byte by byte, the head of the answer too."""
+    answer = bytearray()
+    async with (
+        asyncio.timeout(LONGEST * seconds),
+        httpx.AsyncClient(verify=ssl.create_default_context(), timeout=seconds) as client,
+        client.stream("POST", url, content=body, headers={"Content-Type": "text/xml"}) as response,
+    ):
+        response.raise_for_status()
+        async for chunk in response.aiter_bytes():
+            answer += chunk
+            if len(answer) > MAX_ANSWER:
+                raise _endless(url)
     return bytes(answer)
+
+
+def _endless(url: str) -> IndexUnavailableError:
+    return IndexUnavailableError(f"the changelog {url} does not end; try again later", url=url)
