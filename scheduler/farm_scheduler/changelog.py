@@ -10,6 +10,7 @@ import ssl
 import xmlrpc.client
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -20,35 +21,51 @@ from farm_scheduler.errors import IndexUnavailableError
 from farm_scheduler.simple_index import LONGEST
 
 MAX_ANSWER = 64 << 20
+HIGHEST = 2**63 - 1
+"""The highest serial that the record takes."""
+
+FAR_FUTURE = 1 << 36
+"""Seconds since 1970 that no changelog tells."""
+
 ADDED = "add source file "
 """What the changelog says when an sdist was uploaded; `new release` comes before there is any file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """An sdist that came: of which normalized name and version, under which serial."""
+    """An sdist that came: of which normalized name and version, under which serial, and when, where that is told."""
 
     name: str
     version: str
     serial: int
+    uploaded: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What came since a serial: the sdists, oldest first; how far it was read, and where the changelog ends."""
+
+    uploads: list[Upload]
+    reached: int
+    end: int
 
 
 def last_serial(url: str, seconds: float) -> int:
     """Where the changelog ends now.
 
     Raises:
-        IndexUnavailableError: the index did not answer, or not with a number.
+        IndexUnavailableError: the index did not answer, or not with a serial.
     """
     found = _call(url, seconds, "changelog_last_serial")
-    if not isinstance(found, int):
+    if not isinstance(found, int) or not 0 <= found <= HIGHEST:
         raise IndexUnavailableError(
             f"the changelog {url} has no last serial; check WHEELFARM_CHANGELOG_URL", url=url
         )
     return found
 
 
-def uploads_since(url: str, seconds: float, serial: int) -> tuple[list[Upload], int]:
-    """The sdists that came after a serial, oldest first, and how far the changelog was read.
+def part_since(url: str, seconds: float, serial: int) -> Part:
+    """What came after a serial. An entry beyond the end that the index tells afterwards does not count as reached.
 
     Raises:
         IndexUnavailableError: the index did not answer, or not with a changelog.
@@ -56,22 +73,30 @@ def uploads_since(url: str, seconds: float, serial: int) -> tuple[list[Upload], 
     entries = _call(url, seconds, "changelog_since_serial", serial)
     try:
         read = [_upload(entry) for entry in entries]
-        reached = max([serial, *(int(entry[4]) for entry in entries)])
-    except (TypeError, ValueError, IndexError, KeyError) as error:
+        serials = [int(entry[4]) for entry in entries]
+    except (TypeError, ValueError, IndexError, KeyError, OverflowError) as error:
         sentence = f"{url} gave no changelog ({error}); check WHEELFARM_CHANGELOG_URL"
         raise IndexUnavailableError(sentence, url=url) from error
-    return sorted((each for each in read if each is not None), key=lambda each: each.serial), reached
+    end = last_serial(url, seconds)
+    return Part(
+        uploads=sorted((each for each in read if each is not None), key=lambda each: each.serial),
+        reached=max([serial, *(each for each in serials if each <= end)]),
+        end=end,
+    )
 
 
 def _upload(entry: Sequence[Any]) -> Upload | None:
-    name, version, _time, action, serial = entry
+    name, version, moment, action, serial = entry
     if not version or not str(action).startswith(ADDED):
         return None
     try:
         normal = canonicalize_name(str(name), validate=True)
-        return Upload(name=normal, version=str(Version(str(version))), serial=int(serial))
+        found = str(Version(str(version)))
     except (InvalidName, InvalidVersion):
         return None
+    known = isinstance(moment, int) and 0 < moment < FAR_FUTURE
+    uploaded = datetime.fromtimestamp(moment, UTC) if known else None
+    return Upload(name=normal, version=found, serial=int(serial), uploaded=uploaded)
 
 
 def _call(url: str, seconds: float, method: str, *arguments: int) -> Any:
