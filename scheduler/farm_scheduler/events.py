@@ -35,6 +35,9 @@ LONGEST_WAIT = timedelta(hours=1)
 GIVE_UP = timedelta(hours=24)
 """How long an event is tried again that fails by nobody's fault, or whose release has no files yet."""
 
+FEWEST_TRIES = 32
+"""What it is tried at least, however old it is: with their waits as many take a day in which the farm is on."""
+
 COMMIT_TRIES = 3
 """How often a commit is looked for that is not there: a forge may tell of it before all of its servers have it."""
 
@@ -201,7 +204,8 @@ def _put_off(database: Database, event: Event, error: FarmError) -> None:
     release = event.trigger is Trigger.RELEASE and not event.target.startswith("git+")
     missing = isinstance(error, TargetError) and (release or event.tries < COMMIT_TRIES)
     nobodys_fault = exit_code_of(error) == FARMS_FAULT
-    if (missing or nobodys_fault) and now() - event.created < GIVE_UP:
+    worth_it = event.tries < FEWEST_TRIES or now() - event.created < GIVE_UP
+    if (missing or nobodys_fault) and worth_it:
         wait = min(FIRST_WAIT * 2 ** min(event.tries - 1, 20), LONGEST_WAIT)
         _release(database, event, wait, error.sentence)
         return

@@ -15,7 +15,7 @@ from packaging.version import Version
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
 
-from farm_scheduler.changelog import last_serial, uploads_since
+from farm_scheduler.changelog import Upload, last_serial, part_since
 from farm_scheduler.database import Database
 from farm_scheduler.deliveries import Incoming, Notice, record_in
 from farm_scheduler.errors import FarmError, InputError, TargetError
@@ -42,6 +42,12 @@ UNDATED = "the index tells no upload times"
 
 MOST_NAMED = 10
 """Versions that such a note names."""
+
+BEHIND = "the index is behind"
+"""How it is said that a page or the changelog ends before what was seen."""
+
+GO_BACK = 50_000
+"""Serials that are read again after that: what PyPI sends at once, of some days."""
 
 PATTERN = re.compile(r"(?=.*[*?])[a-z0-9*?]([a-z0-9*?-]{0,98}[a-z0-9*?])?")
 """A pattern of normalized names: `*` for any letters, `?` for one."""
@@ -167,7 +173,7 @@ def _compare(
         watch.looked = now()
         if listing.serial is not None and watch.serial is not None and listing.serial < watch.serial:
             # Said, not believed: what the page has that was never seen is new all the same.
-            note = f"the index is behind: its page has serial {listing.serial}, seen was {watch.serial}"
+            note = f"{BEHIND}: its page has serial {listing.serial}, seen was {watch.serial}"
         files = [file for file in listing.files if file.yanked is None]
         there = {str(file.version) for file in files}
         new, history = (there.difference(watch.versions), None) if watch.versions else _since(watch, files)
@@ -232,7 +238,7 @@ def _say(database: Database, project_id: str, note: str | None) -> None:
 def _look_at_changelog(database: Database, settings: Settings) -> tuple[str, ...]:
     url, seconds = settings.changelog_url, settings.index_seconds
     with database.read() as session:
-        patterns = list(session.exec(select(WatchPattern.pattern)))
+        patterns = session.exec(select(WatchPattern)).all()
         place = session.get(Changelog, url)
     if not patterns or (place is not None and place.next_look > now()):
         return ()
@@ -243,19 +249,19 @@ def _look_at_changelog(database: Database, settings: Settings) -> tuple[str, ...
                 database, Changelog(url=url, serial=last_serial(url, seconds), next_look=next_look)
             )
             return ()
-        uploads, reached = uploads_since(url, seconds, place.serial)
+        uploads, reached, note = _read_on(place, seconds)
     except FarmError as error:
         LOG.warning("%s", error)
         with database.write() as session:
             if (row := session.get(Changelog, url)) is not None:
                 row.note, row.next_look = error.sentence, next_look
         return ()
-    wanted = [(each.name, each.version) for each in uploads if _fits(each.name, patterns)]
+    wanted = [(each.name, each.version) for each in uploads if _is_wanted(each, patterns)]
     with database.write() as session:
         row = session.get(Changelog, url)
         if row is None or row.serial != place.serial:
             return ()  # somebody else read the same part
-        row.serial, row.note, row.next_look = reached, None, next_look
+        row.serial, row.note, row.next_look = reached, note, next_look
         found: list[str] = []
         for name, version in dict.fromkeys(wanted):
             found.extend(_record(session, _project(session, name).id, name, [version]))
@@ -268,8 +274,25 @@ def _begin_changelog(database: Database, place: Changelog) -> None:
             session.add(place)
 
 
-def _fits(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+def _read_on(place: Changelog, seconds: float) -> tuple[list[Upload], int, str | None]:
+    """What came since the last look, how far the changelog is read now, and what is to be said of it.
+
+    One that ends before the place is an older copy, or the place is of a wrong answer. That is said, and the next look
+    reads its last part again: what is recorded already is not new.
+    """
+    start = place.serial
+    if (place.note or "").startswith(BEHIND):
+        start = min(start, max(0, last_serial(place.url, seconds) - GO_BACK))
+    part = part_since(place.url, seconds, start)
+    reached = part.reached if part.reached > start else place.serial
+    note = f"{BEHIND}: its changelog ends at serial {part.end}, read was {reached}"
+    return part.uploads, reached, note if part.end < reached else None
+
+
+def _is_wanted(upload: Upload, patterns: Sequence[WatchPattern]) -> bool:
+    """Whether it fits a pattern, and came since that is followed, as far as the index tells."""
+    fitting = [each for each in patterns if fnmatchcase(upload.name, each.pattern)]
+    return any(upload.uploaded is None or upload.uploaded > each.created - CLOCKS for each in fitting)
 
 
 def _project(session: Session, name: str) -> Project:

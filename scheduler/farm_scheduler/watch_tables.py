@@ -48,7 +48,10 @@ class WatchPattern(SQLModel, table=True):
 
 
 class Changelog(SQLModel, table=True):
-    """How far the changelog of an index has been read."""
+    """How far the changelog of an index has been read.
+
+    `note` is what went wrong at the last look. Where it says that the index is behind, the next look goes back.
+    """
 
     __tablename__ = "changelog"
 

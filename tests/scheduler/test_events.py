@@ -11,7 +11,7 @@ from farm_scheduler import runs
 from farm_scheduler.database import Database
 from farm_scheduler.deliveries import Incoming, Notice, record_delivery
 from farm_scheduler.event_tables import Event, EventState
-from farm_scheduler.events import due_events, expire_events, handle_event
+from farm_scheduler.events import FEWEST_TRIES, due_events, expire_events, handle_event
 from farm_scheduler.settings import Settings
 from farm_scheduler.states import ImageState, RunState
 from farm_scheduler.tables import Image, Project, Run, now
@@ -225,3 +225,38 @@ def test_a_server_that_does_not_answer_is_asked_again(farm: Farm, repository: Pa
     assert due_events(farm.database) == [event]
     farm.handle(event)
     assert len(farm.runs()) == 1
+
+
+def test_an_event_that_waited_while_the_farm_was_off_has_its_tries(farm: Farm, repository: Path) -> None:
+    """A push of Friday that fails at the first try on Monday is tried again, and becomes a run."""
+    event = farm.push("d-1", git(repository, "rev-parse", "main"))
+    with farm.database.write() as session:
+        session.get_one(Event, event).created = now() - timedelta(hours=60)
+    away = repository.rename(repository.with_name("away"))
+    farm.handle(event)
+    assert (farm.event(event).state, farm.event(event).tries) == (EventState.WAITING, 1)
+    away.rename(repository)
+    farm.due_now(event)
+    farm.handle(event)
+    assert farm.event(event).state is EventState.DONE
+
+
+@pytest.mark.parametrize(
+    ("tries", "hours", "state"),
+    [
+        (FEWEST_TRIES - 1, 25, EventState.FAILED),
+        (FEWEST_TRIES - 2, 25, EventState.WAITING),
+        (FEWEST_TRIES - 1, 23, EventState.WAITING),
+    ],
+)
+def test_an_event_is_given_up_at_last(
+    farm: Farm, repository: Path, tries: int, hours: int, state: EventState
+) -> None:
+    """What fails by nobody's fault ends after a day and as many tries as that has, and not before both."""
+    event = farm.push("d-1", git(repository, "rev-parse", "main"))
+    with farm.database.write() as session:
+        row = session.get_one(Event, event)
+        row.created, row.tries = now() - timedelta(hours=hours), tries
+    farm.settings = farm.settings.model_copy(update={"git_seconds": 0.0001})
+    farm.handle(event)
+    assert farm.event(event).state is state
