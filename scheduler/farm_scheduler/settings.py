@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     redis_url: str = ""
     secret_key: SecretStr = SecretStr("")
     public_url: str = ""
-    smtp_url: str = ""
+    smtp_url: SecretStr = SecretStr("")
     mail_from: str = "wheelfarm@localhost"
     webhook_bytes: int = Field(default=8 * 1024**2, gt=0)
     host_kind: str = Field(default=X86_64, pattern=KIND)

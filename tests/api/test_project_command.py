@@ -19,7 +19,8 @@ URL = "https://93.184.215.14/me/demo.git"
 
 @pytest.fixture
 def farm(database, monkeypatch):
-    """A farm with an empty record, whose host has no proxy."""
+    """A farm with an empty record, whose host has no proxy, and a mail server."""
+    monkeypatch.setenv("WHEELFARM_SMTP_URL", "smtp://localhost")
     monkeypatch.setattr("farm_scheduler.git_access.getproxies_environment", dict)
     return database
 
@@ -139,6 +140,19 @@ def test_following_and_telling_are_begun_and_ended(farm, capsys, monkeypatch):
     with farm.read() as session:
         (listener,) = session.exec(select(Listener))
     assert "token" not in str(listener.sealed)
+
+
+def test_mail_without_a_mail_server_is_refused(farm, capsys, monkeypatch):
+    """Nobody is told that mail comes where none can; the sentence says what to set."""
+    monkeypatch.delenv("WHEELFARM_SMTP_URL")
+    add()
+    capsys.readouterr()
+    assert outcome(["project", "tell", "demo-x", "--email", "me@example.org"]) == 2
+    assert "set WHEELFARM_SMTP_URL" in capsys.readouterr().err
+    with farm.read() as session:
+        assert session.exec(select(Listener)).first() is None
+    assert outcome(["project", "tell", "--help"]) == 0
+    assert "smtps://USER:PASSWORD@HOST" in capsys.readouterr().out
 
 
 def test_a_projects_share_is_changed(farm, capsys):
