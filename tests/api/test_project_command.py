@@ -71,6 +71,7 @@ def test_a_repository_is_not_looked_up(farm, monkeypatch):
         (["add", "y", "--weight", "nan"], "nan is no number"),
         (["add", "y", "--weight", "inf"], "not in the range"),
         (["change", "demo-x", "--quota", "1", "--no-quota"], "give one of them"),
+        (["change", "demo-x", "--pause", "--resume"], "give one of them"),
         (["follow", "nobody"], "there is no project nobody"),
         (["tell", "demo-x"], "give one of --status"),
         (["tell", "demo-x", "--email", "x"], "no address of mail"),
