@@ -127,9 +127,8 @@ def add(
             project = add_project(session, name, repository, forge, weight, quota)
             secret = add_secret(session, box, project.id)
             note_change(session, local_caller(), "project.make", project.id, project=project.name)
-            door = f"/webhooks/{project.forge or 'pypi'}"
-            named = project.name
-        address = record.settings.public_url.rstrip("/") + door
+            forge, named = project.forge, project.name
+        address = record.settings.webhook_address(forge) or f"/webhooks/{forge or 'pypi'}"
     _say_added(named, address, secret)
     return 0
 

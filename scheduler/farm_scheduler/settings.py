@@ -124,6 +124,10 @@ class Settings(BaseSettings):
         """Which kind of host each system needs."""
         return HostKinds(named=self.system_hosts)
 
+    def webhook_address(self, forge: str | None) -> str | None:
+        """Where a forge, or a relay of releases, sends its webhooks; None without a public address."""
+        return f"{self.public_url.rstrip('/')}/webhooks/{forge or 'pypi'}" if self.public_url else None
+
     @property
     def record_url(self) -> str:
         """The SQLAlchemy URL of the record: `database_url`, or SQLite in the home."""
