@@ -49,6 +49,7 @@ def settings(tmp_path, monkeypatch):
     monkeypatch.setenv("WHEELFARM_SYSTEMS", "debian-12")
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
     monkeypatch.setenv("WHEELFARM_PYTHON_MIRROR", str(tmp_path / "mirror"))
+    monkeypatch.setenv("WHEELFARM_SMTP_URL", "smtp://127.0.0.1:9")
     found = Settings()
     found.prepare()
     return found

@@ -64,7 +64,8 @@ Examples:
   wheelfarm project tell demo --email me@example.org
   wheelfarm project tell demo --email me@example.org --stop
 
-Mail needs WHEELFARM_SMTP_URL, and links to runs WHEELFARM_PUBLIC_URL.
+Mail needs WHEELFARM_SMTP_URL (smtps://USER:PASSWORD@HOST, or smtp:// with TLS where the server offers it) and
+WHEELFARM_MAIL_FROM, here and where the farm runs. Links to runs need WHEELFARM_PUBLIC_URL.
 """
 REMOVE = """Follow the project NAME no longer.
 
@@ -126,9 +127,8 @@ def add(
             project = add_project(session, name, repository, forge, weight, quota)
             secret = add_secret(session, box, project.id)
             note_change(session, local_caller(), "project.make", project.id, project=project.name)
-            door = f"/webhooks/{project.forge or 'pypi'}"
-            named = project.name
-        address = record.settings.public_url.rstrip("/") + door
+            forge, named = project.forge, project.name
+        address = record.settings.webhook_address(forge) or f"/webhooks/{forge or 'pypi'}"
     _say_added(named, address, secret)
     return 0
 
@@ -326,17 +326,15 @@ def _tell(server: str | None, name: str, channel: str, place: str | None, token:
     from farm_cli.record import local_caller, open_record
     from farm_scheduler.audit import note_change
     from farm_scheduler.feedback_tables import Channel
-    from farm_scheduler.git_access import check_url
-    from farm_scheduler.listeners import add_listener, check_webhook
+    from farm_scheduler.listeners import add_listener, check_farm
     from farm_scheduler.projects import find_project
     from farm_scheduler.secret_box import secret_box
 
     with open_record() as record:
         box = secret_box(record.settings)
-        if channel == "webhook":
-            check_url(check_webhook(place), record.settings)
         with record.database.write() as session:
             project = find_project(session, name)
+            check_farm(Channel(channel), place, record.settings)
             made = add_listener(session, box, project, Channel(channel), place=place, token=token)
             note_change(
                 session, local_caller(), "project.tell", project.id, project=project.name, channel=channel

@@ -30,7 +30,8 @@ QUOTA = click.IntRange(0, 100_000)
 @click.option("--weight", type=WEIGHT, help="Its share of the farm beside the others'.")
 @click.option("--quota", type=QUOTA, help="How many of its jobs may be at work at a time.")
 @click.option("--no-quota", is_flag=True, help="Any number of them.")
-@click.option("--pause/--resume", "paused", default=None, help="Let its jobs wait, or go on.")
+@click.option("--pause", is_flag=True, help="Let its jobs wait.")
+@click.option("--resume", is_flag=True, help="Let them go on.")
 @server_option
 def command(
     name: str,
@@ -38,12 +39,16 @@ def command(
     weight: float | None,
     quota: int | None,
     no_quota: bool,
-    paused: bool | None,
+    pause: bool,
+    resume: bool,
     server: str | None,
 ) -> int:
     """The subcommand; its exit code."""
     if quota is not None and no_quota:
         raise click.UsageError("--quota gives a bound, and --no-quota takes it away; give one of them")
+    if pause and resume:
+        raise click.UsageError("--pause lets its jobs wait, and --resume lets them go on; give one of them")
+    paused = pause if pause or resume else None
     if weight is None and quota is None and paused is None and not no_quota:
         raise click.UsageError("give what to change: --weight, --quota, --no-quota, --pause or --resume")
     if server is not None:

@@ -70,7 +70,7 @@ def _read_here(most: int, project: str | None) -> "Queue":
     from farm_scheduler.waiting import read_queue
 
     with open_record() as record, record.database.read() as session:
-        return read_queue(session, machines=record.settings.slots, most=most, project=project)
+        return read_queue(session, record.settings, most=most, project=project)
 
 
 def _read_there(server: str, most: int, project: str | None) -> "Queue":

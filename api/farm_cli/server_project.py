@@ -9,6 +9,7 @@ from itertools import islice
 
 from farm_cli.project_view import project_line
 from farm_cli.servers import open_server
+from farm_scheduler.projects import check_repository, normal_name
 from wheelfarm_client import Farm, MissingError, models
 
 NEWEST_EVENTS = 500
@@ -28,11 +29,14 @@ def add_there(
     server: str, name: str, repository: str | None, forge: str | None, weight: float, quota: int | None
 ) -> Added:
     """Add a project, and make the secret of its webhook."""
+    normal_name(name)
+    if repository is not None:
+        check_repository(repository)
     with open_server(server) as farm:
         made = farm.make_project(name, forge=forge, repository=repository, weight=weight, quota=quota)
-        secret = farm.make_secret(made.name).secret
-        webhook = f"{farm.server}/webhooks/{made.forge or 'pypi'}"
-    return Added(name=made.name, webhook=webhook, secret=secret or "")
+        secret = farm.make_secret(made.name)
+        webhook = secret.webhook or f"{farm.server}/webhooks/{made.forge or 'pypi'}"
+    return Added(name=made.name, webhook=webhook, secret=secret.secret or "")
 
 
 def list_there(server: str) -> Iterator[str]:

@@ -43,7 +43,7 @@ def job_pages(database: Database, settings: Settings, pages: Pages) -> APIRouter
     ) -> str:
         with database.read() as session:
             job = read_job(session, run_id, job_id, attempt)
-            wait = wait_of(session, job_id, machines=settings.slots)
+            wait = wait_of(session, settings, job_id)
             state = state or (Outcome.FAILED if job.cell.failed or job.cell.bad else Outcome.ALL)
             tests = None
             if job.attempt is not None:

@@ -63,7 +63,7 @@ def create_site(database: Database, settings: Settings) -> FastAPI:
     @site.get("/queue", response_class=HTMLResponse)
     def queue(project: Name = None) -> str:
         with database.read() as session:
-            found = read_queue(session, machines=settings.slots, most=JOBS_SHOWN, project=project)
+            found = read_queue(session, settings, most=JOBS_SHOWN, project=project)
         return pages.render("queue.html", queue=found, project=project, live=True)
 
     site.include_router(job_pages(database, settings, pages))

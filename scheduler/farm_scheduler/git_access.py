@@ -1,4 +1,4 @@
-"""What git may ask: which schemes, which hosts, and at which addresses.
+"""What git, and what tells forges and webhooks, may ask: which schemes, which hosts, and at which addresses.
 
 Called by sources before any git runs, and (`check_url`, which looks nothing up) by doors that refuse at once. A URL
 comes from people and from forges' messages, and git runs beside the farm's own services: so by default only https to
@@ -47,13 +47,13 @@ def check_url(url: str, settings: Settings) -> bool:
         )
         raise TargetError(sentence, url=url)
     if scheme not in PORTS:
-        sentence = f"{url} is not fetched: git is asked over https only; write https://HOST/PATH"
+        sentence = f"{url} is not asked: the farm asks over https only; write https://HOST/PATH"
         raise TargetError(sentence, url=url)
     host, port = _place(url)
     if {host, f"{host}:{port}"} & {each.lower() for each in settings.git_hosts}:
         return True
     if scheme == "http":
-        sentence = f"{url} is not fetched: git is asked over https only; add {host} to WHEELFARM_GIT_HOSTS"
+        sentence = f"{url} is not asked: the farm asks over https only; add {host} to WHEELFARM_GIT_HOSTS"
         raise TargetError(sentence, url=url, host=host)
     if _is_address(host):
         _refuse_internal(url, host, host)

@@ -17,8 +17,11 @@ from sqlmodel import Session, col, select
 
 from farm_scheduler.errors import InputError
 from farm_scheduler.feedback_tables import Channel, Listener
+from farm_scheduler.git_access import check_url
+from farm_scheduler.mail_server import mail_server
 from farm_scheduler.projects import FORGES
 from farm_scheduler.secret_box import SecretBox
+from farm_scheduler.settings import Settings
 from farm_scheduler.tables import Project
 from farm_scheduler.url_parts import read_url
 
@@ -74,6 +77,19 @@ def add_listener(
     sealed = box.seal(token or secret or "")
     session.add(Listener(project_id=project.id, channel=channel, place=place, sealed=sealed))
     return secret
+
+
+def check_farm(channel: Channel, place: str | None, settings: Settings) -> None:
+    """Refuse what this farm, by its settings, could never tell.
+
+    Raises:
+        InputError: it has no mail server; the webhook's URL is none, or holds a secret.
+        TargetError: it does not ask that address.
+    """
+    if channel is Channel.WEBHOOK:
+        check_url(check_webhook(place), settings)
+    elif channel is Channel.EMAIL:
+        mail_server(settings)
 
 
 def listeners_of(session: Session, project: Project) -> list[Listener]:

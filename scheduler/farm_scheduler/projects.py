@@ -45,7 +45,7 @@ def add_project(
         ProjectError: the name is taken, or so is the repository.
         InputError: the name is none; the URL cannot be fetched from; there is no such forge.
     """
-    normal = _normal(name)
+    normal = normal_name(name)
     if session.exec(select(Project).where(Project.name == normal)).first():
         raise ProjectError(f"there is a project {normal} already; see wheelfarm project list", project=normal)
     project = Project(name=normal, weight=weight, quota=quota)
@@ -64,7 +64,7 @@ def find_project(session: Session, name: str) -> Project:
     Raises:
         NotFoundError: there is none.
     """
-    found = session.exec(select(Project).where(Project.name == _normal(name))).first()
+    found = session.exec(select(Project).where(Project.name == normal_name(name))).first()
     if found is None:
         raise NotFoundError(f"there is no project {name}; wheelfarm project list shows them", project=name)
     return found
@@ -75,7 +75,12 @@ def list_projects(session: Session) -> list[Project]:
     return list(session.exec(select(Project).order_by(col(Project.name))))
 
 
-def _normal(name: str) -> str:
+def normal_name(name: str) -> str:
+    """A project's name as it is kept.
+
+    Raises:
+        InputError: it is none.
+    """
     try:
         return canonicalize_name(name, validate=True)
     except InvalidName as error:
@@ -83,12 +88,21 @@ def _normal(name: str) -> str:
         raise InputError(sentence, project=name) from error
 
 
-def place_project(session: Session, project: Project, repository: str, forge: str | None) -> None:
-    """Say where the source of a project is. Raises as add_project."""
+def check_repository(repository: str) -> None:
+    """Refuse what is no repository of a forge.
+
+    Raises:
+        InputError: it is none.
+    """
     read_target("git+" + repository)  # refuses what git may not be asked for
     if not repository.startswith(("https://", "http://")):
         sentence = f"{repository} is of no forge; give the URL that git clones over https"
         raise InputError(sentence, repository=repository)
+
+
+def place_project(session: Session, project: Project, repository: str, forge: str | None) -> None:
+    """Say where the source of a project is. Raises as add_project."""
+    check_repository(repository)
     host = urlsplit(repository).hostname or ""
     known = forge or HOSTS.get(host.lower())
     if known not in FORGES:

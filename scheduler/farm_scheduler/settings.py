@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     redis_url: str = ""
     secret_key: SecretStr = SecretStr("")
     public_url: str = ""
-    smtp_url: str = ""
+    smtp_url: SecretStr = SecretStr("")
     mail_from: str = "wheelfarm@localhost"
     webhook_bytes: int = Field(default=8 * 1024**2, gt=0)
     host_kind: str = Field(default=X86_64, pattern=KIND)
@@ -123,6 +123,10 @@ class Settings(BaseSettings):
     def host_kinds(self) -> HostKinds:
         """Which kind of host each system needs."""
         return HostKinds(named=self.system_hosts)
+
+    def webhook_address(self, forge: str | None) -> str | None:
+        """Where a forge, or a relay of releases, sends its webhooks; None without a public address."""
+        return f"{self.public_url.rstrip('/')}/webhooks/{forge or 'pypi'}" if self.public_url else None
 
     @property
     def record_url(self) -> str:

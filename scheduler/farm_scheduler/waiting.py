@@ -16,9 +16,11 @@ from sqlmodel import Session, col
 
 from farm_scheduler.forecast import Start, forecast
 from farm_scheduler.project_names import of_project, within_reach
+from farm_scheduler.settings import Settings
 from farm_scheduler.states import JOB_AT_WORK, JOB_WAITS, ImageState, JobState
 from farm_scheduler.tables import Cell, Image, Job, Project, Run, now
 from farm_scheduler.triggers import Trigger
+from farm_scheduler.worker_lives import is_any_alive
 
 FARTHEST = 500
 """So many begins are foreseen; what comes later is later."""
@@ -86,9 +88,9 @@ class Queue:
 
 
 def read_queue(
-    session: Session, *, machines: int, most: int, project: str | None = None, scope: str | None = None
+    session: Session, settings: Settings, *, most: int, project: str | None = None, scope: str | None = None
 ) -> Queue:
-    """The queue of a farm with so many machines: `most` jobs of it, of one project by name or of all.
+    """The queue of a farm with these settings: `most` jobs of it, of one project by name or of all.
 
     `scope` is the one project whose jobs may be told.
     """
@@ -98,7 +100,7 @@ def read_queue(
     narrowed += [within_reach(scope)] if scope is not None else []
     if narrowed:
         waiting = waiting.where(col(Job.run_id).in_(select(col(Run.id)).where(*narrowed)))
-    machines = max(machines, at_work)
+    machines = max(settings.slots, at_work)
     starts = _starts(session, machines, FARTHEST if narrowed else most)
     rows = _rows().where(*narrowed)
     chosen = [*_first(session, rows, list(starts))]
@@ -108,17 +110,17 @@ def read_queue(
         machines=machines,
         at_work=at_work,
         waiting=session.scalar(waiting) or 0,
-        jobs=tuple(_describe(session, starts, chosen)),
+        jobs=tuple(_describe(session, settings, starts, chosen)),
     )
 
 
-def wait_of(session: Session, job_id: str, *, machines: int) -> WaitingJob | None:
+def wait_of(session: Session, settings: Settings, job_id: str) -> WaitingJob | None:
     """Why this job waits; None when it does not."""
     rows = session.execute(_rows().where(col(Job.id) == job_id)).all()
     if not rows:
         return None
-    starts = _starts(session, max(machines, _at_work(session)), FARTHEST)
-    return _describe(session, starts, rows)[0]
+    starts = _starts(session, max(settings.slots, _at_work(session)), FARTHEST)
+    return _describe(session, settings, starts, rows)[0]
 
 
 def _at_work(session: Session) -> int:
@@ -146,8 +148,10 @@ def _rows() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _describe(session: Session, starts: dict[str, Start], rows: Sequence[Row[Any]]) -> list[WaitingJob]:
-    full = _at_quota(session)
+def _describe(
+    session: Session, settings: Settings, starts: dict[str, Start], rows: Sequence[Row[Any]]
+) -> list[WaitingJob]:
+    full, alive = _at_quota(session), is_any_alive(session, settings.lease_seconds)
     parents = _parents(session, [row[0].parent_id for row in rows if row[0].parent_id])
     found = []
     for job, cell, run, project, image in (tuple(row) for row in rows):
@@ -155,7 +159,7 @@ def _describe(session: Session, starts: dict[str, Start], rows: Sequence[Row[Any
         wait, sentence, seconds = (
             _held_back(job, project, image, parents, starts)
             or _later(job, start)
-            or _queued(start, project, full)
+            or _queued(start, project, full, alive=alive)
         )
         found.append(
             WaitingJob(
@@ -209,7 +213,9 @@ def _later(job: Job, start: Start | None) -> Reason | None:
     return Wait.RETRY, "its next try comes later, after the farm's own fault", seconds
 
 
-def _queued(start: Start | None, project: Project | None, full: frozenset[str]) -> Reason:
+def _queued(start: Start | None, project: Project | None, full: frozenset[str], *, alive: bool) -> Reason:
+    if not alive:
+        return Wait.MACHINE, "no worker is at work; wheelfarm up starts one, on the farm's host", None
     seconds = start.seconds if start is not None else None
     if project is not None and project.id in full:
         return Wait.QUOTA, f"{project.name} has {project.quota} at work, which is its quota", seconds

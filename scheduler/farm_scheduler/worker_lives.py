@@ -1,7 +1,8 @@
 """The lives of workers: each says every few seconds that it lives, and of whom nothing is heard what it had is free.
 
-Called by workers (`say_alive`) and the sweep (`silent_workers`). So that a worker of another host, whose process nobody
-here can see, is missed as soon as its attempts' leases end, whatever it was at. It ends nothing itself.
+Called by workers (`say_alive`), the sweep (`silent_workers`) and the queue (`is_any_alive`). So that a worker of
+another host, whose process nobody here can see, is missed as soon as its attempts' leases end, whatever it was at. It
+ends nothing itself.
 """
 
 from collections.abc import Collection
@@ -43,3 +44,9 @@ def silent_workers(session: Session, names: Collection[str], lease_seconds: floa
         col(WorkerLife.name).in_(sorted(names)), col(WorkerLife.seen) < last
     )
     return set(session.exec(chosen))
+
+
+def is_any_alive(session: Session, lease_seconds: float) -> bool:
+    """Whether any worker has said so within a lease."""
+    chosen = select(WorkerLife.name).where(col(WorkerLife.seen) >= now() - timedelta(seconds=lease_seconds))
+    return session.exec(chosen.limit(1)).first() is not None

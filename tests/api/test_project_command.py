@@ -19,7 +19,8 @@ URL = "https://93.184.215.14/me/demo.git"
 
 @pytest.fixture
 def farm(database, monkeypatch):
-    """A farm with an empty record, whose host has no proxy."""
+    """A farm with an empty record, whose host has no proxy, and a mail server."""
+    monkeypatch.setenv("WHEELFARM_SMTP_URL", "smtp://localhost")
     monkeypatch.setattr("farm_scheduler.git_access.getproxies_environment", dict)
     return database
 
@@ -61,7 +62,7 @@ def test_a_repository_is_not_looked_up(farm, monkeypatch):
         (["add", "y", "--repository", URL, "--forge", "sourcehut"], "which forge is"),
         (["add", "y", "--forge", "github"], "a forge without a repository"),
         (["add", "y", "--repository", "file:///etc"], "folder of the farm's host"),
-        (["add", "y", "--repository", "ext::sh"], "git is asked over https only"),
+        (["add", "y", "--repository", "ext::sh"], "the farm asks over https only"),
         (["add", "y", "--repository", "https://10.0.0.1/x"], "no public address"),
         (["secret", "nobody"], "there is no project nobody"),
         (["change", "nobody", "--pause"], "there is no project nobody"),
@@ -70,6 +71,7 @@ def test_a_repository_is_not_looked_up(farm, monkeypatch):
         (["add", "y", "--weight", "nan"], "nan is no number"),
         (["add", "y", "--weight", "inf"], "not in the range"),
         (["change", "demo-x", "--quota", "1", "--no-quota"], "give one of them"),
+        (["change", "demo-x", "--pause", "--resume"], "give one of them"),
         (["follow", "nobody"], "there is no project nobody"),
         (["tell", "demo-x"], "give one of --status"),
         (["tell", "demo-x", "--email", "x"], "no address of mail"),
@@ -81,6 +83,7 @@ def test_a_repository_is_not_looked_up(farm, monkeypatch):
         (["tell", "demo-x", "--webhook", "https://[x"], "cannot be read"),
         (["tell", "demo-x", "--webhook", "https://me:pw@x.org/"], "a user or a password"),
         (["tell", "demo-x", "--webhook", "https://10.0.0.1/x"], "no public address"),
+        (["tell", "demo-x", "--webhook", "http://10.0.0.1/x"], "is not asked: the farm asks over https only"),
         (["tell", "demo-x", "--email", "a@b.org\r\nBcc: x@y.org"], "no address of mail"),
         (["follow", "py_[ab]*"], "is no pattern of names"),
         (["remove", "nobody"], "there is no project nobody"),
@@ -139,6 +142,19 @@ def test_following_and_telling_are_begun_and_ended(farm, capsys, monkeypatch):
     with farm.read() as session:
         (listener,) = session.exec(select(Listener))
     assert "token" not in str(listener.sealed)
+
+
+def test_mail_without_a_mail_server_is_refused(farm, capsys, monkeypatch):
+    """Nobody is told that mail comes where none can; the sentence says what to set."""
+    monkeypatch.delenv("WHEELFARM_SMTP_URL")
+    add()
+    capsys.readouterr()
+    assert outcome(["project", "tell", "demo-x", "--email", "me@example.org"]) == 2
+    assert "set WHEELFARM_SMTP_URL" in capsys.readouterr().err
+    with farm.read() as session:
+        assert session.exec(select(Listener)).first() is None
+    assert outcome(["project", "tell", "--help"]) == 0
+    assert "smtps://USER:PASSWORD@HOST" in capsys.readouterr().out
 
 
 def test_a_projects_share_is_changed(farm, capsys):

@@ -1,14 +1,17 @@
 """The queue and the capacity of the farm, as the command and the page show them."""
 
 import json
+from datetime import timedelta
 from xml.etree import ElementTree
 
 import pytest
+from sqlmodel import select
 
 from farm_cli import main
 from farm_scheduler.lanes import enqueue, place
 from farm_scheduler.states import ImageState, RunState
-from farm_scheduler.tables import Cell, Image, Job, Project, Run
+from farm_scheduler.tables import Cell, Image, Job, Project, Run, now
+from farm_scheduler.worker_lives import WorkerLife, say_alive
 
 from .test_application import served
 
@@ -30,7 +33,8 @@ def wheelfarm(settings, capsys):
 
 @pytest.fixture
 def queued(database):
-    """Two jobs that wait for a machine, one of a paused project, and one with a hostile name."""
+    """Two jobs that wait for a machine, one of a paused project, and one with a hostile name; a worker lives."""
+    say_alive(database, "here:1")
     with database.write() as session:
         session.add(Image(name="debian-12", state=ImageState.READY))
         paused = Project(name="paused", paused=True)
@@ -64,6 +68,23 @@ def test_the_queue_says_why_and_when(wheelfarm, queued):
     assert "2 of six jobs wait" not in out
     assert "2 jobs of six wait" in out
     assert "and 1 more" in out
+
+
+def test_without_a_worker_nothing_begins_now(wheelfarm, settings, database, queued):
+    """Where none has been heard of for a lease, the command, the page and the API say so, and what starts one."""
+    del queued
+    with database.write() as session:
+        for life in session.exec(select(WorkerLife)):
+            life.seen = now() - timedelta(seconds=settings.lease_seconds + 1)
+            session.add(life)
+    _, out, _ = wheelfarm("queue")
+    with served(settings) as client:
+        page = client.get("/queue").text
+        told = client.get("/api/v1/queue").json()["jobs"][0]
+    for text in (out, page, told["reason"]):
+        assert "no worker is at work; wheelfarm up starts one" in text
+        assert "begins now" not in text
+    assert told["starts_in_seconds"] is None
 
 
 def test_the_queue_as_json(wheelfarm, queued):

@@ -16,33 +16,10 @@ from farm_scheduler import runs, submissions
 from farm_scheduler.access_tables import AuditEntry, Submission, SubmissionState
 from farm_scheduler.engine import celery_app
 from farm_scheduler.roles import LOCAL, Role
-from farm_scheduler.tables import Project
 from farm_scheduler.tokens import make_token
 from wheelfarm_client import Farm, ProblemError, UnreachableError
 
-from ..conftest import fill
-from .serving import served
-
 RUN = "r-fin23456"
-
-
-@pytest.fixture
-def farm(settings, database, tmp_path, monkeypatch):
-    """The address of a farm with the realistic record; the person's own home is another, and empty."""
-    fill(database, settings)
-    with served(settings) as client:
-        monkeypatch.setenv("WHEELFARM_HOME", str(tmp_path / "person"))
-        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-        yield str(client.base_url).rstrip("/")
-
-
-@pytest.fixture
-def token(database, monkeypatch):
-    """An admin's token, as `WHEELFARM_TOKEN`."""
-    with database.write() as session:
-        _, secret = make_token(session, LOCAL, name="person", role=Role.ADMIN)
-    monkeypatch.setenv("WHEELFARM_TOKEN", secret)
-    return secret
 
 
 class Worker(threading.Thread):
@@ -124,7 +101,6 @@ def test_a_person_logs_in(farm, token, monkeypatch, capsys):
 
 
 def _login(monkeypatch, farm, token):
-    import io
     import sys
 
     monkeypatch.setattr(sys, "stdin", io.StringIO(token + "\n"))
@@ -264,69 +240,6 @@ def test_the_queue_there_is_shown_as_the_one_here(farm, capsys):
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (told[0]["waiting"], told[1]["run"]) == (1, "r-run23456")
     assert outcome(["queue", "--server", farm, "-n", "501"]) == 2
-
-
-def test_a_project_there_is_paused(farm, token, database, capsys):
-    """`project change --server` changes the farm elsewhere, and needs a token for it."""
-    del token
-    with database.write() as session:
-        session.add(Project(name="six"))
-    assert outcome(["project", "change", "Six", "--pause", "--quota", "1", "--server", farm]) == 0
-    assert "six has weight 1 and quota 1; it is paused" in capsys.readouterr().out
-    assert outcome(["project", "change", "nobody", "--pause", "--server", farm]) == 2
-
-
-@pytest.mark.usefixtures("token")
-def test_projects_there_are_looked_after(farm, database, capsys, monkeypatch):
-    """`project` adds, shows, follows, tells and removes on the farm elsewhere as it does here."""
-    url = "https://github.com/me/demo.git"
-    there = ["--server", farm]
-    assert outcome(["project", "add", "Demo", "--repository", url, "--quota", "3", *there]) == 0
-    said = capsys.readouterr()
-    assert said.out.startswith("whsec_")
-    assert f"{farm}/webhooks/github" in said.err
-    assert outcome(["project", "secret", "demo", *there]) == 0
-    assert capsys.readouterr().out.startswith("whsec_")
-    monkeypatch.setattr("sys.stdin", io.StringIO("a-secret-of-the-forge\n"))
-    assert outcome(["project", "secret", "demo", "--stdin", *there]) == 0
-    assert "a-secret" not in capsys.readouterr().out
-    assert outcome(["project", "tell", "demo", "--webhook", "https://chat.example.org/x", *there]) == 0
-    assert capsys.readouterr().out.startswith("whsec_")
-    monkeypatch.setattr("sys.stdin", io.StringIO("token-of-the-forge\n"))
-    assert outcome(["project", "redeliver", "demo", *there]) == 0
-    assert "is asked for again from now on" in capsys.readouterr().err
-    for arguments, sentence in (
-        (["redeliver", "demo", "--stop"], "is asked for again no longer"),
-        (["redeliver", "demo", "--stop"], "was not asked for again; nothing was changed"),
-        (["secret", "demo", "--drop-old"], "only the newest secret is valid now"),
-        (["secret", "demo", "--drop-old"], "there was only one secret already"),
-        (["follow", "Demo"], "demo is followed from now on"),
-        (["follow", "demo"], "demo is followed already; nothing was changed"),
-        (["follow", "Pytest_?*"], "pytest-?* is followed from now on"),
-        (["list"], "demo  github https://github.com/me/demo.git  releases followed  quota 3"),
-        (["list"], "pytest-?*  releases of every name that fits are followed"),
-        (["follow", "pytest-?*", "--stop"], "pytest-?* is not followed any more"),
-        (["follow", "pytest-?*", "--stop"], "pytest-?* was not followed"),
-        (["follow", "demo", "--stop"], "demo is not followed any more"),
-        (["tell", "demo", "--webhook", "x", "--stop"], "the webhook is told no longer"),
-        (["tell", "demo", "--email", "x", "--stop"], "the email was not told; nothing was changed"),
-        (["remove", "demo"], "demo is followed no longer: 0 of its runs cancelled, 0 kept, 0 tokens revoked"),
-        (["list"], "no project yet"),
-    ):
-        capsys.readouterr()
-        assert outcome(["project", *arguments, *there]) == 0, arguments
-        assert sentence in capsys.readouterr().out, arguments
-    for wrong in (
-        ["remove", "demo"],
-        ["follow", "demo"],
-        ["secret", "demo"],
-        ["tell", "demo", "--email", "a@b"],
-    ):
-        assert outcome(["project", *wrong, *there]) == 2, wrong
-        assert "there is no project demo" in capsys.readouterr().err
-    with database.read() as session:
-        actors = {each.actor[:2] for each in session.exec(select(AuditEntry))}
-    assert actors == {"lo", "t-"}
 
 
 @pytest.mark.usefixtures("token")

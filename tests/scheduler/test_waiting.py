@@ -13,13 +13,20 @@ from farm_scheduler.claims import claim_job
 from farm_scheduler.database import Database
 from farm_scheduler.event_tables import Event, EventState
 from farm_scheduler.forecast import forecast
+from farm_scheduler.settings import Settings
 from farm_scheduler.states import ImageState, RunState
 from farm_scheduler.superseded import supersede
 from farm_scheduler.tables import Image, Job, Project, Run, now
 from farm_scheduler.triggers import Trigger
 from farm_scheduler.waiting import Wait, read_queue, wait_of
+from farm_scheduler.worker_lives import say_alive
 
 from .queued_runs import add_images, add_project, add_run, hold
+
+
+def of(machines: int) -> Settings:
+    """A farm with so many machines."""
+    return Settings(slots=machines)
 
 
 def claim_one(database: Database):
@@ -48,6 +55,7 @@ def test_the_forecast_has_the_order_of_the_claim(record: Database) -> None:
 
 def test_each_reason_is_told(record: Database) -> None:
     """A free machine, no free machine, no image, a quota, a parent, a pause and a retry have a word each."""
+    say_alive(record, "host:1")
     with record.write() as session:
         add_images(session)
         session.add(Image(name="forky", state=ImageState.BAKING, left_seconds=40.0))
@@ -64,11 +72,11 @@ def test_each_reason_is_told(record: Database) -> None:
         (retry,) = add_run(session, "eight", [10.0])
         retry.not_before = now() + timedelta(seconds=500)
     with record.read() as session:
-        queue = read_queue(session, machines=2, most=50)
+        queue = read_queue(session, of(2), most=50)
         found = {job.job_id: job for job in queue.jobs}
-        assert wait_of(session, working.id, machines=2) is None
-        assert wait_of(session, image.id, machines=2) == found[image.id]
-        assert [job.job_id for job in read_queue(session, machines=2, most=50, project="seven").jobs] == [
+        assert wait_of(session, of(2), working.id) is None
+        assert wait_of(session, of(2), image.id) == found[image.id]
+        assert [job.job_id for job in read_queue(session, of(2), most=50, project="seven").jobs] == [
             parent.id,
             child.id,
         ]
@@ -87,6 +95,18 @@ def test_each_reason_is_told(record: Database) -> None:
     assert found[retry.id].seconds == pytest.approx(500, abs=5)
 
 
+def test_without_a_worker_nobody_can_tell_when(record: Database) -> None:
+    """Where no worker has been heard of, a job waits for one, and the sentence says what starts it."""
+    with record.write() as session:
+        add_images(session)
+        (waits,) = add_run(session, "six", [10.0])
+    with record.read() as session:
+        found = wait_of(session, of(1), waits.id)
+    assert found is not None
+    assert (found.wait, found.seconds) == (Wait.MACHINE, None)
+    assert "wheelfarm up starts one" in found.sentence
+
+
 def test_a_quota_of_nothing_is_told_as_a_quota(record: Database) -> None:
     """It is no pause, and nobody can tell when it ends; a project that is paused as well is told as paused."""
     with record.write() as session:
@@ -94,7 +114,7 @@ def test_a_quota_of_nothing_is_told_as_a_quota(record: Database) -> None:
         (none,) = add_run(session, add_project(session, "none", quota=0), [10.0])
         (both,) = add_run(session, add_project(session, "both", quota=0, paused=True), [10.0])
     with record.read() as session:
-        found = {job.job_id: job for job in read_queue(session, machines=2, most=50).jobs}
+        found = {job.job_id: job for job in read_queue(session, of(2), most=50).jobs}
     assert (found[none.id].wait, found[none.id].seconds) == (Wait.QUOTA, None)
     assert "quota of none is 0" in found[none.id].sentence
     assert found[both.id].wait is Wait.PAUSED
@@ -103,6 +123,7 @@ def test_a_quota_of_nothing_is_told_as_a_quota(record: Database) -> None:
 @pytest.mark.parametrize("left", [None, 0.0])
 def test_behind_a_job_over_its_time_one_waits_as_long_again(record: Database, left: float | None) -> None:
     """A job that took 300 s longer than expected is not foreseen to end in the next second."""
+    say_alive(record, "host:1")
     with record.write() as session:
         add_images(session)
         (slow,) = add_run(session, "slow", [100.0], trigger=Trigger.PERSON)
@@ -112,7 +133,7 @@ def test_behind_a_job_over_its_time_one_waits_as_long_again(record: Database, le
         row.started, row.left_seconds = now() - timedelta(seconds=400), left
         (behind,) = add_run(session, "six", [10.0])
     with record.read() as session:
-        found = wait_of(session, behind.id, machines=1)
+        found = wait_of(session, of(1), behind.id)
     assert found is not None
     assert found.seconds == pytest.approx(300, abs=5)
 

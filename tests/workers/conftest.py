@@ -9,6 +9,7 @@ from farm_scheduler.database import Database
 from farm_scheduler.settings import Settings
 
 from .github_server import GitHub
+from .mail_server import MailServer
 from .told_farm import Farm
 
 
@@ -16,6 +17,13 @@ from .told_farm import Farm
 def github() -> Iterator[GitHub]:
     """A running one, empty."""
     with GitHub() as server:
+        yield server
+
+
+@pytest.fixture
+def mail() -> Iterator[MailServer]:
+    """A mail server that offers nothing."""
+    with MailServer() as server:
         yield server
 
 

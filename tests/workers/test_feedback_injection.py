@@ -1,9 +1,6 @@
 """Hostile words in what goes out: no header, line or address of a request or a mail is theirs."""
 
 import json
-import socketserver
-import threading
-from collections.abc import Iterator
 from email import message_from_bytes
 from email.policy import default
 from urllib.parse import urlsplit
@@ -18,8 +15,10 @@ from farm_scheduler.run_summary import Summary
 from farm_scheduler.secret_box import secret_box
 from farm_scheduler.settings import Settings
 from farm_scheduler.tables import Project
+from farm_workers.feedback.mailing import send_mail
 from farm_workers.feedback.requests import FORGES, status_request, webhook_request
-from farm_workers.feedback.sending import send_mail
+
+from .mail_server import MailServer
 
 HOSTILE = "x\r\nBcc: victim@example.org\r\n\r\n.\r\nMAIL FROM:<a@b>\x00\ud800\u2028'; DROP TABLE run; --"
 SECRET = "whsec_" + "QUJD" * 10
@@ -94,50 +93,9 @@ def test_no_place_or_token_holds_a_line(
             )
 
 
-class MailServer(socketserver.ThreadingTCPServer):
-    """A mail server that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.commands: list[bytes] = []
-        self.messages: list[bytes] = []
-        super().__init__(("127.0.0.1", 0), _Mail)
-
-
-class _Mail(socketserver.StreamRequestHandler):
-    def handle(self) -> None:
-        server = self.server
-        assert isinstance(server, MailServer)
-        self.wfile.write(b"220 test\r\n")
-        while line := self.rfile.readline():
-            server.commands.append(line.strip())
-            word = line.split()[0].upper() if line.split() else b""
-            if word == b"DATA":
-                self.wfile.write(b"354 go on\r\n")
-                message = b""
-                while (each := self.rfile.readline()) != b".\r\n":
-                    message += each
-                server.messages.append(message)
-            self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 test\r\n")
-            if word == b"QUIT":
-                return
-
-
-@pytest.fixture
-def mail() -> Iterator[MailServer]:
-    """A running mail server."""
-    server = MailServer()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join(timeout=10)
-
-
 def test_a_mail_has_one_receiver_and_no_header_of_theirs(mail: MailServer, settings: Settings) -> None:
     """A ref and tests with line breaks become text of one mail to one address."""
-    place = f"smtp://127.0.0.1:{mail.server_address[1]}"
-    send_mail(telling(Channel.EMAIL), settings.model_copy(update={"smtp_url": place}))
+    send_mail(telling(Channel.EMAIL), settings.model_copy(update={"smtp_url": mail.url("smtp")}))
     assert [each for each in mail.commands if each.upper().startswith(b"RCPT")] == [
         b"rcpt TO:<me@example.org>"
     ]

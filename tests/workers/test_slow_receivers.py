@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from farm_scheduler.database import Database
 from farm_scheduler.errors import FeedbackError
@@ -75,7 +76,7 @@ def farm(tmp_path: Path, record: Database, record_url: str, github: GitHub) -> F
         home=tmp_path / "home",
         database_url=record_url,
         git_hosts=("127.0.0.1",),
-        smtp_url="smtp://127.0.0.1:9",
+        smtp_url=SecretStr("smtp://127.0.0.1:9"),
     )
     settings.prepare()
     farm = Farm(record, settings, github.host)

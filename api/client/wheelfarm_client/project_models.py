@@ -23,6 +23,8 @@ class MadeSecret:
     made: WebhookSecret
     secret: Optional[str]
     """None where it was given."""
+    webhook: Optional[str]
+    """The address to which its forge sends what is signed with it; None where the farm knows no public one."""
 
 
 @dataclass(frozen=True)

@@ -114,9 +114,7 @@ def get_queue(caller: Reader, house: TheHouse, project: ProjectFilter = None, li
     The order changes with every job that begins, so there is no next page: `waiting` counts those that are not shown.
     """
     with house.database.read() as session:
-        found = read_queue(
-            session, machines=house.settings.slots, most=limit, project=project, scope=caller.project
-        )
+        found = read_queue(session, house.settings, most=limit, project=project, scope=caller.project)
     return Queue(
         machines=found.machines,
         at_work=found.at_work,

@@ -18,7 +18,6 @@ from farm_scheduler import feedback_tables, listeners
 from farm_scheduler.audit import note_change
 from farm_scheduler.errors import NotFoundError
 from farm_scheduler.feedback_tables import Channel
-from farm_scheduler.git_access import check_url
 from farm_scheduler.projects import find_project
 from farm_scheduler.secret_box import secret_box
 
@@ -53,12 +52,11 @@ def add_listener(
     new secret) and `email` are told of changes only.
     """
     check_reach(caller, project, f"project {project}")
-    if channel is Channel.WEBHOOK:
-        check_url(listeners.check_webhook(wish.place), house.settings)
     box = secret_box(house.settings)
     place = None if channel in {Channel.STATUS, Channel.COMMENT} else wish.place
     with house.database.write() as session:
         row = find_project(session, project)
+        listeners.check_farm(channel, place, house.settings)
         token = wish.token if channel in listeners.OF_FORGES else None
         secret = listeners.add_listener(session, box, row, channel, place=place, token=token)
         session.flush()

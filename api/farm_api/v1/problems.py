@@ -167,7 +167,10 @@ def _invalid(request: Request, error: Exception) -> JSONResponse:
         for each in error.errors()[:LONGEST_ERRORS]
     ]
     where = "/".join(found[0]["where"]) if found else "the request"
-    sentence = f"{where}: {found[0]['message'] if found else 'not usable'}"
+    what = found[0]["message"] if found else "not usable"
+    if found and error.errors()[0]["type"] == "string_pattern_mismatch":
+        what = "it is not of the form that /api/v1/openapi.json documents"
+    sentence = f"{where}: {what}"
     if found and found[0]["where"][:1] == ["path"]:
         what = found[0]["where"][-1]
         sentence = f"the address names no {what} by an id that there could be, such as r-7f3k2m9q of a run"

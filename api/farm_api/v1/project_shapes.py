@@ -37,6 +37,8 @@ class MadeSecret(Shape):
     made: WebhookSecret
     secret: str | None
     """Null where it was given."""
+    webhook: str | None
+    """The address to which its forge sends what is signed with it; null where the farm knows no public one."""
 
 
 class Following(Shape):

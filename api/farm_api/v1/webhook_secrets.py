@@ -53,7 +53,8 @@ def make_secret(caller: Maintainer, house: TheHouse, project: ProjectName, wish:
         secret = project_secrets.add_secret(session, box, row.id, wish.given)
         made = WebhookSecret.model_validate(project_secrets.valid_secrets(session, row.id)[0])
         note_change(session, caller, "project.secret", row.id, project=row.name, secret=made.id)
-    return MadeSecret(made=made, secret=secret if wish.given is None else None)
+        webhook = house.settings.webhook_address(row.forge)
+    return MadeSecret(made=made, secret=secret if wish.given is None else None, webhook=webhook)
 
 
 @router.delete("/{secret}", status_code=204, responses=responses(404))

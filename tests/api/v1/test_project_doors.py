@@ -5,6 +5,7 @@ import hmac
 import json
 
 import pytest
+from pydantic import SecretStr
 from sqlmodel import SQLModel, select
 
 from farm_scheduler.access_tables import AccessToken, AuditEntry, KeptAnswer
@@ -18,6 +19,8 @@ from farm_scheduler.states import JobState, RunState
 from farm_scheduler.tables import Job, Project, Run, Share
 from farm_scheduler.triggers import Trigger
 from farm_scheduler.watch_tables import Watch
+
+from .conftest import opened
 
 REPOSITORY = "https://github.com/me/demo.git"
 
@@ -103,6 +106,17 @@ def test_releases_are_followed_over_rest(door):
     assert _call(door, "DELETE", "/patterns/py-test-%3F*", admin).status_code == 204
     assert _call(door, "DELETE", "/patterns/py-test-%3F*", admin).status_code == 404
     assert _audit(door)[-4:] == ["project.follow", "project.unfollow", "project.follow", "project.unfollow"]
+
+
+def test_mail_without_a_mail_server_is_refused_over_rest(settings, tmp_path):
+    """A farm that sends no mail says what to set, and keeps nothing."""
+    silent = settings.model_copy(update={"smtp_url": SecretStr("")})
+    with opened(silent, f"sqlite:///{tmp_path / 'lite.sqlite'}") as door:
+        _, headers, _ = _add(door)
+        told = _call(door, "PUT", "/projects/demo/listeners/email", headers, {"place": "me@example.org"})
+        assert (told.status_code, told.json()["code"]) == (400, "input")
+        assert "set WHEELFARM_SMTP_URL" in told.json()["title"]
+        assert door.get("/projects/demo/listeners", headers).json()["items"] == []
 
 
 def test_listeners_are_added_and_ended_over_rest(door):

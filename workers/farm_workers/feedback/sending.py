@@ -6,12 +6,9 @@ decided before; nothing is decided here.
 """
 
 import logging
-import smtplib
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from email.message import EmailMessage
 from functools import partial
-from urllib.parse import urlsplit
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -28,7 +25,6 @@ from farm_scheduler.feedback import (
     telling_of,
 )
 from farm_scheduler.feedback_tables import Channel
-from farm_scheduler.guest_text import clean, clean_line
 from farm_scheduler.patience import patiently
 from farm_scheduler.secret_box import secret_box
 from farm_scheduler.settings import Settings
@@ -36,12 +32,10 @@ from farm_workers.feedback.checks import tell_check
 from farm_workers.feedback.comments import tell_comment
 from farm_workers.feedback.exchange import send, within
 from farm_workers.feedback.github_app import InstallationTokens
+from farm_workers.feedback.mailing import send_mail
 from farm_workers.feedback.requests import status_request, webhook_request
 
 LOG = logging.getLogger(__name__)
-
-MAIL_SECONDS = 8.0
-"""How long the mail server may be silent: with the steps of one mail it stays within the time of a telling."""
 
 AT_A_TIME = 8
 """Listeners that are told something at a time; what waits there for an answer takes nothing else."""
@@ -123,31 +117,3 @@ class Reporter:
                 send(webhook_request(telling, secret, telling.report_id), settings)
             case Channel.EMAIL:
                 send_mail(telling, settings)
-
-
-def send_mail(telling: Telling, settings: Settings) -> None:
-    """Mail one report to its address.
-
-    Raises:
-        FeedbackError: the farm has no mail server, or it did not take it.
-    """
-    parts = urlsplit(settings.smtp_url)
-    if not parts.hostname:
-        raise FeedbackError("the farm sends no mail; set WHEELFARM_SMTP_URL and WHEELFARM_MAIL_FROM")
-    message = EmailMessage()
-    summary = telling.summary
-    message["From"], message["To"] = settings.mail_from, telling.place
-    message["Subject"] = clean_line(f"{telling.project} {telling.ref or ''}: {summary.outcome}")
-    message["Message-ID"] = f"<{telling.report_id}@wheelfarm>"
-    failing = "".join(f"  {each}\n" for each in summary.failing)
-    text = f"{summary.text}\n{failing}\ncommit {telling.revision or '-'}\n{summary.url}\n"
-    message.set_content(clean(text))
-    kind = smtplib.SMTP_SSL if parts.scheme == "smtps" else smtplib.SMTP
-    try:
-        with kind(parts.hostname, parts.port or 0, timeout=MAIL_SECONDS) as server:
-            server.send_message(message)
-    except (OSError, smtplib.SMTPException) as error:
-        sentence = (
-            f"the mail server {parts.hostname} did not take it ({type(error).__name__}); it is tried again"
-        )
-        raise FeedbackError(sentence, host=parts.hostname, slow=isinstance(error, TimeoutError)) from error
