@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from farm_scheduler.database import Database
 from farm_scheduler.roles import LOCAL, Role
 from farm_scheduler.schema import upgrade
@@ -26,7 +28,12 @@ def main(arguments: Sequence[str]) -> int:
     with contextlib.ExitStack() as farm:
         for number, _ in enumerate(sys.stdin):
             farm.close()
-            settings = Settings(home=folder / str(number), systems=("debian-12",), redis_url="memory://")
+            settings = Settings(
+                home=folder / str(number),
+                systems=("debian-12",),
+                redis_url="memory://",
+                smtp_url=SecretStr("smtp://127.0.0.1:9"),
+            )
             settings.prepare()
             database = Database(settings.record_url)
             farm.callback(database.close)
