@@ -25,7 +25,7 @@ PARTS = {
     "unit": UNIT,
     "api": API,
     "postgresql": (*UNIT, *API),
-    "services": ("services",),
+    "services": ("services", "tox_wheelfarm"),
     "faults": ("faults",),
     "forge": ("forge",),
     "rest": ("rest",),

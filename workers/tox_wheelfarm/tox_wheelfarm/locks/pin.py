@@ -1,6 +1,6 @@
 """One release that a lock file or a resolution decided on, for one interpreter.
 
-Made by the formats and by `resolution`; installed by `uv` and `pip`. Never a range: a pin is exact, or it is a direct reference.
+Made by the formats and by `resolution`, installed by the installer. Never a range: it is exact, or a direct reference.
 """
 
 from __future__ import annotations

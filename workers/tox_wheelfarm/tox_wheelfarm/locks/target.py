@@ -1,6 +1,6 @@
 """The interpreter and platform that a set is selected for.
 
-Made by `facts` from a real interpreter, and by tests for platforms that are not at hand. Never read from the process itself.
+Made by `facts` from a real interpreter, and by tests for platforms that are not at hand. It is never the process's own.
 """
 
 from __future__ import annotations

@@ -1,0 +1,113 @@
+"""uv, run with a time limit, offline first.
+
+Called by `environment`, `resolution` and the installer. It never downloads an interpreter, and never reads a person's
+configuration of uv: what decides an install stands in tox's, or in the index that the environment names.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from uv import find_uv_bin
+
+from tox_wheelfarm.errors import InstallFailedError, OfflineMissError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+SECONDS = 1800
+"""The time limit of one run: a build of a large extension may take minutes."""
+
+MISS = re.compile(r"network was disabled|not found in the cache|--offline", re.IGNORECASE)
+"""What uv says when it was not allowed to ask; anything else is not mended by asking."""
+
+
+class Offline(Enum):
+    """When the network may be used (`offline = …`)."""
+
+    AUTO = "auto"
+    NEVER = "never"
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True)
+class Uv:
+    """uv with the settings of one environment.
+
+    Attributes:
+        offline: AUTO first tries without the network, and asks only when something is missing.
+        variables: added to uv's environment (indexes, proxies, what tox passes); `UV_*` of the process are not.
+        constraints: files that bind build environments as well.
+        seconds: the time limit of each run.
+    """
+
+    offline: Offline = Offline.AUTO
+    variables: Mapping[str, str] = field(default_factory=dict)
+    constraints: tuple[Path, ...] = ()
+    seconds: float = SECONDS
+
+    def run(self, arguments: Sequence[str], *, cwd: Path, network: bool = True) -> str:
+        """Run uv and give what it wrote to stdout.
+
+        Args:
+            arguments: without the program; the subcommand first.
+            cwd: relative paths in requirements are relative to it.
+            network: False for what never needs one, such as `venv` and `pip check`.
+
+        Raises:
+            OfflineMissError: offline was asked for, and something is not in the cache.
+            InstallFailedError: it failed, with the end of what it said.
+        """
+        if not network or self.offline is not Offline.NEVER:
+            done = self._once([*arguments, "--offline"], cwd)
+            if done.returncode == 0:
+                return done.stdout
+            missing = bool(MISS.search(done.stderr))
+            if not missing or not network:
+                raise InstallFailedError(_said(arguments, done))
+            if self.offline is Offline.ALWAYS:
+                raise OfflineMissError(_said(arguments, done))
+        done = self._once(arguments, cwd)
+        if done.returncode:
+            raise InstallFailedError(_said(arguments, done))
+        return done.stdout
+
+    def _once(self, arguments: Sequence[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+        command = [find_uv_bin(), "--no-config", *arguments]
+        try:
+            return subprocess.run(
+                command,
+                cwd=cwd,
+                env=self._environment(),
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=self.seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as late:
+            told = f"uv {arguments[0]} took longer than {self.seconds:.0f} s and was stopped"
+            raise InstallFailedError(told) from late
+
+    def _environment(self) -> dict[str, str]:
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith("UV_") or name in KEPT
+        }
+        return {**kept, **self.variables, "UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1"}
+
+
+KEPT = frozenset(
+    {"UV_CACHE_DIR", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_NATIVE_TLS"}
+)
+"""Where things are, not what is decided."""
+
+
+def _said(arguments: Sequence[str], done: subprocess.CompletedProcess[str]) -> str:
+    end = "\n".join(done.stderr.strip().splitlines()[-40:])
+    return f"uv {' '.join(arguments[:2])} failed (exit code {done.returncode}):\n{end}"
