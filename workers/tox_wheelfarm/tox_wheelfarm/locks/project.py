@@ -1,6 +1,6 @@
 """What a project says of its dependencies, as far as a lock file can be held against it.
 
-Read from pyproject.toml (the `project`, `dependency-groups`, `tool.poetry` and `tool.pdm` tables) or a Pipfile. It never
+Read from pyproject.toml (its `project`, `dependency-groups`, `tool.poetry`, `tool.pdm` tables) or a Pipfile. It never
 runs a build backend: what is dynamic is unknown, and says so.
 """
 

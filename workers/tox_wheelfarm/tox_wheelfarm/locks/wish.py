@@ -15,7 +15,7 @@ class Wish:
     Attributes:
         project: the project's own (run-time) dependencies (`install_project_deps`).
         extras: extras of the project, normalised.
-        groups: dependency groups by name (`dependency_groups`, `poetry_dep_groups`; a Pipfile.lock's categories), normalised.
+        groups: dependency groups by name (`dependency_groups`, `poetry_dep_groups`; categories of a Pipfile.lock).
         dev: every development dependency the lock has (`install_dev_deps`).
         names: `locked_deps`: these and whatever they need, normalised; not in the lock: LockedDepNotFoundError.
     """
