@@ -58,6 +58,8 @@ def _push(payload: Payload) -> Reading:
     changes = look(payload, "push", "changes")
     if not isinstance(changes, list):
         raise BodyError("the payload has no list push.changes; is this the right door for this forge?")
+    if not changes:
+        return Reading(reason="the push names no branch or tag: there is nothing to run")
     wishes = [_change(change["new"]) for change in changes[:MOST_CHANGES] if look_new(change)]
     if wishes:
         return Reading(wishes=tuple(wishes))
