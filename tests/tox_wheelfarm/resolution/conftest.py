@@ -82,6 +82,15 @@ class ToyIndex:
         body = sdist(name, version, requires, builds_with, backend)
         self.add(name, File(f"{name}-{version}.tar.gz", body, **_told(told)))
 
+    def backend(self, name, version, *, fails=False, **told):
+        """Add a wheel that is a build backend, or one that only fails."""
+        body = (
+            "def build_wheel(*_, **__):\n    raise SystemExit('the tool is too new')\n" if fails else BACKEND
+        )
+        self.add(
+            name, File(f"{name}-{version}-py3-none-any.whl", wheel(name, version, code=body), **_told(told))
+        )
+
     def add(self, name, file):
         """Add any file."""
         self.files.setdefault(name, []).append(file)
@@ -150,13 +159,12 @@ def metadata(name, version, requires=(), extras=()):
     return "\n".join(lines) + "\n"
 
 
-def wheel(name, version, requires=(), extras=(), tag="py3-none-any", modules=None):
+def wheel(name, version, requires=(), extras=(), tag="py3-none-any", code=""):
     """The bytes of a wheel."""
     info = f"{name}-{version}.dist-info"
     told = f"Wheel-Version: 1.0\nGenerator: toy\nRoot-Is-Purelib: true\nTag: {tag}\n"
     members = {
-        f"{name}.py": "",
-        **(modules or {}),
+        f"{name}.py": code,
         f"{info}/METADATA": metadata(name, version, requires, extras),
     }
     members[f"{info}/WHEEL"] = told
@@ -291,6 +299,12 @@ def project(tmp_path):
         return folder
 
     return make
+
+
+@pytest.fixture
+def python():
+    """The Python that runs the tests."""
+    return sys.executable
 
 
 @pytest.fixture

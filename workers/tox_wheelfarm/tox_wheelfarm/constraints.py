@@ -113,12 +113,13 @@ class _Gathering:
 
     def add(self, word: str, named_by: str) -> None:
         place, digest = _hashed(word)
-        if place in self.seen:
+        key = place if _is_remote(place) else str(self._path(place).resolve())
+        if key in self.seen:
             return
-        self.seen.add(place)
+        self.seen.add(key)
         if len(self.seen) > MOST_FILES:
             raise ConstraintsError(f"more than {MOST_FILES} constraints files name one another")
-        if URL.match(place) and not place.lower().startswith("file:"):
+        if _is_remote(place):
             source = without_secrets(place)
             body = self._fetched(place, source, digest, named_by)
         else:
@@ -134,7 +135,7 @@ class _Gathering:
         for statement in statements(_decoded(body, source), source):
             option, value = statement.option
             if option in NESTED and value:
-                self.add(self._beside(place, value), statement.where)
+                self.add(self._beside(place, value, statement), statement.where)
             elif option not in PLACES:
                 lines[statement.line] = _constraint(statement)
         header = json.dumps({"source": source, "sha256": hashlib.sha256(body).hexdigest()})
@@ -165,14 +166,24 @@ class _Gathering:
         path = Path(unquote(urlsplit(place).path)) if URL.match(place) else Path(place).expanduser()
         return self.root / path
 
-    def _beside(self, place: str, value: str) -> str:
+    def _beside(self, place: str, value: str, statement: Statement) -> str:
+        if _is_remote(place):
+            named = urljoin(place, value)
+            safe = FRAGMENT.search(named) or not place.lower().startswith("https:")
+            if _is_remote(named) and (safe or named.lower().startswith("https:")):
+                return named
+            raise ConstraintsError(
+                f"{statement.where}: {value!r} is not followed: a document may name others on https, or with a hash"
+            )
         if URL.match(value) or not place:
             return value
-        if URL.match(place) and not place.lower().startswith("file:"):
-            return urljoin(place, value)
         fragment = FRAGMENT.search(value)
         bare = value[: fragment.start()] if fragment else value
         return str(self._path(place).parent / bare) + (fragment[0] if fragment else "")
+
+
+def _is_remote(place: str) -> bool:
+    return place.lower().startswith(("http://", "https://"))
 
 
 def _bare(word: str) -> str:
