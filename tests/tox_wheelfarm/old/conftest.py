@@ -58,11 +58,13 @@ def empty_27(interpreter, tmp_path_factory):
 
 
 @pytest.fixture
-def py27(interpreter, tmp_path):
-    """An environment of 2.7 of the test's own."""
-    path = tmp_path / "py27"
-    make(path, interpreter("2.7"), Uv(), system_site_packages=False)
-    return path
+def py27(empty_27):
+    """The same environment for a test that installs: what it adds is taken away afterwards."""
+    places = (empty_27 / "bin", empty_27 / "lib/python2.7/site-packages")
+    before = {path for place in places for path in place.iterdir()}
+    yield empty_27
+    for path in {path for place in places for path in place.iterdir()} - before:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 @pytest.fixture

@@ -118,7 +118,7 @@ class ToyIndex:
                 body = index.answer(self.path)
                 self.send_response(200 if body is not None else 404)
                 self.send_header(
-                    "Content-Type", "text/html" if "/simple/" in self.path else "application/zip"
+                    "Content-Type", "text/html" if "/simple/" in self.path else "application/octet-stream"
                 )
                 self.send_header("Content-Length", str(len(body or b"")))
                 self.end_headers()

@@ -132,7 +132,11 @@ class Pip:
         Raises:
             InstallFailedError: pip failed.
         """
-        given = [name for name in map(canonicalize_name, names) if re.fullmatch(r"[a-z0-9-]+", name)]
+        given = [
+            name
+            for name in map(canonicalize_name, names)
+            if re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", name)
+        ]
         if given:
             self.run(["uninstall", "--yes", *given], network=False)
 
