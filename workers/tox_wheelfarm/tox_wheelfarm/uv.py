@@ -25,7 +25,8 @@ SECONDS = 1800
 """The time limit of one run: a build of a large extension may take minutes."""
 
 MISS = re.compile(
-    r"network (?:was|connectivity is) disabled|(?:not|n't) found in the cache|--offline", re.IGNORECASE
+    r"network\s+(was|connectivity\s+is)\s+disabled|found\s+in\s+the\s+cache|offline\s+mode|--offline",
+    re.IGNORECASE,
 )
 """What uv says when it was not allowed to ask; anything else is not mended by asking."""
 
