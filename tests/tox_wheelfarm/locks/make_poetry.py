@@ -35,7 +35,11 @@ NEW = {
 INSTALLS = {
     "poetry-1.0": {"main": ["--no-dev"], "main+fast+dev": ["-E", "fast"]},
     "poetry-1.1": {"main": ["--no-dev"], "main+fast+dev": ["-E", "fast"]},
-    "": {"main": ["--only", "main"], "main+cli+fast": ["--only", "main", "-E", "cli", "-E", "fast"], "main+dev+docs": ["--with", "dev,docs"]},
+    "": {
+        "main": ["--only", "main"],
+        "main+cli+fast": ["--only", "main", "-E", "cli", "-E", "fast"],
+        "main+dev+docs": ["--with", "dev,docs"],
+    },
 }
 PYTHONS = {"poetry-1.0": ["3.9"], "poetry-1.1": ["3.9", "3.10"], "": ["3.9", "3.12", "3.13"]}
 
@@ -45,7 +49,10 @@ def make(folder):
     python, requirements = TOOLS[folder]
     shop = workshop.Workshop(folder, "poetry", python=python, requirements=requirements)
     shop.folder.joinpath("poetry.lock").unlink(missing_ok=True)
-    settings = {"POETRY_CACHE_DIR": str(workshop.TOYS / "cache" / folder), "POETRY_VIRTUALENVS_IN_PROJECT": "true"}
+    settings = {
+        "POETRY_CACHE_DIR": str(workshop.TOYS / "cache" / folder),
+        "POETRY_VIRTUALENVS_IN_PROJECT": "true",
+    }
     if folder.endswith("sources"):
         workshop.wheel(shop.folder / "lib", "toy_file")
         workshop.source(shop.folder / "lib/toy_folder", "toy_folder")
@@ -62,12 +69,20 @@ def make(folder):
     for version in PYTHONS.get(folder, PYTHONS[""]):
         for name, arguments in INSTALLS.get(folder, INSTALLS[""]).items():
             environment = shop.environment(version)
-            shop.run("install", "-n", "--no-root", *arguments, environment={**settings, "VIRTUAL_ENV": str(environment)})
+            shop.run(
+                "install",
+                "-n",
+                "--no-root",
+                *arguments,
+                environment={**settings, "VIRTUAL_ENV": str(environment)},
+            )
             shop.keep(f"installed-{version}.{name}.txt", workshop.installed(environment))
 
 
 if __name__ == "__main__":
-    index = workshop.toys()
-    for one in sys.argv[1:] or TOOLS:
+    wanted = sys.argv[1:] or list(TOOLS)
+    if any(one.endswith("sources") for one in wanted):
+        # It serves until this process ends.
+        workshop.toys()
+    for one in wanted:
         make(one)
-    index.shutdown()

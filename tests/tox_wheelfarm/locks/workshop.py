@@ -56,7 +56,11 @@ def installed(environment):
     """What an environment holds, without what it was seeded with and the project: sorted `name==version` lines."""
     lines = uv("pip", "list", "--python", str(environment / "bin/python"), "--format=freeze", cwd=environment)
     left_out = ("pip==", "setuptools==", "wheel==", "wide-project==")
-    return "".join(f"{line.split(' ')[0]}\n" for line in sorted(lines.split("\n")) if line and not line.startswith(left_out))
+    return "".join(
+        f"{line.split(' ')[0]}\n"
+        for line in sorted(lines.split("\n"))
+        if line and not line.startswith(left_out)
+    )
 
 
 def uv(*arguments, cwd, environment=None):
@@ -71,7 +75,9 @@ def uv(*arguments, cwd, environment=None):
         check=False,
     )
     if done.returncode:
-        raise SystemExit(f"{' '.join(arguments)} failed in {cwd}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+        raise SystemExit(
+            f"{' '.join(arguments)} failed in {cwd}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
+        )
     return done.stdout
 
 
@@ -91,13 +97,16 @@ def interpreter(version):
 
 def toys():
     """Make the toy distributions, their repository and their index; returns the index, serving until the end."""
-    shutil.rmtree(TOYS, ignore_errors=True)
+    for part in ("index", "toy_repository"):
+        shutil.rmtree(TOYS / part, ignore_errors=True)
     for name in ("toy_archive", "toy_private"):
         wheel(TOYS / "index", name)
     page = TOYS / "index/simple/toy-private"
     page.mkdir(parents=True)
     wheel(page, "toy_private")
-    (page / "index.html").write_text('<a href="toy_private-1.0-py3-none-any.whl">toy_private-1.0-py3-none-any.whl</a>')
+    (page / "index.html").write_text(
+        '<a href="toy_private-1.0-py3-none-any.whl">toy_private-1.0-py3-none-any.whl</a>'
+    )
     repository(TOYS / "toy_repository")
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(TOYS / "index"))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", PORT), handler)
@@ -108,13 +117,17 @@ def toys():
 def wheel(folder, name):
     """A wheel of version 1.0 with one module; the same bytes every time."""
     folder.mkdir(parents=True, exist_ok=True)
-    metadata = f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: 1.0\nRequires-Python: >=3.8\n"
+    metadata = (
+        f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: 1.0\nRequires-Python: >=3.8\n"
+    )
     parts = {
         f"{name}.py": f"NAME = {name!r}\n",
         f"{name}-1.0.dist-info/METADATA": metadata,
-        f"{name}-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: toys\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{name}-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
-    parts[f"{name}-1.0.dist-info/RECORD"] = "".join(f"{part},,\n" for part in [*parts, f"{name}-1.0.dist-info/RECORD"])
+    parts[f"{name}-1.0.dist-info/RECORD"] = "".join(
+        f"{part},,\n" for part in [*parts, f"{name}-1.0.dist-info/RECORD"]
+    )
     with zipfile.ZipFile(folder / f"{name}-1.0-py3-none-any.whl", "w") as archive:
         for part, text in parts.items():
             archive.writestr(zipfile.ZipInfo(part, (2026, 1, 1, 0, 0, 0)), text)
@@ -125,7 +138,9 @@ def source(folder, name):
     folder.mkdir(parents=True, exist_ok=True)
     project = f'[project]\nname = "{name.replace("_", "-")}"\nversion = "1.0"\nrequires-python = ">=3.8"\n'
     build = '[build-system]\nrequires = ["setuptools>=61"]\nbuild-backend = "setuptools.build_meta"\n'
-    (folder / "pyproject.toml").write_text(f"{project}\n{build}\n[tool.setuptools]\npy-modules = ['{name}']\n")
+    (folder / "pyproject.toml").write_text(
+        f"{project}\n{build}\n[tool.setuptools]\npy-modules = ['{name}']\n"
+    )
     (folder / f"{name}.py").write_text(f"NAME = {name!r}\n")
 
 

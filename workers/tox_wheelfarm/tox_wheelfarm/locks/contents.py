@@ -150,12 +150,16 @@ class Contents:
             return LockedDepNotFoundError(
                 f"{file} has {name}, but not for this interpreter and platform{where}"
             )
-        near = difflib.get_close_matches(name, self.graph.releases, 3)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        return LockedDepNotFoundError(f"{file} has no {name}{hint}")
+        return LockedDepNotFoundError(f"{file} has no {name}{nearest(name, self.graph.releases)}")
 
     def _all(self) -> Iterable[Release]:
         return (release for releases in self.graph.releases.values() for release in releases)
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The end of a sentence that names what may have been meant; empty if nothing is near."""
+    near = difflib.get_close_matches(name, list(names), 3)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def _for(release: Release, environment: Mapping[str, str], tried: list[frozenset[str]]) -> bool:

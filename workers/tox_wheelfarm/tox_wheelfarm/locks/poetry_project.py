@@ -160,8 +160,12 @@ def _extras(found: Asked, poetry: Entry, optional: list[Edge]) -> None:
         found.extras[called] = found.extras.get(called, ()) + tuple(
             edge for edge in optional if edge.name in names
         )
-    for extra in found.extras:
-        found.extras[extra] = tuple(_unfolded(found, extra, frozenset()))
+    unfold(found)
+
+
+def unfold(found: Asked) -> None:
+    """Give an extra that asks for others of the project itself (`all = ["me[one,two]"]`) their requirements."""
+    found.extras = {extra: tuple(_unfolded(found, extra, frozenset())) for extra in found.extras}
 
 
 def _unfolded(found: Asked, extra: str, above: frozenset[str]) -> list[Edge]:
