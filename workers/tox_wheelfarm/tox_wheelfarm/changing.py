@@ -89,7 +89,6 @@ def carry_out(case: Case, steps: Change) -> None:
         listed.write_text(release_set.text(steps.pins, steps.artifacts, steps.formats), "utf-8")
         flags = ["--require-hashes"] if release_set.hashed(steps.pins, steps.artifacts) else []
         flags += [word for name in steps.anew for word in ("--reinstall-package", name)]
-        flags += [word for path in case.constraints for word in ("--build-constraints", str(path))]
         flags += [f"--config-setting={key}={value}" for key, value in _settings(steps.artifacts)]
         command = ["pip", "install", "--no-deps", *where, *flags, "-r", str(listed)]
         case.uv.run(command, cwd=case.root)
@@ -97,12 +96,12 @@ def carry_out(case: Case, steps: Change) -> None:
 
 def _by_pip(case: Case, steps: Change) -> None:
     from tox_wheelfarm.locks.pin import Pin
-    from tox_wheelfarm.requirement_lines import LocalFolder
+    from tox_wheelfarm.resolution import Folder
 
     if case.pip is None:
         return
     files = [each for each in steps.artifacts if not each.editable]
-    folders = [LocalFolder(each.path, frozenset(), True) for each in steps.artifacts if each.editable]
+    folders = [Folder(each.path, (), True) for each in steps.artifacts if each.editable]
     built = [Pin(each.name, "", reference=each.path.absolute().as_uri()) for each in files]
     case.pip.install([*steps.pins, *built], folders, case.constraints, case.folder / "tmp")
 

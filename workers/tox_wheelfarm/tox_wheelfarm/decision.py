@@ -7,13 +7,15 @@ resolve once, and what came of it is as exact as a lock. Nothing is installed he
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from tox_wheelfarm import locked
 from tox_wheelfarm.errors import HashMissingError, ResolutionError
+from tox_wheelfarm.locks.pin import Pin
+from tox_wheelfarm.locks.project import Project
 from tox_wheelfarm.options import LOCKFILE, LOWEST
 
 if TYPE_CHECKING:
@@ -21,10 +23,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tox_wheelfarm.locks.lock import Lock
-    from tox_wheelfarm.locks.pin import Pin
     from tox_wheelfarm.options import Options
     from tox_wheelfarm.order import Order
     from tox_wheelfarm.pip import Pip
+    from tox_wheelfarm.resolution import Folder
     from tox_wheelfarm.uv import Uv
 
 
@@ -162,15 +164,9 @@ def _asked(case: Case, order: Order, wanted: Sequence[str]) -> tuple[Pin, ...]:
     from tox_wheelfarm.resolution import Folder, Question, resolve
 
     options = case.options
-    if case.pip is not None:
-        return case.pip.resolve(
-            wanted,
-            case.constraints,
-            options.installer == LOWEST,
-            order.lines.folders,
-            options.prereleases or order.lines.prereleases,
-        )
     folders = [Folder(each.path, tuple(sorted(each.extras)), each.editable) for each in order.lines.folders]
+    if case.pip is not None:
+        return _by_pip(case, wanted, folders, order.lines.prereleases)
     question = Question(
         requirements=tuple(wanted),
         folders=tuple(folders),
@@ -182,6 +178,26 @@ def _asked(case: Case, order: Order, wanted: Sequence[str]) -> tuple[Pin, ...]:
         root=case.root,
     )
     return resolve(question, case.uv).pins
+
+
+def _by_pip(
+    case: Case, wanted: Sequence[str], folders: Sequence[Folder], prereleases: bool
+) -> tuple[Pin, ...]:
+    options = case.options
+    pip = cast("Pip", case.pip)
+    lowest = options.installer == LOWEST
+    pins = pip.resolve(wanted, case.constraints, lowest, folders, options.prereleases or prereleases)
+    # That pip leaves the folders themselves out.
+    places = [
+        Pin(
+            Project.read(each.path).name or each.path.name,
+            "",
+            reference=str(each.path),
+            editable=each.editable,
+        )
+        for each in folders
+    ]
+    return (*pins, *places)
 
 
 def _with_hashes(pins: Sequence[Pin], order: Order) -> tuple[Pin, ...]:

@@ -19,9 +19,9 @@ from tox.tox_env.python.pip.req_file import PythonDeps
 
 from tox_wheelfarm import changing, damage, installed, release_set, settlement, state
 from tox_wheelfarm.artifact import artifact
+from tox_wheelfarm.deps import sort
 from tox_wheelfarm.errors import InstallerError, InstallFailedError
 from tox_wheelfarm.order import Order
-from tox_wheelfarm.requirement_lines import sort
 
 if TYPE_CHECKING:
     from tox_wheelfarm.runner import Runner
@@ -128,6 +128,6 @@ class SetInstaller(Installer[Any]):
             order=prints,
             releases={**kept, **releases},
             versions={name: version for name, (version, _) in installed.names(folders).items()},
-            record=settlement.record(case, decision, found),
+            record=settlement.record(case, decision, folders),
         )
         fresh.write(runner.env_dir)

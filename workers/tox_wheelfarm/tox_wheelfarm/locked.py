@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tox_wheelfarm.decision import Case
+    from tox_wheelfarm.deps import DepsFolder
     from tox_wheelfarm.locks.lock import Lock
     from tox_wheelfarm.locks.pin import Pin
     from tox_wheelfarm.options import Options
     from tox_wheelfarm.order import Order
-    from tox_wheelfarm.requirement_lines import LocalFolder
 
 LOGGER = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def wish(options: Options, order: Order) -> Wish:
     return Wish(project=project, extras=extras, groups=groups, dev=options.install_dev_deps, names=names)
 
 
-def require(lines: Sequence[str], folders: Sequence[LocalFolder]) -> None:
+def require(lines: Sequence[str], folders: Sequence[DepsFolder]) -> None:
     """Refuse what no lock file decides, with `require_locked_deps`.
 
     Raises:

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tox_wheelfarm.requirement_lines import RequirementLines
+from tox_wheelfarm.deps import Deps
 
 if TYPE_CHECKING:
     from tox_wheelfarm.artifact import Artifact
@@ -31,7 +31,7 @@ class Order:
         extras: of the project, normalised.
     """
 
-    lines: RequirementLines = field(default_factory=RequirementLines)
+    lines: Deps = field(default_factory=Deps)
     groups: frozenset[str] = frozenset()
     group_requirements: tuple[str, ...] = ()
     package_requirements: tuple[str, ...] = ()

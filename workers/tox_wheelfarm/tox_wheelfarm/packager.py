@@ -20,9 +20,9 @@ from tox.tox_env.python.pip.req_file import PythonDeps
 from tox.tox_env.python.virtual_env.package.pyproject import Pep517VenvPackager
 
 from tox_wheelfarm import damage, installed, state
+from tox_wheelfarm.deps import sort
 from tox_wheelfarm.environment import Environment
 from tox_wheelfarm.order import fingerprint
-from tox_wheelfarm.requirement_lines import sort
 from tox_wheelfarm.uv import Offline
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _lines(arguments: Any, root: Path) -> list[str]:
 def _install(packager: BuildEnvironment, lines: list[str], files: tuple[Path, ...], of_type: str) -> None:
     listed = packager.env_dir / f".wheelfarm-{of_type}.txt"
     listed.write_text("".join(f"{line}\n" for line in lines), "utf-8")
-    bounds = [word for path in files for word in ("-c", str(path), "--build-constraints", str(path))]
+    bounds = [word for path in files for word in ("-c", str(path))]
     LOGGER.debug("%s: %s", of_type, ", ".join(lines))
     command = ["pip", "install", "--python", str(packager.env_python()), *bounds, "-r", str(listed)]
     packager.uv(packager.offline, files).run(command, cwd=Path(packager.core["tox_root"]))

@@ -25,7 +25,7 @@ from tox_wheelfarm.locked import UNSAFE
 from tox_wheelfarm.order import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from tox_wheelfarm.decision import Case, Decision
     from tox_wheelfarm.order import Order
@@ -103,7 +103,7 @@ def decide(case: Case, order: Order) -> Decision:
     Raises:
         YankedError: one would be installed, and the settings refuse that.
     """
-    decided = decision.decide(case, order)
+    decided = _marked(case, decision.decide(case, order))
     yanked = [pin for pin in decided.pins if pin.yanked is not None]
     if yanked:
         told = ", ".join(f"{pin.name} {pin.version} ({pin.yanked or 'no reason given'})" for pin in yanked)
@@ -111,6 +111,17 @@ def decide(case: Case, order: Order) -> Decision:
             raise YankedError(f"withdrawn by their authors: {told}; choose others, or set yanked = warn")
         LOGGER.warning("withdrawn by their authors: %s", told)
     return decided
+
+
+def _marked(case: Case, decided: Decision) -> Decision:
+    # A resolution has said it already; a lock does not know what was withdrawn after it was made.
+    if decided.lock is None:
+        return decided
+    from tox_wheelfarm import yanked
+
+    places = yanked.indexes(case.uv.variables)
+    pins = yanked.asked(decided.pins, places, user_cache_path("tox-wheelfarm"), case.options.offline)
+    return replace(decided, pins=pins)
 
 
 def check(runner: Runner, order: Order, decided: Decision, found: Mapping[str, Installed]) -> None:
@@ -144,27 +155,19 @@ def check(runner: Runner, order: Order, decided: Decision, found: Mapping[str, I
         raise ConflictError(f"what is installed does not fit together ({len(problems)} in all):{lines}")
 
 
-def record(case: Case, decided: Decision, found: Mapping[str, Installed]) -> dict[str, Any]:
-    """What the result of a run says of the set (`wheelfarm` in --result-json)."""
-    told: dict[str, Any] = {"installer": case.options.installer}
-    if decided.lock is not None:
-        told["lock"] = {
-            "path": str(decided.lock.path),
-            "sha256": decided.lock.sha256,
-            "format": decided.lock.format,
-        }
-    told["constraints"] = [{"source": str(path), "sha256": _digest(path)} for path in case.constraints]
-    told["files"] = [
-        {"name": pin.name, "version": pin.version or found[pin.name].version, "hashes": list(pin.hashes)}
-        for pin in decided.pins
-        if pin.name in found
-    ]
-    told["yanked"] = [
-        {"name": pin.name, "version": pin.version, "reason": pin.yanked}
-        for pin in decided.pins
-        if pin.yanked is not None
-    ]
-    return told
+def record(case: Case, decided: Decision, folders: Iterable[Path]) -> dict[str, Any]:
+    """What the result of a run says of the set (`wheelfarm` in --result-json).
+
+    Args:
+        case: what was asked for.
+        decided: what came of it.
+        folders: the environment's packages.
+    """
+    from tox_wheelfarm import record as records
+    from tox_wheelfarm.locks.facts import target
+
+    text = records.pylock_text(decided.pins, target(case.python))
+    return records.entry(case.options.installer, decided.pins, text, folders, decided.lock, case.constraints)
 
 
 def _begins_in(problem: conflicts.Conflict, found: Mapping[str, Installed]) -> bool:

@@ -24,7 +24,7 @@ ARCHIVES = (".whl", ".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tar.xz")
 
 
 @dataclass(frozen=True)
-class LocalFolder:
+class DepsFolder:
     """A folder that is named in `deps`: where, with which extras, and whether in place."""
 
     path: Path
@@ -33,7 +33,7 @@ class LocalFolder:
 
 
 @dataclass(frozen=True)
-class RequirementLines:
+class Deps:
     """The content of `deps`.
 
     Attributes:
@@ -48,7 +48,7 @@ class RequirementLines:
     """
 
     requirements: tuple[str, ...] = ()
-    folders: tuple[LocalFolder, ...] = ()
+    folders: tuple[DepsFolder, ...] = ()
     constraints: tuple[str, ...] = ()
     hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     no_deps: bool = False
@@ -62,7 +62,7 @@ class RequirementLines:
         return not self.requirements and not self.folders
 
 
-def sort(deps: PythonDeps, root: Path) -> RequirementLines:
+def sort(deps: PythonDeps, root: Path) -> Deps:
     """Sort what tox parsed.
 
     Args:
@@ -73,7 +73,7 @@ def sort(deps: PythonDeps, root: Path) -> RequirementLines:
         ValueError, OSError: a nested file cannot be read, or a line is wrong; tox's sentence says which.
     """
     requirements: list[str] = []
-    folders: list[LocalFolder] = []
+    folders: list[DepsFolder] = []
     constraints: list[str] = []
     hashes: dict[str, tuple[str, ...]] = {}
     for line in deps.requirements:
@@ -83,13 +83,13 @@ def sort(deps: PythonDeps, root: Path) -> RequirementLines:
             continue
         local = None if isinstance(line.requirement, Requirement) else _local(str(line.requirement), root)
         if local is not None and local[0].is_dir():
-            folders.append(LocalFolder(*local, editable))
+            folders.append(DepsFolder(*local, editable))
             continue
         requirements.append(_archive(*local) if local is not None else str(line.requirement))
         if isinstance(line.requirement, Requirement) and line.options.get("hash"):
             hashes[canonicalize_name(line.requirement.name)] = tuple(line.options["hash"])
     flags = vars(deps.options)
-    return RequirementLines(
+    return Deps(
         requirements=tuple(requirements),
         folders=tuple(folders),
         constraints=tuple(constraints),
