@@ -47,7 +47,7 @@ def change(
     known: Mapping[str, str],
     pins: Sequence[Pin],
     artifacts: Sequence[Artifact],
-    prune: bool,
+    spared: Iterable[str] | None,
 ) -> Change:
     """What leads from one to the other.
 
@@ -56,12 +56,12 @@ def change(
         known: the print of what each was installed from (`release_set.prints`).
         pins: what was decided.
         artifacts: the project.
-        prune: whether what was not decided goes.
+        spared: what stays though it was not decided; None for everything.
     """
     prints = release_set.prints(pins, artifacts)
     stale = {name for name in prints if name in there and known.get(name) != prints[name]}
     lacking = [pin for pin in pins if pin.name in stale or not _same(there.get(pin.name), pin.version)]
-    strays = tuple(sorted(set(there) - set(prints))) if prune else ()
+    strays = () if spared is None else tuple(sorted(set(there) - set(prints) - set(spared)))
     return Change(
         remove=strays,
         pins=tuple(lacking),

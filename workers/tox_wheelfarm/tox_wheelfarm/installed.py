@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from typing import TYPE_CHECKING
@@ -86,6 +87,21 @@ def read(folders: Sequence[Path]) -> dict[str, Installed]:
         DamagedError: metadata is missing, or cannot be read, or one name is there twice.
     """
     return {name: _read(path) for name, (_, path) in names(folders).items()}
+
+
+def seen(folders: Iterable[Path]) -> dict[str, Installed]:
+    """What an interpreter's own folders have: the first of each name, without what cannot be read.
+
+    They are other people's (a distribution's, an administrator's), so nothing in them is called damaged.
+    """
+    found: dict[str, Installed] = {}
+    for folder in folders:
+        for entry in _entries(folder):
+            if entry.name.endswith((".dist-info", ".egg-info")):
+                with suppress(DamagedError):
+                    dist = _read(folder / entry.name)
+                    found.setdefault(canonicalize_name(dist.name), dist)
+    return found
 
 
 def missing_files(folder: Path, base: Path) -> str:

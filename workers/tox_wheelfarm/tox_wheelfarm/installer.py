@@ -108,7 +108,8 @@ class SetInstaller(Installer[Any]):
         runner = self._runner
         decision = settlement.decide(case, self.order)
         prune = case.options.prune and not runner.without_package
-        steps = changing.change(there, held.releases, decision.pins, self.order.artifacts, prune)
+        spared = runner.fixtures if prune else None
+        steps = changing.change(there, held.releases, decision.pins, self.order.artifacts, spared)
         steps = replace(steps, formats=self.order.lines.formats)
         state.remove(runner.env_dir)
         try:

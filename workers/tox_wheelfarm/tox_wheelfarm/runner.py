@@ -130,6 +130,12 @@ class Runner(Environment, PythonRun, Settling):
             return "skip"
         return str(super().default_pkg_type)
 
+    @property
+    def fixtures(self) -> frozenset[str]:
+        """What is never pruned: the pip that fills an environment which uv cannot, and what that pip needs."""
+        by_pip = self.interpreter.version_info[:2] < (3, 6)
+        return frozenset({"pip", "setuptools", "wheel"}) if by_pip else frozenset()
+
     def _seeds(self) -> tuple[str, ...]:
         return self.settings.seeds
 

@@ -20,7 +20,7 @@ from tox_wheelfarm.errors import (
     RequiresUnsafeDepError,
     YankedError,
 )
-from tox_wheelfarm.installed import Installed, read
+from tox_wheelfarm.installed import Installed, seen
 from tox_wheelfarm.locked import UNSAFE
 from tox_wheelfarm.order import fingerprint
 
@@ -93,7 +93,8 @@ def same(held: State, prints: Mapping[str, str], there: Mapping[str, str], runne
     if not held.order or any(held.order.get(name) != value for name, value in prints.items()):
         return False
     if runner.settings.prune and not runner.without_package:
-        return dict(held.versions) == dict(there) and set(held.versions) <= set(held.releases)
+        strays = set(held.versions) - set(held.releases) - runner.fixtures
+        return dict(held.versions) == dict(there) and not strays
     return all(there.get(name) == held.versions.get(name) for name in held.releases)
 
 
@@ -140,7 +141,7 @@ def check(runner: Runner, order: Order, decided: Decision, found: Mapping[str, I
     )
     there = dict(found)
     if runner.conf["system_site_packages"]:
-        there = {**read([Path(path) for path in runner.interpreter.system]), **there}
+        there = {**seen([Path(path) for path in runner.interpreter.system]), **there}
     problems = conflicts.find(there, decided.roots, runner.interpreter.markers, lenient)
     # What only the base's own packages quarrel about is not ours.
     problems = tuple(each for each in problems if len(each.chain) < 2 or _begins_in(each, found))
