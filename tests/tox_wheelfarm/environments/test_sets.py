@@ -122,7 +122,7 @@ def test_the_runner_is_chosen_for_a_project_that_names_none(bench):
     assert "wheelfarm" in bench.passes("-e", "b").environment("b")
 
 
-def test_the_flags_of_deps_are_understood(bench, index):
+def test_the_flags_of_deps_are_understood(bench):
     """`-r` and `-c` lines of `deps` are read, nested ones too, and `--no-deps` is meant."""
     bench.write("more.txt", "-r even.txt\n")
     bench.write("even.txt", "top\n")

@@ -67,7 +67,7 @@ def find(
     found: dict[tuple[str, str], Conflict] = {}
     forgiven = frozenset(lenient)
     waiting = deque(Wanted(each, ("you asked for",)) for each in _parsed(roots, markers, frozenset()))
-    rest = iter(sorted(installed))
+    rest = iter(_outermost_first(installed, markers))
     while True:
         while waiting:
             wanted = waiting.popleft()
@@ -81,6 +81,17 @@ def find(
         if alone is None:
             return tuple(sorted(found.values(), key=lambda each: (each.name, each.chain)))
         waiting.extend(_further(Wanted(Requirement(alone), ()), installed[alone], markers, seen))
+
+
+def _outermost_first(installed: Mapping[str, Installed], markers: Mapping[str, str]) -> list[str]:
+    # Chains begin with what nothing else needs; a circle begins anywhere.
+    needed = {
+        canonicalize_name(each.name)
+        for name, dist in installed.items()
+        for each in _parsed(dist.requires, markers, dist.extras)
+        if canonicalize_name(each.name) != name
+    }
+    return sorted(installed, key=lambda name: (name in needed, name))
 
 
 def _further(

@@ -122,12 +122,10 @@ class SetInstaller(Installer[Any]):
         except InstallerError as wrong:
             LOGGER.debug("%s is rebuilt next time: %s", runner.env_dir, type(wrong).__name__)
             raise
-        releases = release_set.prints(decision.pins, self.order.artifacts)
-        kept = {} if prune else {name: held.releases[name] for name in there if name in held.releases}
         fresh = state.State(
             made=held.made,
             order=prints,
-            releases={**kept, **releases},
+            releases=release_set.prints(decision.pins, self.order.artifacts),
             versions={name: version for name, (version, _) in installed.names(folders).items()},
             record=settlement.record(case, decision, folders),
         )

@@ -42,7 +42,9 @@ def for_uv(variables: Mapping[str, str], threads: int) -> dict[str, str]:
         if variables.get(pips, "").strip()
     }
     found.update(
-        (name, value) for name, value in variables.items() if name.startswith("UV_") and name not in DECIDED
+        (name, value)
+        for name, value in variables.items()
+        if name.startswith("UV_") and name not in DECIDED and value.strip()
     )
     for name in ("UV_CONCURRENT_DOWNLOADS", "UV_CONCURRENT_BUILDS", "UV_CONCURRENT_INSTALLS"):
         found.setdefault(name, str(threads))
