@@ -10,7 +10,7 @@ import sys
 from abc import ABC
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tox.config.loader.str_convert import StrConvert
 from tox.execute.local_sub_process import LocalSubProcessExecutor
@@ -18,6 +18,7 @@ from tox.tox_env.errors import Recreate
 from tox.tox_env.python.api import Python, PythonInfo, VersionInfo
 
 from tox_wheelfarm import damage, discovery, state
+from tox_wheelfarm.errors import InstallFailedError
 from tox_wheelfarm.failure import shown
 from tox_wheelfarm.uv import Offline, Uv
 from tox_wheelfarm.variables import for_uv
@@ -79,14 +80,25 @@ class Environment(Python, ABC):
         if held is None:
             # Its own marker shows that something was begun here; tox's files alone do not.
             if (self.env_dir / "pyvenv.cfg").exists() or self.env_python().exists():
-                raise Recreate("it was left half-made, or is not known to be whole")
+                self.again("it was left half-made, or is not known to be whole")
             self.create_python_env()
             return
         reason = state.difference(held.made, made) or damage.skeleton(self.env_dir, self.env_bin_dir())
         if reason:
-            raise Recreate(reason)
+            self.again(reason)
         if held.made != made:
             state.touched(held, made).write(self.env_dir)
+
+    def again(self, reason: str) -> NoReturn:
+        """Have the environment made anew in this run, once.
+
+        Raises:
+            Recreate: tox starts over.
+            InstallFailedError: it was made anew in this run already; tox would start over silently, or not at all.
+        """
+        if self._run_state["clean"]:
+            raise InstallFailedError(f"{self.env_dir} was made anew and is still not whole: {reason}")
+        raise Recreate(reason)
 
     def create_python_env(self) -> None:
         """Make it, empty: with nothing in it that was not asked for."""

@@ -118,15 +118,13 @@ def missing_files(folder: Path, base: Path) -> str:
         lines = _text(record).splitlines()
     except OSError:
         return f"{folder.name}/RECORD"
+    place = str(base)
     for line in lines:
-        # A quoted path has a comma in it: rare enough to let it be.
+        # What is compiled comes and goes. A quoted path has a comma in it: rare enough to let it be.
         path = line.partition(",")[0]
-        if (
-            path
-            and not path.startswith('"')
-            and not path.endswith(".pyc")
-            and not os.path.lexists(base / path)
-        ):
+        if not path or path.startswith('"') or path.endswith(".pyc") or "__pycache__" in path:
+            continue
+        if not os.path.lexists(f"{place}/{path}"):
             return path
     return ""
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import Requirement
-from tox.tox_env.errors import Recreate
 from tox.tox_env.installer import Installer
 from tox.tox_env.python.pip.req_file import PythonDeps
 
@@ -87,13 +86,13 @@ class SetInstaller(Installer[Any]):
         """
         held = state.read(self._runner.env_dir)
         if held is None:
-            raise Recreate("its state is gone")
+            self._runner.again("its state is gone")
         case = settlement.case(self._runner, self.order)
         prints = settlement.prints(self._runner, self.order, case)
         try:
             there = self._there()
         except installed.DamagedError as wrong:
-            raise Recreate(str(wrong)) from wrong
+            self._runner.again(str(wrong))
         if settlement.same(held, prints, there, self._runner):
             return
         self._change(held, case, prints, there)
@@ -116,7 +115,7 @@ class SetInstaller(Installer[Any]):
             changing.carry_out(case, steps)
             folders = runner.package_folders()
             if left := changing.residue(folders, steps.remove):
-                raise Recreate(f"{', '.join(left)} cannot be taken out of it cleanly")
+                self._runner.again(f"{', '.join(left)} cannot be taken out of it cleanly")
             found = installed.read(folders)
             settlement.check(runner, self.order, decision, found)
         except InstallerError as wrong:

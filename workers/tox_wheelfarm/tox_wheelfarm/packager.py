@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
-from tox.tox_env.errors import Recreate
 from tox.tox_env.installer import Installer
 from tox.tox_env.python.package import PythonPackageToxEnv
 from tox.tox_env.python.pip.req_file import PythonDeps
@@ -64,12 +63,12 @@ class BuildInstaller(Installer[Any]):
             return
         held = state.read(packager.env_dir)
         if held is None:
-            raise Recreate("its state is gone")
+            self._packager.again("its state is gone")
         files = packager.constraints()
         wanted = fingerprint(lines, [path.read_text("utf-8") for path in files])
         there = held.order.get(of_type)
         if there is not None and there != wanted:
-            raise Recreate(f"what the build needs changed ({of_type})")
+            self._packager.again(f"what the build needs changed ({of_type})")
         if there == wanted and self._whole(held):
             return
         state.remove(packager.env_dir)
@@ -84,9 +83,9 @@ class BuildInstaller(Installer[Any]):
             names = installed.names(folders)
             gone = damage.packages(folders)
         except installed.DamagedError as wrong:
-            raise Recreate(str(wrong)) from wrong
+            self._packager.again(str(wrong))
         if gone or {name: version for name, (version, _) in names.items()} != dict(held.versions):
-            raise Recreate(gone or "its packages are not those that were installed")
+            self._packager.again(gone or "its packages are not those that were installed")
         return True
 
 
