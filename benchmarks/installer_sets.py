@@ -4,11 +4,12 @@ Called by `installers`. A set is exact, so that every tool installs the same; it
 """
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 SECONDS = 1800
+INDEX = "https://pypi.org/simple/"
 BIG = Path(__file__).with_name("installers_78.txt")
 SMALL = {
     "six": ["six==1.17.0"],
@@ -65,8 +66,18 @@ def release_sets() -> list[ReleaseSet]:
     ]
 
 
-def write_locks(wanted: ReleaseSet, folder: Path, uv: Path, poetry: Path | None, python: str) -> None:
+def write_locks(
+    wanted: ReleaseSet, folder: Path, uv: Path, poetry: Path, environment: Mapping[str, str], python: str
+) -> None:
     """Write a project and its lock files: uv.lock, pylock.toml, requirements.txt, and poetry.lock below `poetry/`.
+
+    Args:
+        wanted: the set.
+        folder: where they are written; it is made.
+        uv: the program.
+        poetry: the program of the version that tox-poetry-installer has.
+        environment: variables of both.
+        python: X.Y.
 
     Raises:
         subprocess.CalledProcessError: a tool could not lock the set.
@@ -78,20 +89,23 @@ def write_locks(wanted: ReleaseSet, folder: Path, uv: Path, poetry: Path | None,
         f'[project]\nname = "measured"\nversion = "1"\nrequires-python = "{version}"\n'
         f"dependencies = [\n{pins}]\n\n[tool.uv]\npackage = false\n"
     )
-    _run([uv, "lock", "--quiet", "--python", python], folder)
+    _run([uv, "lock", "--quiet", "--python", python], folder, environment)
     export: list[Path | str] = [uv, "export", "--quiet", "--frozen", "--no-emit-project"]
-    _run([*export, "-o", "requirements.txt"], folder)
-    _run([*export, "--format", "pylock.toml", "-o", "pylock.toml"], folder)
-    if poetry:
-        (folder / "poetry").mkdir()
-        releases = "".join('{} = "{}"\n'.format(*pin.split("==")) for pin in wanted.pins)
-        (folder / "poetry/pyproject.toml").write_text(
-            '[tool.poetry]\nname = "measured"\nversion = "1"\ndescription = ""\nauthors = []\npackages = []\n'
-            f'[tool.poetry.dependencies]\npython = "~{python}"\n{releases}'
-            '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.core.masonry.api"\n'
-        )
-        _run([poetry, "lock", "--no-update", "--no-interaction"], folder / "poetry")
+    _run([*export, "-o", "requirements.txt"], folder, environment)
+    _run([*export, "--format", "pylock.toml", "-o", "pylock.toml"], folder, environment)
+    (folder / "poetry").mkdir()
+    releases = "".join('{} = "{}"\n'.format(*pin.split("==")) for pin in wanted.pins)
+    (folder / "poetry/pyproject.toml").write_text(
+        '[tool.poetry]\nname = "measured"\nversion = "1"\ndescription = ""\nauthors = []\npackages = []\n'
+        f'[tool.poetry.dependencies]\npython = "~{python}"\n{releases}'
+        # The simple index and not PyPI's own interface, which a mirror may not have.
+        f'[[tool.poetry.source]]\nname = "simple"\nurl = "{INDEX}"\npriority = "primary"\n'
+        '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.core.masonry.api"\n'
+    )
+    _run([poetry, "lock", "--no-update", "--no-interaction"], folder / "poetry", environment)
 
 
-def _run(command: Sequence[Path | str], folder: Path) -> None:
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=SECONDS)
+def _run(command: Sequence[Path | str], folder: Path, environment: Mapping[str, str]) -> None:
+    subprocess.run(
+        command, cwd=folder, env=dict(environment), check=True, capture_output=True, timeout=SECONDS
+    )

@@ -92,6 +92,7 @@ class Bench:
             **kept,
             **caches,
             "XDG_CACHE_HOME": str(self.folder / "cache" / "xdg"),
+            "POETRY_VIRTUALENVS_CREATE": "false",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
             "PATH": f"{self.uv.parent}{os.pathsep}{kept.get('PATH', '')}",

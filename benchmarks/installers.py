@@ -87,7 +87,7 @@ def _projects(bench: Bench, wanted: ReleaseSet) -> dict[str, Path]:
         _say(f"locking {wanted.name}")
         poetry = next(bench.tool_folder(tool) / "bin/poetry" for tool in TOOLS if "poetry" in tool.name)
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
-        write_locks(wanted, locks, bench.uv, poetry, python)
+        write_locks(wanted, locks, bench.uv, poetry, bench.environment(), python)
     return {tool.name: bench.project(tool, wanted, locks) for tool in TOOLS}
 
 
