@@ -10,6 +10,7 @@ import tarfile
 import threading
 import zipfile
 from dataclasses import dataclass, field
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -123,7 +124,11 @@ class ToyIndex:
         """PEP 503 and 592."""
         links = [
             f'<a href="../../files/{name}/{file.name}#sha256={file.sha256}"'
-            + (f' data-yanked="{file.yanked if isinstance(file.yanked, str) else ""}"' if file.yanked else "")
+            + (
+                f' data-yanked="{escape(file.yanked) if isinstance(file.yanked, str) else ""}"'
+                if file.yanked
+                else ""
+            )
             + f">{file.name}</a>"
             for file in self.files[name]
         ]
@@ -296,6 +301,7 @@ def project(tmp_path):
             + "".join(f"{key} = {json.dumps(list(value))}\n" for key, value in optional.items())
         )
         (folder / "backend.py").write_text(BACKEND)
+        (folder / "PKG-INFO").write_text(metadata(name, version))
         return folder
 
     return make

@@ -149,6 +149,14 @@ def test_an_option_is_not_a_requirement(uv, ask):
         resolve(ask("--index-url http://127.0.0.1:1/"), uv)
 
 
+def test_formats_are_chosen(index, uv, ask):
+    """`--only-binary` and `--no-binary` lines choose among the releases."""
+    index.release("apple", "1.0")
+    index.source("apple", "2.0")
+    assert versions(resolve(ask("apple", "--only-binary :all:"), uv)) == {"apple": "1.0"}
+    assert versions(resolve(ask("apple", "--no-binary apple"), uv)) == {"apple": "2.0"}
+
+
 def test_exact_and_cached_asks_nobody(index, uv, ask, constrain):
     """A set that the constraints name exactly, and whose data are cached, is resolved without a single request."""
     index.release("apple", "1.0", "pear")

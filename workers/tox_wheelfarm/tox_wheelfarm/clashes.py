@@ -91,19 +91,20 @@ def refuse(
     Raises:
         ConstraintsError: they cannot; every pair that excludes one another is named.
     """
-    found = [
-        f"{bound} against `{other.requirement}` ({other.statement.where})"
-        for number, bound in enumerate(bounds)
-        for other in bounds[:number]
-        if bound.name == other.name and not other.allows(bound.requirement.specifier)
-    ]
+    by_name: dict[str, list[Bound]] = {}
+    found = []
+    for bound in bounds:
+        others = by_name.setdefault(bound.name, [])
+        found += [
+            f"{bound} against {other}" for other in others if not other.allows(bound.requirement.specifier)
+        ]
+        others.append(bound)
     for requirement, where in _asked(lines, folders):
         if _holds(requirement, environment):
-            name = canonicalize_name(requirement.name)
             found += [
                 f"`{requirement}` ({where}) against {bound}"
-                for bound in bounds
-                if bound.name == name and not bound.allows(requirement.specifier)
+                for bound in by_name.get(canonicalize_name(requirement.name), ())
+                if not bound.allows(requirement.specifier)
             ]
     if found:
         pairs = "\n".join(f"  {each}" for each in found)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 CREATOR = "tox-wheelfarm"
 VCS = re.compile(r"^(?P<type>git|hg|bzr|svn)\+(?P<url>.+)@(?P<commit>[^@/]+)$")
-SAID_OF = ("implementation_name", "platform_machine", "python_full_version", "sys_platform")
+SAID_OF = ("implementation_name", "platform_machine", "python_version", "sys_platform")
 """The marker variables that a set is recorded for."""
 
 
@@ -82,8 +82,8 @@ def entry(
 def pylock_text(pins: Sequence[Pin], target: Target) -> str:
     """A pylock.toml (PEP 751) of a set, for the interpreter that it was selected for and no other.
 
-    A release of which nobody knows a file's name, or a hash, cannot stand in such a file as a package; it is named in
-    `[tool.wheelfarm] incomplete`, as a line of a requirements file.
+    A release of which nobody knows a file's name, its URL and a hash cannot stand in such a file as a package (`named`
+    finds what it can); it is told in `[tool.wheelfarm] incomplete`, as a line of a requirements file.
     """
     packages = {pin.name: _package(pin) for pin in pins}
     missing = [_line(pin) for pin in pins if packages[pin.name] is None]
@@ -120,7 +120,7 @@ def _package(pin: Pin) -> Package | None:
             return None
         folder = PackageDirectory(path=pin.reference, editable=pin.editable or None, subdirectory=inside)
         return Package(name=name, directory=folder)
-    known = [file for file in pin.files if file.name and file.hashes]
+    known = [file for file in pin.files if file.name and file.url and file.hashes]
     wheels = [_wheel(file) for file in known if file.name.endswith(".whl")]
     sdists = [_sdist(file) for file in known if not file.name.endswith(".whl")]
     if not known:
@@ -129,15 +129,11 @@ def _package(pin: Pin) -> Package | None:
 
 
 def _wheel(file: PinnedFile) -> PackageWheel:
-    return PackageWheel(name=file.name, url=_url(file), hashes=_hashes(file.hashes))
+    return PackageWheel(name=file.name, url=without_secrets(file.url), hashes=_hashes(file.hashes))
 
 
 def _sdist(file: PinnedFile) -> PackageSdist:
-    return PackageSdist(name=file.name, url=_url(file), hashes=_hashes(file.hashes))
-
-
-def _url(file: PinnedFile) -> str | None:
-    return without_secrets(file.url) if file.url else None
+    return PackageSdist(name=file.name, url=without_secrets(file.url), hashes=_hashes(file.hashes))
 
 
 def _hashes(hashes: Sequence[str]) -> dict[str, str]:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tox_wheelfarm.locks.pin import Pin
 
 UNSOLVED = "No solution found"
+OPTIONS = re.compile(r"\s*(-e|--editable|--no-binary|--only-binary)[\s=]")
+"""What a requirement may begin with; uv would obey others, such as an index."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Question:
     """What is asked for.
 
     Attributes:
-        requirements: PEP 508, or paths and URLs as pip takes them; a comment behind one says where it stands.
+        requirements: PEP 508, or paths and URLs as pip takes them; a comment behind one says where it stands. Also
+            `--no-binary NAME` and `--only-binary NAME`.
         folders: local projects, whose dependencies take part.
         constraints: files, as `constraints.collect` gives them; they bind builds as well.
         python: the interpreter that the set is for.
@@ -148,7 +151,7 @@ def _compiled(question: Question, uv: Uv) -> Answer:
 
 def _lines(question: Question) -> list[str]:
     for line in question.requirements:
-        if "\n" in line or (line.lstrip().startswith("-") and not re.match(r"\s*(-e|--editable)[\s=]", line)):
+        if "\n" in line or (line.lstrip().startswith("-") and not OPTIONS.match(line)):
             raise ResolutionError(f"{line!r} is not a requirement; files are named with `-r` in `deps`")
     return [*question.requirements, *map(_folder_line, question.folders)]
 
