@@ -43,9 +43,10 @@ PIP_KEPT = re.compile(
 DESCRIPTION = """\
 Make the environment that runs tox, with exactly the releases of a lock file, each by its hash.
 
-The lock is a pylock.toml (PEP 751) or a requirements file in which every line has a hash. Write one with
-  uv pip compile --universal --format pylock.toml -o pylock.tox.toml - <<< 'tox tox-wheelfarm'   (one name a line)
-  pip-compile --generate-hashes -o requirements-tox.txt
+The lock is a pylock.toml (PEP 751), or a requirements file in which every line has a hash. Write `tox` and
+`tox-wheelfarm` into tox.in, one a line, and lock them with one of
+  uv pip compile --universal --format pylock.toml -o pylock.tox.toml tox.in
+  uv pip compile --universal --generate-hashes -o requirements-tox.txt tox.in
 Only wheels are installed, nothing is built and nothing is resolved. When the environment is there and was made from
 this lock, nothing is done; when the lock or the interpreter changed, or it was half-made, it is made anew.
 uv makes it if there is one (the same in a second), else the venv and pip of the interpreter.
