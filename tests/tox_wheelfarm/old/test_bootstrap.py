@@ -16,6 +16,9 @@ from tox_wheelfarm import bootstrap
 
 from .toy_index import ToyIndex, wheel
 
+REAL_LOCK = Path(__file__).with_name("locks") / "pylock.tox.toml"
+"""The real tox for every Python, written by uv; the command that makes it anew stands in its first lines."""
+
 BESIDE_UV = Path(find_uv_bin()).parent
 
 
@@ -115,22 +118,10 @@ def test_by_venv_and_pip_from_a_pylock(project, interpreter, version, dep):
     assert again.stdout == ".tox-env is there, as pylock.tox.toml has it\nrun: .tox-env/bin/tox\n"
 
 
-@pytest.fixture(scope="module")
-def real_lock(tmp_path_factory):
-    """A lock of the real tox for every Python, written by uv just now."""
-    folder = tmp_path_factory.mktemp("lock")
-    (folder / "tox.in").write_text("tox>=4.30\n")
-    written = ["--universal", "--python-version", "3.9", "--format", "pylock.toml", "-o", "pylock.tox.toml"]
-    subprocess.run(
-        [find_uv_bin(), "pip", "compile", "-q", *written, "tox.in"], cwd=folder, check=True, timeout=300
-    )
-    return folder / "pylock.tox.toml"
-
-
 @pytest.mark.parametrize("version", ["3.9", "3.13"])
-def test_the_real_tox_by_uv(project, interpreter, version, real_lock, monkeypatch):
+def test_the_real_tox_by_uv(project, interpreter, version, monkeypatch):
     """A lock of the real tox, written by uv for every Python, gives a tox that runs, on old and new."""
-    shutil.copyfile(real_lock, project.folder / real_lock.name)
+    shutil.copyfile(REAL_LOCK, project.folder / REAL_LOCK.name)
     (project.folder / "tox.ini").write_text("[tox]\n")
     monkeypatch.setenv("PATH", str(BESIDE_UV), prepend=os.pathsep)
     command = [str(interpreter(version)), "bootstrap.py", "--by", "uv"]

@@ -25,16 +25,13 @@ LOCKS = ("pylock.tox.toml", "pylock.toml", "requirements-tox.txt", "tox-requirem
 MARKER = ".wheelfarm-bootstrap.json"
 """In the environment; it says what it was made from, and is written last."""
 
-LARGEST = 8 << 20
-SECONDS = 1800
-OLDEST = (3, 9)
+LARGEST, SECONDS, OLDEST = 8 << 20, 1800, (3, 9)
 
 READERS = """\
 packaging==26.0 --hash=sha256:b36f1fef9334a5588b4166f8bcd26a14e521f2b55e6b9de3aaa80d3ff7a37529
 tomli==2.2.1 --hash=sha256:cb55c73c5f4408779d0cf3eef9f762b9c9f147a77de7b258bef0a5628adc85cc
 """
-"""What reads a pylock.toml where uv makes the environment; the pip of a venv has its own."""
-
+"""What reads a pylock.toml for uv; the pip of a venv has its own."""
 PIP_KEPT = re.compile(
     "PIP_(INDEX_URL|EXTRA_INDEX_URL|TRUSTED_HOST|CERT|CLIENT_CERT|PROXY|CACHE_DIR|CONFIG_FILE|DEFAULT_TIMEOUT|RETRIES)"
 )
