@@ -66,7 +66,9 @@ class Contents:
             range_ = self.pythons.text
             raise LockFileError(f"{self.graph.file} is for {range_}, and this environment has Python {here}")
         roots = self.asked.roots(groups, extras, environment) if self.asked else []
-        part = self._flat(groups, extras, environment) if self.flat else self._walked(roots, environment)
+        part = (
+            self._flat(groups, extras, roots, environment) if self.flat else self._walked(roots, environment)
+        )
         if wish.names:
             named = self._named(wish, extras, environment)
             for release in named.releases.values():
@@ -90,13 +92,26 @@ class Contents:
             raise ExtraNotFoundError(f"{self.graph.file} has no {kind} {one!r}; it has: {has}")
         return asked
 
-    def _flat(self, groups: frozenset[str], extras: frozenset[str], environment: Mapping[str, str]) -> Part:
-        part = Part()
+    def _flat(
+        self,
+        groups: frozenset[str],
+        extras: frozenset[str],
+        roots: list[Edge],
+        environment: Mapping[str, str],
+    ) -> Part:
         wanted = groups | extras if self.extras_are_groups else groups
+        kept = []
         for release in self._all():
             conditions = [one for group, one in (release.groups or {}).items() if group in wanted]
             if any(one.holds(environment, extras) for one in conditions):
-                part.add(release, self.graph.file)
+                kept.append(release)
+        if self.asked and len({one.pin.name for one in kept}) < len(kept):
+            # Poetry 2 and pdm lock two versions of a name for overlapping groups or extras, and would install both,
+            # one over the other. The requirements of what is asked for decide between them.
+            return replace(self.graph, releases=_by_name(kept)).walk(roots, environment)
+        part = Part()
+        for release in kept:
+            part.add(release, self.graph.file)
         return part
 
     def _walked(self, roots: list[Edge], environment: Mapping[str, str]) -> Part:
@@ -114,7 +129,7 @@ class Contents:
             found = NAMED.fullmatch(one)
             name, asked = (found[1], found[2]) if found else (one, None)
             if name not in here.releases:
-                raise self._not_found(name)
+                raise self._not_found(name, environment)
             # Of several releases for this environment, the one that the whole lock would choose.
             exact = (
                 versions(f"=={here.releases[name][0].pin.version}") if len(here.releases[name]) == 1 else ANY
@@ -142,10 +157,12 @@ class Contents:
         found = {name: tuple(self.graph.candidates(name, environment)) for name in self.graph.releases}
         return replace(self.graph, releases={name: ones for name, ones in found.items() if ones})
 
-    def _not_found(self, name: str) -> LockedDepNotFoundError:
+    def _not_found(self, name: str, environment: Mapping[str, str]) -> LockedDepNotFoundError:
         file = self.graph.file
         if name in self.graph.releases:
-            told = sorted({text for one in self.graph.releases[name] for text in _texts(one) if text})
+            told = sorted(
+                {text for one in self.graph.releases[name] for text in _texts(one, environment) if text}
+            )
             where = f" (only where {' or '.join(told)[:300]})" if told else ""
             return LockedDepNotFoundError(
                 f"{file} has {name}, but not for this interpreter and platform{where}"
@@ -174,5 +191,8 @@ def _by_name(releases: Iterable[Release]) -> dict[str, tuple[Release, ...]]:
     return found
 
 
-def _texts(release: Release) -> list[str]:
-    return [one.text for one in (release.groups or {}).values()] + [release.condition.text]
+def _texts(release: Release, environment: Mapping[str, str]) -> list[str]:
+    """The conditions that keep a release out of an environment."""
+    if not release.condition.holds(environment):
+        return [release.condition.text]
+    return [one.text for one in (release.groups or {}).values()]

@@ -147,6 +147,7 @@ class Graph:
             if {name: set(edges) for name, edges in demands.items()} == {
                 name: set(edges) for name, edges in known.items()
             }:
+                self._settled(part, demands)
                 return part
             known = demands
         raise LockFileError(f"{self.file} has requirements that never settle on one version each; lock again")
@@ -182,6 +183,21 @@ class Graph:
             if fitting:
                 return max(exact or fitting, key=_newness)
         raise self._missing(edge)
+
+    def _settled(self, part: Part, demands: Mapping[str, Mapping[int, Edge]]) -> None:
+        """Refuse a choice that does not satisfy everyone: then the lock file itself has two versions."""
+        for name, edges in demands.items():
+            chosen = part.releases[name]
+            for edge in edges.values():
+                if not edge.fits(chosen):
+                    asked = sorted(
+                        {f"{one.by or 'the project'} ({one.accepts.text})" for one in edges.values()}
+                    )
+                    has = " and ".join(sorted(_shown(one) for one in self.releases[name]))
+                    raise LockFileError(
+                        f"{self.file} gives two versions of {name}, {has}, and no single one satisfies "
+                        f"{' and '.join(asked)[:500]}; ask for fewer extras or groups at once"
+                    )
 
     def candidates(self, name: str, environment: Mapping[str, str]) -> list[Release]:
         """The releases of a name that are for this environment at all."""
