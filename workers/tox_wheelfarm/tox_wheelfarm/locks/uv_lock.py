@@ -104,13 +104,11 @@ class UvLock:
     @cached_property
     def members(self) -> tuple[Entry, ...]:
         """The entries of the project: one, or every member where the workspace's root is no package."""
-        here = str(self.root.absolute())
-        folders = [entry for entry in self.entries if entry.folder]
-        found = tuple(entry for entry in folders if trust.folder(self.path.parent, entry.folder) == here)
-        if found or here != str(self.path.parent.absolute()):
+        found = tuple(entry for entry in self.entries if self.own(entry))
+        if found or self.root.absolute() != self.path.parent.absolute():
             return found
         names = {canonicalize_name(name) for name in self.table.table("manifest").strings("members")}
-        return tuple(entry for entry in folders if entry.name in names)
+        return tuple(entry for entry in self.entries if entry.folder and entry.name in names)
 
     @cached_property
     def extras(self) -> frozenset[str]:
@@ -123,6 +121,11 @@ class UvLock:
         return frozenset(group for member in self.members for group in member.groups) | frozenset(
             map(canonicalize_name, self._rootless.values)
         )
+
+    def own(self, entry: Entry) -> bool:
+        """Whether an entry is the project itself, which tox installs."""
+        there = trust.folder(self.path.parent, entry.folder) if entry.folder else ""
+        return there == str(self.root.absolute())
 
     def select(self, target: Target, wish: Wish) -> tuple[Pin, ...]:
         """The set for an interpreter; see `Lock.select`. Extras count with the project, as in the other formats."""
@@ -225,15 +228,15 @@ class UvLock:
             if found:
                 break
         if not found:
-            known = {entry.name for entry in self.entries if entry not in self.members}
+            known = {entry.name for entry in self.entries if not self.own(entry)}
             raise selection.no_such_package(self.path, name, known)
         return found
 
     def _pins(self, visits: Mapping[Entry, Visit[Entry]], target: Target) -> Iterator[Pin]:
         root = self.path.parent
         for entry, visit in visits.items():
-            # The project itself is installed by tox; a virtual entry is nothing that could be installed.
-            if entry in self.members or "virtual" in entry.table.table("source"):
+            # A virtual entry is nothing that could be installed.
+            if self.own(entry) or "virtual" in entry.table.table("source"):
                 continue
             requires = tuple(sorted({needed.name for needed in visit.needs}))
             yield entry.pin(root, visit.extras, requires, target)
@@ -263,7 +266,7 @@ class _Selection:
     def below(self, name: str) -> Mapping[Entry, Visit[Entry]]:
         """What is reached from a name, without extras; nothing if it was not met."""
         found = next((entry for entry in self.visits if entry.name == name), None)
-        if found is None or found in self._lock.members:
+        if found is None or self._lock.own(found):
             return {}
         return walk([Step(found)], self._steps)
 
@@ -282,8 +285,16 @@ class _Selection:
         return self._follow(entry.needs(extra))
 
     def _follow(self, needs: list[Need]) -> list[Step[Entry]]:
-        holding = [need for need in needs if self._conditions.hold(need.marker)]
-        return [Step(self._lock.find(need, self._conditions), need.extras) for need in holding]
+        return [
+            Step(self._lock.find(need, self._conditions), need.extras) for need in needs if self._holds(need)
+        ]
+
+    def _holds(self, need: Need) -> bool:
+        """Whether an edge is there; it may ask for the very extras that it activates."""
+        own = {_code("extra", need.name, extra) for extra in need.extras} if "extra" in need.marker else set()
+        if own <= self._conditions.extras:
+            return self._conditions.hold(need.marker)
+        return Conditions(self.target, self._conditions.extras | own).hold(need.marker)
 
     def _refuse_conflicts(self, activated: frozenset[str]) -> None:
         for conflict in self._lock.conflicts:
