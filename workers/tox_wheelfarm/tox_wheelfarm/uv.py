@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 SECONDS = 1800
 """The time limit of one run: a build of a large extension may take minutes."""
 
-MISS = re.compile(r"network was disabled|not found in the cache|--offline", re.IGNORECASE)
+MISS = re.compile(
+    r"network\s+(was|connectivity\s+is)\s+disabled|found\s+in\s+the\s+cache|offline\s+mode|--offline",
+    re.IGNORECASE,
+)
 """What uv says when it was not allowed to ask; anything else is not mended by asking."""
 
 
@@ -37,13 +40,28 @@ class Offline(Enum):
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a run of uv that succeeded had to say.
+
+    Attributes:
+        text: what it wrote to stdout.
+        said: what it wrote to stderr; its warnings of withdrawn releases stand there, offline as well.
+        asked: whether it was allowed to use the network.
+    """
+
+    text: str
+    said: str
+    asked: bool
+
+
+@dataclass(frozen=True)
 class Uv:
     """uv with the settings of one environment.
 
     Attributes:
         offline: AUTO first tries without the network, and asks only when something is missing.
         variables: added to uv's environment (indexes, proxies, what tox passes); `UV_*` of the process are not.
-        constraints: files that bind build environments as well.
+        constraints: files that bind the environments that sdists and folders are built in.
         seconds: the time limit of each run.
     """
 
@@ -53,7 +71,11 @@ class Uv:
     seconds: float = SECONDS
 
     def run(self, arguments: Sequence[str], *, cwd: Path, network: bool = True) -> str:
-        """Run uv and give what it wrote to stdout.
+        """What `answer` writes to stdout; its arguments, its errors."""
+        return self.answer(arguments, cwd=cwd, network=network).text
+
+    def answer(self, arguments: Sequence[str], *, cwd: Path, network: bool = True) -> Answer:
+        """Run uv and give what it had to say.
 
         Args:
             arguments: without the program; the subcommand first.
@@ -64,10 +86,11 @@ class Uv:
             OfflineMissError: offline was asked for, and something is not in the cache.
             InstallFailedError: it failed, with the end of what it said.
         """
+        arguments = [*arguments, *self._bound(arguments)]
         if not network or self.offline is not Offline.NEVER:
             done = self._once([*arguments, "--offline"], cwd)
             if done.returncode == 0:
-                return done.stdout
+                return Answer(done.stdout, done.stderr, asked=False)
             missing = bool(MISS.search(done.stderr))
             if not missing or not network:
                 raise InstallFailedError(_said(arguments, done))
@@ -76,7 +99,12 @@ class Uv:
         done = self._once(arguments, cwd)
         if done.returncode:
             raise InstallFailedError(_said(arguments, done))
-        return done.stdout
+        return Answer(done.stdout, done.stderr, asked=True)
+
+    def _bound(self, arguments: Sequence[str]) -> list[str]:
+        if tuple(arguments[:2]) not in BUILDERS and tuple(arguments[:1]) not in BUILDERS:
+            return []
+        return [word for path in self.constraints for word in ("--build-constraints", str(path))]
 
     def _once(self, arguments: Sequence[str], cwd: Path) -> subprocess.CompletedProcess[str]:
         command = [find_uv_bin(), "--no-config", *arguments]
@@ -101,6 +129,9 @@ class Uv:
         }
         return {**kept, **self.variables, "UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1"}
 
+
+BUILDERS = frozenset({("pip", "compile"), ("pip", "install"), ("pip", "sync"), ("build",)})
+"""The subcommands that build, and so are bound by build constraints."""
 
 KEPT = frozenset(
     {"UV_CACHE_DIR", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_NATIVE_TLS"}

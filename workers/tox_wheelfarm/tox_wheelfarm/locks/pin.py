@@ -37,6 +37,7 @@ class Pin:
         extras: extras of it that are asked for.
         requires: normalised names that it needs here, where the lock tells; None where it does not.
         yanked: why it was withdrawn ("" without a reason), or None if it was not or nobody knows.
+        index: the simple index that it was locked from, or "" where the lock does not tell.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Pin:
     extras: frozenset[str] = frozenset()
     requires: tuple[str, ...] | None = None
     yanked: str | None = None
+    index: str = ""
 
     @property
     def hashes(self) -> tuple[str, ...]:

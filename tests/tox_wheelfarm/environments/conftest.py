@@ -1,0 +1,333 @@
+"""A toy index on loopback that counts what it is asked for, and a project on which the real tox is run."""
+
+import base64
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+import zipfile
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from uv import find_uv_bin
+
+SECONDS = 120
+BACKEND = """
+import base64, hashlib, os, tarfile, zipfile
+try:
+    import tomllib
+except ImportError:
+    tomllib = None
+
+def _project():
+    return tomllib.load(open("pyproject.toml", "rb"))["project"]
+
+def _wheel(folder, editable):
+    told = _project()
+    name, version = told["name"], told["version"]
+    info = name + "-" + version + ".dist-info"
+    lines = ["Metadata-Version: 2.1", "Name: " + name, "Version: " + version]
+    lines += ["Requires-Dist: " + each for each in told.get("dependencies", [])]
+    for extra, each in told.get("optional-dependencies", {}).items():
+        lines += ["Provides-Extra: " + extra] + ["Requires-Dist: " + one + "; extra == '" + extra + "'" for one in each]
+    source = open(name + ".py").read()
+    members = {name + ".pth": os.getcwd() + chr(10)} if editable else {name + ".py": source}
+    members[info + "/METADATA"] = chr(10).join(lines) + chr(10)
+    members[info + "/WHEEL"] = "Wheel-Version: 1.0\\nGenerator: toy\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+    record = ""
+    for path, text in members.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+        record += path + ",sha256=" + digest + "," + str(len(text.encode())) + "\\n"
+    members[info + "/RECORD"] = record + info + "/RECORD,,\\n"
+    file = name + "-" + version + "-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(folder, file), "w") as archive:
+        for path, text in members.items():
+            archive.writestr(path, text)
+    return file
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    return _wheel(wheel_directory, False)
+
+def build_editable(wheel_directory, config_settings=None, metadata_directory=None):
+    return _wheel(wheel_directory, True)
+
+def build_sdist(sdist_directory, config_settings=None):
+    told = _project()
+    stem = told["name"] + "-" + told["version"]
+    with open("PKG-INFO", "w") as file:
+        file.write("Metadata-Version: 2.1\\nName: " + told["name"] + "\\nVersion: " + told["version"] + "\\n")
+    with tarfile.open(os.path.join(sdist_directory, stem + ".tar.gz"), "w:gz") as archive:
+        for name in ["pyproject.toml", "backend.py", "PKG-INFO", told["name"] + ".py"]:
+            archive.add(name, stem + "/" + name)
+    return stem + ".tar.gz"
+"""
+
+
+def wheel(name, version, requires=(), extras=(), scripts=(), code=""):
+    """The bytes of a wheel with one module, and scripts that run it."""
+    info = f"{name.replace('-', '_')}-{version}.dist-info"
+    metadata = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+    metadata += [f"Provides-Extra: {extra}" for extra in extras]
+    metadata += [f"Requires-Dist: {each}" for each in requires]
+    module = name.replace("-", "_")
+    members = {
+        f"{module}.py": code or f"VERSION = {version!r}\ndef main():\n    print(VERSION)\n",
+        f"{info}/METADATA": "\n".join(metadata) + "\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: toy\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    if scripts:
+        lines = "".join(f"{script} = {module}:main\n" for script in scripts)
+        members[f"{info}/entry_points.txt"] = f"[console_scripts]\n{lines}"
+    record = "".join(
+        f"{path},sha256={base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b'=').decode()},"
+        f"{len(text)}\n"
+        for path, text in members.items()
+    )
+    members[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n"
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as archive:
+        for path, text in members.items():
+            archive.writestr(zipfile.ZipInfo(path, (2020, 1, 1, 0, 0, 0)), text)
+    return body.getvalue()
+
+
+@dataclass
+class Index:
+    """Files by project, and every path that was asked for."""
+
+    url: str
+    files: dict = field(default_factory=dict)
+    asked: list = field(default_factory=list)
+    dead: bool = False
+
+    @property
+    def simple(self):
+        """Where its pages are."""
+        return f"{self.url}/simple/"
+
+    def release(self, name, version, *requires, yanked=False, **told):
+        """Add a wheel and give its hash; `requires` may have markers."""
+        body = wheel(name, version, requires, **told)
+        file = f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
+        self.files.setdefault(name, {})[file] = (body, yanked)
+        return f"sha256:{hashlib.sha256(body).hexdigest()}"
+
+    def answer(self, path):
+        """Body and content type, or None."""
+        kind, _, rest = path.lstrip("/").partition("/")
+        name, _, wanted = rest.strip("/").partition("/")
+        files = self.files.get(name, {})
+        if kind == "files" and wanted in files:
+            return files[wanted][0], "application/octet-stream"
+        if kind != "simple" or name not in self.files:
+            return None
+        told = [
+            {
+                "filename": file,
+                "url": f"{self.url}/files/{name}/{file}",
+                "hashes": {"sha256": hashlib.sha256(body).hexdigest()},
+                "upload-time": "2020-01-01T00:00:00Z",
+                "yanked": yanked,
+            }
+            for file, (body, yanked) in files.items()
+        ]
+        page = {"meta": {"api-version": "1.1"}, "name": name, "versions": [], "files": told}
+        return json.dumps(page).encode(), "application/vnd.pypi.simple.v1+json"
+
+
+@pytest.fixture
+def index():
+    """An empty index that serves for the length of a test."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            toy.asked.append(self.path)
+            found = None if toy.dead else toy.answer(self.path)
+            body, kind = found or (b"", "text/plain")
+            self.send_response(200 if found else 503 if toy.dead else 404)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(b"" if self.command == "HEAD" else body)
+
+        do_HEAD = do_GET  # noqa: N815 - the name is the base class's
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    toy = Index(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield toy
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@dataclass
+class Run:
+    """What a run of tox came to."""
+
+    code: int
+    said: str
+    report: dict
+
+    def environment(self, name="a"):
+        """What the report says of an environment."""
+        return self.report["testenvs"][name]
+
+    def packages(self, name="a"):
+        """The lines of `installed_packages`."""
+        return self.environment(name)["installed_packages"]
+
+
+@dataclass
+class Bench:
+    """A project in a folder, an index, and variables under which tox sees nothing of the machine's own."""
+
+    root: Path
+    index: Index
+    cache: Path
+    variables: dict = field(default_factory=dict)
+
+    def write(self, name, text):
+        """Write a file of the project."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+        return path
+
+    def ini(self, *lines, envs="a"):
+        """Write tox.ini with these settings of [testenv]; without `skip_install` the project is packaged."""
+        settings = "".join(f"{line}\n" for line in lines)
+        if not any(line.startswith("commands") for line in lines):
+            settings += "commands = python -c pass\n"
+        text = f"[tox]\nenv_list = {envs}\n[testenv]\nrunner = wheelfarm\n{settings}"
+        return self.write("tox.ini", text)
+
+    def project(self, *dependencies, extras=None, groups=None, version="1.0", code="", name="app"):
+        """Make it a project with a build backend of its own, which needs nothing."""
+        lines = [
+            "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n[project]",
+            f"name = {name!r}\nversion = {version!r}\nrequires-python = '>=3.9'",
+            f"dependencies = {json.dumps(list(dependencies))}",
+            "[project.optional-dependencies]",
+            *(f"{key} = {json.dumps(list(each))}" for key, each in (extras or {}).items()),
+            "[dependency-groups]",
+            *(f"{key} = {json.dumps(list(each))}" for key, each in (groups or {}).items()),
+        ]
+        self.write("pyproject.toml", "\n".join(lines) + "\n")
+        self.write("backend.py", BACKEND)
+        self.write(f"{name}.py", code or "VERSION = 1\n")
+
+    def pylock(self, *releases, name="pylock.toml", hashed=True):
+        """Write a pylock.toml of `(name, version)`s of the index."""
+        text = 'lock-version = "1.0"\ncreated-by = "toy"\n'
+        for project, version in releases:
+            file = f"{project.replace('-', '_')}-{version}-py3-none-any.whl"
+            digest = hashlib.sha256(self.index.files[project][file][0]).hexdigest()
+            url = f"{self.index.url}/files/{project}/{file}"
+            text += f'[[packages]]\nname = "{project}"\nversion = "{version}"\n[[packages.wheels]]\n'
+            text += f'name = "{file}"\nurl = "{url}"\nhashes = {{sha256 = "{digest}"}}\n'
+        return self.write(name, text if hashed else text.replace("hashes = {sha256", "hashes = {md5"))
+
+    def requirements(self, *lines, name="requirements.txt"):
+        """Write a requirements file; `name==version` of the index gets its hash."""
+        text = ""
+        for line in lines:
+            project, _, version = line.partition("==")
+            file = f"{project.replace('-', '_')}-{version}-py3-none-any.whl"
+            digest = hashlib.sha256(self.index.files[project][file][0]).hexdigest()
+            text += f"{line} --hash=sha256:{digest}\n"
+        return self.write(name, text)
+
+    def lock(self):
+        """Let uv itself lock the project."""
+        self.program([find_uv_bin(), "--no-config", "lock", "--quiet", "--python", sys.executable])
+
+    def program(self, command):
+        """Run a program in the project's folder; it must succeed."""
+        done = subprocess.run(
+            command,
+            cwd=self.root,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def environment(self):
+        """The variables."""
+        leave = ("TOX", "UV_", "PIP_", "PYTHON", "VIRTUALENV", "WHEELFARM", "COV_", "COVERAGE")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(leave)}
+        own = {"UV_DEFAULT_INDEX": self.index.simple, "UV_CACHE_DIR": str(self.cache / "uv")}
+        own |= {"XDG_CACHE_HOME": str(self.cache), "UV_HTTP_RETRIES": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        return {**kept, **own, **self.variables}
+
+    def tox(self, *arguments):
+        """Run tox, in quiet, with a report."""
+        report = self.root / "report.json"
+        report.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "tox", "--result-json", str(report), *arguments]
+        done = subprocess.run(
+            command,
+            cwd=self.root,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        assert "Traceback" not in done.stdout, done.stdout
+        told = json.loads(report.read_text("utf-8")) if report.exists() else {}
+        return Run(done.returncode, done.stdout, told)
+
+    def passes(self, *arguments):
+        """Run tox, which must succeed."""
+        run = self.tox(*arguments)
+        assert run.code == 0, run.said
+        return run
+
+    def fails(self, *arguments):
+        """Run tox, which must not succeed."""
+        run = self.tox(*arguments)
+        assert run.code != 0, run.said
+        return run
+
+    def env(self, name="a"):
+        """The folder of an environment."""
+        return self.root / ".tox" / name
+
+    def site(self, name="a"):
+        """The packages of an environment."""
+        return next(self.env(name).glob("lib/python*/site-packages"))
+
+    def born(self, name="a"):
+        """What is another after a rebuild."""
+        return (self.env(name) / "pyvenv.cfg").stat().st_ino, (
+            self.env(name) / "pyvenv.cfg"
+        ).stat().st_mtime_ns
+
+
+@pytest.fixture
+def bench(tmp_path, index):
+    """A bench with an empty project."""
+    root = tmp_path / "project"
+    root.mkdir()
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    return Bench(root, index, cache)

@@ -1,0 +1,182 @@
+"""When an environment is kept, and when it is made anew."""
+
+import json
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+STATE = ".tox-wheelfarm.json"
+
+
+@pytest.fixture
+def index(index):
+    """Two packages, one with a script."""
+    index.release("low", "1.0")
+    index.release("low", "2.0")
+    index.release("tool", "1.0", scripts=("tool-script",))
+    return index
+
+
+@pytest.fixture
+def made(bench):
+    """A bench whose environment is there and good."""
+    bench.ini("skip_install = true", "deps =", "  low", "  tool")
+    bench.passes()
+    return bench
+
+
+def test_nothing_changed_means_nothing_is_done(made, index):
+    """A second run asks no index, and touches neither the environment nor its state."""
+    born, state = made.born(), (made.env() / STATE).stat().st_mtime_ns
+    index.asked.clear()
+    made.passes()
+    assert (made.born(), (made.env() / STATE).stat().st_mtime_ns, index.asked) == (born, state, [])
+
+
+@pytest.mark.parametrize("name", ["pyvenv.cfg", "bin/activate", "bin/python", STATE])
+def test_what_makes_an_environment_is_gone(made, name):
+    """Without one of its own files an environment is made anew."""
+    (made.env() / name).unlink()
+    run = made.passes()
+    assert "recreate env because" in run.said
+    assert (made.env() / name).exists()
+    assert run.packages() == ["low==2.0", "tool==1.0"]
+
+
+def test_a_file_of_a_package_is_gone(made):
+    """A package that lost a file is mended by a rebuild."""
+    (made.site() / "low.py").unlink()
+    assert "low.py of low is gone" in made.passes().said
+    assert (made.site() / "low.py").exists()
+
+
+def test_metadata_is_gone(made):
+    """A package without its metadata is mended by a rebuild."""
+    next(made.site().glob("low-*.dist-info/METADATA")).unlink()
+    assert "recreate env" in made.passes().said
+    assert next(made.site().glob("low-*.dist-info/METADATA")).exists()
+
+
+def test_an_environment_that_was_moved_is_made_anew(made, tmp_path):
+    """Scripts name the folder they were made in, so a moved environment is no good."""
+    made.root.rename(tmp_path / "elsewhere")
+    made.root = tmp_path / "elsewhere"
+    run = made.passes()
+    assert "it was moved here from" in run.said
+    assert str(made.root) in (made.env() / "bin/tool-script").read_text("utf-8")
+
+
+def test_system_site_packages_was_toggled(made):
+    """Whether the interpreter's own packages are seen is part of what an environment is."""
+    made.ini("skip_install = true", "system_site_packages = true", "deps =", "  low", "  tool")
+    assert "system_site_packages was False" in made.passes().said
+
+
+def test_other_seeds_make_another_environment(made, index):
+    """Pip in an environment that had none means that it is made anew."""
+    index.release("pip", "99.0")
+    made.ini("skip_install = true", "seed = pip", "deps = low")
+    run = made.passes()
+    assert "its seeds were none" in run.said
+    assert run.packages() == ["low==2.0", "pip==99.0"]
+
+
+@pytest.fixture
+def interpreter(tmp_path):
+    """A copy of an interpreter, which a test may replace."""
+    base = Path(sys.base_prefix)
+    real = Path(sys.executable).resolve()
+    home = tmp_path / "interpreter"
+    (home / "bin").mkdir(parents=True)
+    copy = home / "bin" / real.name
+    shutil.copy2(real, copy)
+    (home / "lib").symlink_to(base / "lib")
+    told = subprocess.run([copy, "-c", "import json"], capture_output=True, timeout=60, check=False)
+    assert told.returncode == 0, told.stderr
+    return copy
+
+
+def test_the_same_version_built_anew_is_another_interpreter(bench, interpreter):
+    """An interpreter whose bytes changed under the same version and path is seen."""
+    bench.ini("skip_install = true", "deps = low", f"base_python = {interpreter}")
+    bench.passes()
+    born = bench.born()
+    body = interpreter.read_bytes()
+    interpreter.unlink()
+    interpreter.write_bytes(body + b"\0rebuilt")
+    interpreter.chmod(0o755)
+    assert "was built anew" in bench.passes().said
+    assert bench.born() != born
+
+
+def test_a_touched_interpreter_is_the_same(bench, interpreter):
+    """Another time on the same bytes rebuilds nothing."""
+    bench.ini("skip_install = true", "deps = low", f"base_python = {interpreter}")
+    bench.passes()
+    born = bench.born()
+    interpreter.touch()
+    assert "recreate" not in bench.passes().said
+    assert bench.born() == born
+
+
+def test_an_upgrade_of_uv_or_virtualenv_changes_nothing(made):
+    """Neither version is part of the state."""
+    text = (made.env() / STATE).read_text("utf-8")
+    held = json.dumps({**json.loads(text), "record": {}})
+    assert [name for name in ("uv", "virtualenv") if version(name) in held] == []
+    assert "uv" not in (made.env() / ".tox-info.json").read_text("utf-8")
+
+
+def test_a_kill_in_the_middle_is_seen(made):
+    """An environment whose change began and did not end is made anew."""
+    born = made.born()
+    (made.env() / STATE).unlink()
+    (made.site() / "low.py").unlink()  # a link into the cache
+    (made.site() / "low.py").write_text("half", "utf-8")
+    run = made.passes()
+    assert "half-made" in run.said
+    assert made.born() != born
+    assert (made.site() / "low.py").read_text("utf-8") != "half"
+
+
+def test_a_state_that_is_nonsense_is_none(made):
+    """A damaged state is no state, and no error."""
+    (made.env() / STATE).write_text('{"format": 1, "interpreter": []}', "utf-8")
+    assert "recreate env" in made.passes().said
+
+
+def test_recreate_is_a_rebuild_with_a_whole_report(made):
+    """`--recreate` makes it anew, and the report has the packages and the interpreter."""
+    born = made.born()
+    run = made.passes("--recreate")
+    assert made.born() != born
+    assert run.packages() == ["low==2.0", "tool==1.0"]
+    assert run.environment()["python"]["executable"] == str(Path(sys.executable).resolve())
+
+
+def test_a_rebuild_that_tox_was_told_of_has_a_whole_report(made):
+    """A rebuild in the middle of a run leaves neither packages nor interpreter out of the report."""
+    (made.env() / "pyvenv.cfg").unlink()
+    run = made.passes()
+    assert run.packages() == ["low==2.0", "tool==1.0"]
+    assert run.environment()["python"]["implementation"] == "CPython"
+    assert run.environment()["wheelfarm"]["files"][0]["file"] == "low-2.0-py3-none-any.whl"
+
+
+def test_another_version_is_installed_in_place(made):
+    """A changed requirement changes the package and not the environment."""
+    born = made.born()
+    made.ini("skip_install = true", "deps =", "  low<2", "  tool")
+    assert made.passes().packages() == ["low==1.0", "tool==1.0"]
+    assert made.born() == born
+
+
+def test_an_environment_of_another_runner_is_made_anew(bench):
+    """What tox's own runner made is not taken over."""
+    bench.write("tox.ini", "[testenv:a]\nskip_install = true\ncommands = python -c pass\n")
+    bench.passes("-e", "a", "--runner", "virtualenv")
+    assert bench.passes("-e", "a", "--runner", "wheelfarm").packages() == []

@@ -1,0 +1,6 @@
+"""A toy, installed in place.
+
+It does nothing.
+"""
+
+__version__ = "3.0"

@@ -1,0 +1,88 @@
+"""The command that makes `files/poetry-*`: `python make_poetry.py [FOLDER …]`; minutes, PyPI and interpreters.
+
+Each folder's pyproject.toml is written by hand; everything beside it comes from the real poetry that is named here:
+the lock, what its export says of several wishes, and what its install put into an environment.
+"""
+
+import sys
+
+import workshop
+
+TOOLS = {
+    "poetry-1.0": ("3.7", ["poetry==1.0.10"]),
+    "poetry-1.1": ("3.9", ["poetry==1.1.15"]),
+    "poetry-1.8": ("3.9", ["poetry==1.8.5", "poetry-plugin-export==1.8.0"]),
+    "poetry-2.1": ("3.12", ["poetry==2.5.1", "poetry-plugin-export"]),
+    "poetry-2.1-standard": ("3.12", ["poetry==2.5.1", "poetry-plugin-export"]),
+    "poetry-2.1-sources": ("3.12", ["poetry==2.5.1", "poetry-plugin-export"]),
+}
+OLD = {
+    "main": [],
+    "main+cli": ["-E", "cli"],
+    "main+cli+fast": ["-E", "cli", "-E", "fast"],
+    "main+fast+dev": ["-E", "fast", "--dev"],
+    "main+dev": ["--dev"],
+}
+NEW = {
+    "main": [],
+    "main+cli": ["-E", "cli"],
+    "main+cli+fast": ["-E", "cli", "-E", "fast"],
+    "main+fast+dev": ["-E", "fast", "--with", "dev"],
+    "main+dev+docs": ["--with", "dev,docs"],
+    "dev": ["--only", "dev"],
+    "docs": ["--only", "docs"],
+}
+INSTALLS = {
+    "poetry-1.0": {"main": ["--no-dev"], "main+fast+dev": ["-E", "fast"]},
+    "poetry-1.1": {"main": ["--no-dev"], "main+fast+dev": ["-E", "fast"]},
+    "": {
+        "main": ["--only", "main"],
+        "main+cli+fast": ["--only", "main", "-E", "cli", "-E", "fast"],
+        "main+dev+docs": ["--with", "dev,docs"],
+    },
+}
+PYTHONS = {"poetry-1.0": ["3.9"], "poetry-1.1": ["3.9", "3.10"], "": ["3.9", "3.12", "3.13"]}
+
+
+def make(folder):
+    """Make everything in one folder."""
+    python, requirements = TOOLS[folder]
+    shop = workshop.Workshop(folder, "poetry", python=python, requirements=requirements)
+    shop.folder.joinpath("poetry.lock").unlink(missing_ok=True)
+    settings = {
+        "POETRY_CACHE_DIR": str(workshop.TOYS / "cache" / folder),
+        "POETRY_VIRTUALENVS_IN_PROJECT": "true",
+    }
+    if folder.endswith("sources"):
+        workshop.wheel(shop.folder / "lib", "toy_file")
+        workshop.source(shop.folder / "lib/toy_folder", "toy_folder")
+    # Poetry 1.0 runs on an older Python than the project takes.
+    base = {**settings, "VIRTUAL_ENV": str(shop.environment("3.9" if folder < "poetry-1.2" else python))}
+    shop.run("lock", "-n", environment=base)
+    shop.keep("poetry.lock")
+    if folder.endswith("sources"):
+        return
+    for name, arguments in (OLD if folder < "poetry-1.2" else NEW).items():
+        text = shop.run("export", "-f", "requirements.txt", "--without-hashes", *arguments, environment=base)
+        lines = (line for line in text.splitlines() if line and not line.startswith(("-", "#")))
+        shop.keep(f"export.{name}.txt", "".join(f"{line}\n" for line in lines))
+    for version in PYTHONS.get(folder, PYTHONS[""]):
+        for name, arguments in INSTALLS.get(folder, INSTALLS[""]).items():
+            environment = shop.environment(version)
+            shop.run(
+                "install",
+                "-n",
+                "--no-root",
+                *arguments,
+                environment={**settings, "VIRTUAL_ENV": str(environment)},
+            )
+            shop.keep(f"installed-{version}.{name}.txt", workshop.installed(environment))
+
+
+if __name__ == "__main__":
+    wanted = sys.argv[1:] or list(TOOLS)
+    if any(one.endswith("sources") for one in wanted):
+        # It serves until this process ends.
+        workshop.toys()
+    for one in wanted:
+        make(one)

@@ -1,0 +1,129 @@
+"""The change of an environment from what it holds to what was decided: removals, then one install.
+
+Called by the installer with the state already removed, so that a kill in the middle is seen. Nothing is resolved, and
+what needs no change is not touched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from tox_wheelfarm import release_set
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from tox_wheelfarm.artifact import Artifact
+    from tox_wheelfarm.decision import Case
+    from tox_wheelfarm.locks.pin import Pin
+
+
+@dataclass(frozen=True)
+class Change:
+    """What has to be done.
+
+    Attributes:
+        remove: normalised names that go.
+        pins: releases to install.
+        artifacts: the project, where it must be installed.
+        anew: of those that are installed, the names whose files are others now.
+        formats: wheels or sources only, as lines of a requirements file.
+    """
+
+    remove: tuple[str, ...]
+    pins: tuple[Pin, ...]
+    artifacts: tuple[Artifact, ...]
+    anew: tuple[str, ...]
+    formats: tuple[str, ...] = ()
+
+
+def change(
+    there: Mapping[str, str],
+    known: Mapping[str, str],
+    pins: Sequence[Pin],
+    artifacts: Sequence[Artifact],
+    spared: Iterable[str] | None,
+) -> Change:
+    """What leads from one to the other.
+
+    Args:
+        there: the versions that are installed, by normalised name.
+        known: the print of what each was installed from (`release_set.prints`).
+        pins: what was decided.
+        artifacts: the project.
+        spared: what stays though it was not decided; None for everything.
+    """
+    prints = release_set.prints(pins, artifacts)
+    stale = {name for name in prints if name in there and known.get(name) != prints[name]}
+    lacking = [pin for pin in pins if pin.name in stale or not _same(there.get(pin.name), pin.version)]
+    strays = () if spared is None else tuple(sorted(set(there) - set(prints) - set(spared)))
+    return Change(
+        remove=strays,
+        pins=tuple(lacking),
+        artifacts=tuple(each for each in artifacts if each.name not in there or each.name in stale),
+        anew=tuple(sorted(stale)),
+    )
+
+
+def carry_out(case: Case, steps: Change) -> None:
+    """Do it.
+
+    Raises:
+        OfflineMissError: offline was asked for, and something is not in the cache.
+        InstallFailedError: uv or pip failed.
+    """
+    if case.pip is not None:
+        case.pip.uninstall([*steps.remove, *steps.anew])
+        _by_pip(case, steps)
+        return
+    where = ["--python", str(case.python)]
+    if steps.remove:
+        case.uv.run(["pip", "uninstall", *where, *steps.remove], cwd=case.root, network=False)
+    if steps.pins or steps.artifacts:
+        listed = case.folder / ".wheelfarm-set.txt"
+        listed.write_text(release_set.text(steps.pins, steps.artifacts, steps.formats), "utf-8")
+        flags = ["--require-hashes"] if release_set.hashed(steps.pins, steps.artifacts) else []
+        flags += [word for name in steps.anew for word in ("--reinstall-package", name)]
+        flags += [f"--config-setting={key}={value}" for key, value in _settings(steps.artifacts)]
+        command = ["pip", "install", "--no-deps", *where, *flags, "-r", str(listed)]
+        case.uv.run(command, cwd=case.root)
+
+
+def _by_pip(case: Case, steps: Change) -> None:
+    from tox_wheelfarm.locks.pin import Pin
+    from tox_wheelfarm.resolution import Folder
+
+    if case.pip is None:
+        return
+    files = [each for each in steps.artifacts if not each.editable]
+    folders = [Folder(each.path, (), True) for each in steps.artifacts if each.editable]
+    built = [Pin(each.name, "", reference=each.path.absolute().as_uri()) for each in files]
+    case.pip.install([*steps.pins, *built], folders, case.constraints, case.folder / "tmp")
+
+
+def _settings(artifacts: Iterable[Artifact]) -> list[tuple[str, str]]:
+    return [setting for each in artifacts for setting in each.settings]
+
+
+def _same(there: str | None, version: str) -> bool:
+    if there is None:
+        return False
+    if not version:
+        return True  # A direct reference: what it is was compared by its print.
+    try:
+        return Version(there) == Version(version)
+    except InvalidVersion:
+        return canonicalize_name(there) == canonicalize_name(version)
+
+
+def residue(folders: Iterable[Path], names: Iterable[str]) -> tuple[str, ...]:
+    """Of these names, those that are still there: without a RECORD nothing can tell which files are theirs."""
+    from tox_wheelfarm.installed import names as there
+
+    left = there(folders)
+    return tuple(name for name in names if name in left)

@@ -1,0 +1,49 @@
+"""Whether an environment still has what makes it one.
+
+Called before an environment is used. Files are looked at, nothing is started, and nothing is mended here: what is
+damaged is rebuilt.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from tox_wheelfarm.installed import missing_files, names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+def skeleton(folder: Path, scripts: Path) -> str:
+    """What of the environment itself is gone, in a few words; "" if it is whole.
+
+    Args:
+        folder: the environment.
+        scripts: its `bin` or `Scripts`.
+    """
+    python = "python.exe" if sys.platform == "win32" else "python"
+    needed = {
+        "pyvenv.cfg": folder / "pyvenv.cfg",
+        "activate": scripts / "activate",
+        "python": scripts / python,
+    }
+    for name, path in needed.items():
+        # A link to an interpreter that is gone does not exist.
+        if not os.path.exists(path):  # noqa: PTH110 - pathlib is four times as slow, and this runs every time
+            return f"its {name} is gone"
+    return ""
+
+
+def packages(folders: Sequence[Path]) -> str:
+    """Which file of which package is gone, in a few words; "" if all are there.
+
+    Raises:
+        DamagedError: one package is there twice.
+    """
+    for name, (_, info) in names(folders).items():
+        if missing := missing_files(info, info.parent):
+            return f"{missing} of {name} is gone"
+    return ""

@@ -1,0 +1,238 @@
+"""Which releases an environment gets, and what decided that.
+
+Called by the installer once tox has asked for everything. A lock file is read and never resolved; the other ways
+resolve once, and what came of it is as exact as a lock. Nothing is installed here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from tox_wheelfarm import locked
+from tox_wheelfarm.errors import HashMissingError, ResolutionError
+from tox_wheelfarm.locks.pin import Pin
+from tox_wheelfarm.locks.project import Project
+from tox_wheelfarm.options import LOCKFILE, LOWEST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from tox_wheelfarm.locks.lock import Lock
+    from tox_wheelfarm.options import Options
+    from tox_wheelfarm.order import Order
+    from tox_wheelfarm.pip import Pip
+    from tox_wheelfarm.resolution import Folder
+    from tox_wheelfarm.uv import Uv
+
+
+@dataclass(frozen=True)
+class Case:
+    """An environment for which something is to be decided.
+
+    Attributes:
+        root: the project's folder.
+        python: the environment's interpreter.
+        folder: the environment, where files may be put.
+        options: its settings; `installer` is no longer `auto`.
+        lockfile: the lock file, with `installer = lockfile`.
+        constraints: the files of constraints, whatever they came from.
+        uv: how uv is run.
+        pip: the environment's own pip, where uv cannot fill it (Python 2.7); None elsewhere.
+    """
+
+    root: Path
+    python: Path
+    folder: Path
+    options: Options
+    lockfile: Path | None
+    constraints: tuple[Path, ...]
+    uv: Uv
+    pip: Pip | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is to be installed beside the project itself.
+
+    Attributes:
+        pins: by name, each once, exact.
+        lock: the lock file that decided, if one did.
+        roots: what was asked for (PEP 508), for the chains of conflicts.
+    """
+
+    pins: tuple[Pin, ...]
+    lock: Lock | None = None
+    roots: tuple[str, ...] = ()
+
+
+def decide(case: Case, order: Order) -> Decision:
+    """Decide on the set.
+
+    Raises:
+        InstallerError: there is no such set; any of its classes but those of installing.
+    """
+    if case.options.installer == LOCKFILE:
+        return _from_lock(case, order)
+    own = [line for artifact in order.artifacts for line in artifact.requires]
+    wanted = [
+        *_lines(order),
+        *order.group_requirements,
+        *order.package_requirements,
+        *own,
+        *case.options.seeds,
+    ]
+    pins = _resolved(case, order, wanted)
+    return Decision(_by_name(pins), None, _roots(wanted, order))
+
+
+def _from_lock(case: Case, order: Order) -> Decision:
+    lock, pins = locked.select(case, order)
+    _refuse_unhashed(lock, pins, case.options.allow_unhashed)
+    extra = [*_lines(order), *(seed for seed in case.options.seeds if seed not in {pin.name for pin in pins})]
+    if case.options.require_locked_deps:
+        locked.require(extra, order.lines.folders)
+    if extra or order.lines.folders:
+        held = _as_constraints(case, pins)
+        bound = replace(case, constraints=(*case.constraints, held))
+        known = {pin.name for pin in pins}
+        pins = (*pins, *(pin for pin in _resolved(bound, order, extra) if pin.name not in known))
+    # Those from the lock are not roots: the walk of conflicts finds where each begins.
+    return Decision(_by_name(pins), lock, _roots(extra, order))
+
+
+def _lines(order: Order) -> list[str]:
+    return list(order.lines.requirements)
+
+
+def _roots(lines: Iterable[str], order: Order) -> tuple[str, ...]:
+    # A bare URL has no name yet; what it brings is a root of its own.
+    named = [str(each) for each in map(_parsed, lines) if each is not None]
+    return (*named, *(artifact.name for artifact in order.artifacts))
+
+
+def _parsed(line: str) -> Requirement | None:
+    try:
+        return Requirement(line)
+    except InvalidRequirement:
+        return None
+
+
+def _as_constraints(case: Case, pins: Sequence[Pin]) -> Path:
+    path = case.folder / ".wheelfarm-locked.txt"
+    lines = [f"{pin.name}=={pin.version}" for pin in pins if pin.version and not pin.reference]
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path
+
+
+def _resolved(case: Case, order: Order, wanted: Sequence[str]) -> tuple[Pin, ...]:
+    if not wanted and not order.lines.folders:
+        return ()
+    own = {artifact.name for artifact in order.artifacts}
+    if order.lines.no_deps:
+        return _each_alone(case, order, wanted)
+    try:
+        pins = _asked(case, order, wanted)
+        if not own & {pin.name for pin in pins}:
+            return _with_hashes(pins, order)
+    except ResolutionError as wrong:
+        if not any(name in str(wrong).lower() for name in own):
+            raise
+    # Something needs the project itself: then this build of it is the one, not a release of the index.
+    pins = _asked(case, order, [*wanted, *(artifact.reference for artifact in order.artifacts)])
+    return _with_hashes([pin for pin in pins if pin.name not in own], order)
+
+
+def _each_alone(case: Case, order: Order, wanted: Sequence[str]) -> tuple[Pin, ...]:
+    # --no-deps: the newest of each that its own line allows, whatever the others think of it.
+    found: dict[str, Pin] = {}
+    for line in wanted:
+        lines = replace(order.lines, folders=())
+        asked = _parsed(line)
+        name = canonicalize_name(asked.name) if asked else ""
+        for pin in _asked(case, replace(order, lines=lines), [line]):
+            if not name or pin.name == name:
+                found.setdefault(pin.name, pin)
+    return _with_hashes(tuple(found.values()), order)
+
+
+def _asked(case: Case, order: Order, wanted: Sequence[str]) -> tuple[Pin, ...]:
+    from tox_wheelfarm.resolution import Folder, Question, resolve
+
+    options = case.options
+    folders = [Folder(each.path, tuple(sorted(each.extras)), each.editable) for each in order.lines.folders]
+    if case.pip is not None:
+        return _by_pip(case, wanted, folders, order.lines.prereleases)
+    question = Question(
+        requirements=tuple(wanted),
+        folders=tuple(folders),
+        constraints=case.constraints,
+        python=case.python,
+        lowest=options.installer == LOWEST,
+        prereleases=options.prereleases or order.lines.prereleases,
+        cutoff=options.cutoff,
+        root=case.root,
+    )
+    return resolve(question, case.uv).pins
+
+
+def _by_pip(
+    case: Case, wanted: Sequence[str], folders: Sequence[Folder], prereleases: bool
+) -> tuple[Pin, ...]:
+    options = case.options
+    pip = cast("Pip", case.pip)
+    lowest = options.installer == LOWEST
+    pins = pip.resolve(wanted, case.constraints, lowest, folders, options.prereleases or prereleases)
+    # That pip leaves the folders themselves out.
+    places = [
+        Pin(
+            Project.read(each.path).name or each.path.name,
+            "",
+            reference=str(each.path),
+            editable=each.editable,
+        )
+        for each in folders
+    ]
+    return (*pins, *places)
+
+
+def _with_hashes(pins: Sequence[Pin], order: Order) -> tuple[Pin, ...]:
+    # Hashes that a file of -r gives are a promise: of the files of that release only these may be installed.
+    return tuple(_promised(pin, order.lines.hashes.get(pin.name)) for pin in pins)
+
+
+def _promised(pin: Pin, hashes: tuple[str, ...] | None) -> Pin:
+    if hashes is None:
+        return pin
+    files = tuple(file for file in pin.files if set(file.hashes) & set(hashes))
+    if not files:
+        raise HashMissingError(
+            f"no file of {pin.name} {pin.version} has a hash that deps allows ({', '.join(hashes)})"
+        )
+    return replace(pin, files=files)
+
+
+def _by_name(pins: Iterable[Pin]) -> tuple[Pin, ...]:
+    return tuple(sorted(pins, key=lambda pin: pin.name))
+
+
+def _refuse_unhashed(lock: Lock, pins: Iterable[Pin], allowed: frozenset[str]) -> None:
+    bare = [pin for pin in pins if not _is_exact(pin) and pin.name not in allowed]
+    if bare:
+        names = ", ".join(f"{pin.name} {pin.version}".strip() for pin in bare)
+        raise HashMissingError(
+            f"{lock.path} has no hash for {names}: lock again with hashes, or name what may be installed without "
+            f"one: allow_unhashed = {', '.join(pin.name for pin in bare)}"
+        )
+
+
+def _is_exact(pin: Pin) -> bool:
+    if pin.hashes:
+        return True
+    # A commit is a hash of what it holds; a folder is the developer's own, as is a file on this disk.
+    reference = pin.reference.partition("#")[0]
+    return bool(reference) and not reference.startswith(("http://", "https://"))

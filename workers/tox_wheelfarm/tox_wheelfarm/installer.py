@@ -1,0 +1,131 @@
+"""What tox calls to install: it gathers, and settles everything in one install.
+
+Made by the runner for each environment. Nothing is decided while tox still asks; when nothing has to change, neither
+uv nor the interpreter is started.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from packaging.requirements import Requirement
+from tox.tox_env.installer import Installer
+from tox.tox_env.python.pip.req_file import PythonDeps
+
+from tox_wheelfarm import changing, damage, installed, release_set, settlement, state
+from tox_wheelfarm.artifact import artifact
+from tox_wheelfarm.deps import sort
+from tox_wheelfarm.errors import InstallerError, InstallFailedError
+from tox_wheelfarm.order import Order
+
+if TYPE_CHECKING:
+    from tox_wheelfarm.runner import Runner
+
+
+LOGGER = logging.getLogger(__name__)
+
+
+class SetInstaller(Installer[Any]):
+    """Installs one set, once, however often tox asks."""
+
+    def __init__(self, tox_env: Runner) -> None:
+        self.order = Order()
+        self._runner = tox_env
+        super().__init__(tox_env)
+
+    def _register_config(self) -> None:
+        """Settings are the runner's."""
+
+    def begin(self) -> None:
+        """Forget what was gathered: tox sets up an environment a second time after a Recreate."""
+        self.order = Order()
+
+    def install(self, arguments: Any, section: str, of_type: str) -> None:  # noqa: ARG002 - tox's signature
+        """Take note of what tox asks for.
+
+        Raises:
+            InstallerError: it cannot be read.
+        """
+        if isinstance(arguments, PythonDeps):
+            try:
+                self.order.lines = sort(arguments, Path(self._runner.core["toxinidir"]))
+            except (ValueError, OSError) as wrong:
+                raise InstallFailedError(f"deps cannot be read: {wrong}") from wrong
+        elif isinstance(arguments, Sequence):
+            self._gather(arguments, of_type)
+
+    def _gather(self, arguments: Sequence[Any], of_type: str) -> None:
+        lines = tuple(str(each) for each in arguments if isinstance(each, Requirement))
+        if of_type == "dependency-groups":
+            self.order.group_requirements = lines
+            return
+        self.order.extras = self._runner.extras
+        if of_type == "package_deps":
+            self.order.deps_only = True
+            self.order.package_requirements = lines
+            return
+        built = [each for each in arguments if not isinstance(each, Requirement)]
+        markers = self._runner.interpreter.markers
+        self.order.artifacts = tuple(artifact(each, self._runner.extras, markers) for each in built)
+
+    def installed(self) -> list[str]:
+        """What is there, as `pip freeze --all` has it; nothing is started."""
+        found = installed.read(self._runner.package_folders())
+        return [found[name].line for name in sorted(found)]
+
+    def settle(self) -> None:
+        """Bring the environment to exactly what was gathered.
+
+        Raises:
+            Recreate: it cannot be changed in place.
+            InstallerError: what was asked for cannot be had; the state is gone if anything was changed.
+        """
+        held = state.read(self._runner.env_dir)
+        if held is None:
+            self._runner.again("its state is gone")
+        case = settlement.case(self._runner, self.order)
+        prints = settlement.prints(self._runner, self.order, case)
+        try:
+            there = self._there()
+        except installed.DamagedError as wrong:
+            self._runner.again(str(wrong))
+        if settlement.same(held, prints, there, self._runner):
+            return
+        self._change(held, case, prints, there)
+
+    def _there(self) -> dict[str, str]:
+        folders = self._runner.package_folders()
+        if gone := damage.packages(folders):
+            raise installed.DamagedError(gone)
+        return {name: version for name, (version, _) in installed.names(folders).items()}
+
+    def _change(self, held: state.State, case: Any, prints: dict[str, str], there: dict[str, str]) -> None:
+        runner = self._runner
+        decision = settlement.decide(case, self.order)
+        prune = case.options.prune and not runner.without_package
+        spared = runner.fixtures if prune else None
+        steps = changing.change(there, held.releases, decision.pins, self.order.artifacts, spared)
+        steps = replace(steps, formats=self.order.lines.formats)
+        state.remove(runner.env_dir)
+        try:
+            changing.carry_out(case, steps)
+            folders = runner.package_folders()
+            if left := changing.residue(folders, steps.remove):
+                self._runner.again(f"{', '.join(left)} cannot be taken out of it cleanly")
+            found = installed.read(folders)
+            settlement.check(runner, self.order, decision, found)
+        except InstallerError as wrong:
+            LOGGER.debug("%s is rebuilt next time: %s", runner.env_dir, type(wrong).__name__)
+            raise
+        fresh = state.State(
+            made=held.made,
+            order=prints,
+            releases=release_set.prints(decision.pins, self.order.artifacts),
+            versions={name: version for name, (version, _) in installed.names(folders).items()},
+            record=settlement.record(case, decision, folders),
+        )
+        fresh.write(runner.env_dir)

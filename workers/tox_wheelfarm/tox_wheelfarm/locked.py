@@ -1,0 +1,130 @@
+"""What a lock file decides for an environment: found, held against the project, and reduced to one set.
+
+Called by `decision`. The formats themselves are in `locks`; no index is asked, and a lock that does not match is
+refused unless the settings soften it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from tox_wheelfarm.errors import (
+    ExtraNotFoundError,
+    LockedDepsRequiredError,
+    LockedDepVersionConflictError,
+    LockFileError,
+    RequiresUnsafeDepError,
+    StaleLockError,
+)
+from tox_wheelfarm.locks.wish import Wish
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tox_wheelfarm.decision import Case
+    from tox_wheelfarm.deps import DepsFolder
+    from tox_wheelfarm.locks.lock import Lock
+    from tox_wheelfarm.locks.pin import Pin
+    from tox_wheelfarm.options import Options
+    from tox_wheelfarm.order import Order
+
+LOGGER = logging.getLogger(__name__)
+
+UNSAFE = frozenset({"pip", "setuptools", "wheel", "distribute"})
+"""What older tools leave out of their lock files as unsafe to pin."""
+
+
+def select(case: Case, order: Order) -> tuple[Lock, tuple[Pin, ...]]:
+    """Read the lock file, check it, and take what is asked for.
+
+    Raises:
+        LockFileError, StaleLockError, LockedDepNotFoundError, LockedDepVersionConflictError, ExtraNotFoundError,
+            RequiresUnsafeDepError: as they say.
+    """
+    from tox_wheelfarm.locks import facts, files
+    from tox_wheelfarm.locks.project import Project
+
+    if case.lockfile is None:
+        raise LockFileError(f"{case.root} has no lock file")
+    project = Project.read(case.root)
+    lock = files.read(case.lockfile, project)
+    _fresh(lock, lock.differences(project), case.options)
+    target = facts.target(case.python)
+    chosen = lock.select(target, wish(case.options, order))
+    own = {artifact.name for artifact in order.artifacts}
+    pins = tuple(pin for pin in chosen if pin.name not in own)
+    _unsafe(lock, pins)
+    return lock, pins
+
+
+def wish(options: Options, order: Order) -> Wish:
+    """What an environment asks of its lock file.
+
+    The project's own dependencies are wanted with the project; without it only where nothing else is named, so that a
+    lock file that is one flat list is installed as it is.
+
+    Raises:
+        LockedDepVersionConflictError, ExtraNotFoundError: a name of locked_deps is more than a name.
+    """
+    names = tuple(dict.fromkeys(_name(word) for word in options.locked_deps))
+    groups = order.groups | options.poetry_dep_groups
+    project = options.install_project_deps
+    if project is None:
+        installs = bool(order.artifacts) or order.deps_only
+        project = installs or not (names or groups or options.install_dev_deps)
+    extras = frozenset(extra for artifact in order.artifacts for extra in artifact.extras) | order.extras
+    return Wish(project=project, extras=extras, groups=groups, dev=options.install_dev_deps, names=names)
+
+
+def require(lines: Sequence[str], folders: Sequence[DepsFolder]) -> None:
+    """Refuse what no lock file decides, with `require_locked_deps`.
+
+    Raises:
+        LockedDepsRequiredError: there is something.
+    """
+    loose = [*lines, *(str(folder.path) for folder in folders)]
+    if loose:
+        raise LockedDepsRequiredError(
+            f"require_locked_deps is set, but no lock file decides {', '.join(loose)}: move the names to locked_deps"
+        )
+
+
+def _fresh(lock: Lock, differences: Iterable[str], options: Options) -> None:
+    told = list(differences)
+    if not told:
+        return
+    lines = "".join(f"\n - {line}" for line in told)
+    message = f"{lock.path} does not match the project; lock again, or set stale_lock = warn:{lines}"
+    if options.stale_lock == "error":
+        raise StaleLockError(message)
+    LOGGER.warning("%s", message)
+
+
+def _unsafe(lock: Lock, pins: Sequence[Pin]) -> None:
+    there = {pin.name for pin in pins}
+    for pin in pins:
+        if lacking := sorted(UNSAFE & set(pin.requires or ()) - there):
+            raise RequiresUnsafeDepError(
+                f"{pin.name} {pin.version} needs {', '.join(lacking)}, for which {lock.path} gives no exact version: "
+                "lock again with a tool that does not leave it out, or name it in seed or deps"
+            )
+
+
+def _name(word: str) -> str:
+    try:
+        requirement = Requirement(word)
+    except InvalidRequirement:
+        raise LockedDepVersionConflictError(f"locked_deps: {word!r} is not a name") from None
+    if requirement.specifier or requirement.url or requirement.marker:
+        raise LockedDepVersionConflictError(
+            f"locked_deps: {word!r} says more than a name; the lock file decides versions, so write {requirement.name}"
+        )
+    if requirement.extras:
+        raise ExtraNotFoundError(
+            f"locked_deps: {word!r} names an extra; the lock file decides extras, so write {requirement.name}"
+        )
+    return str(canonicalize_name(requirement.name))

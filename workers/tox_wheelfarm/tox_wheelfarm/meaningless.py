@@ -1,0 +1,39 @@
+"""Settings of tox and of other runners that mean nothing here, each with what to write instead.
+
+Called when an environment is set up. A setting is only ever warned of, by its name; it never makes a run fail.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tox.config.sets import EnvConfigSet
+
+INSTEAD = {
+    "install_command": "uv installs, by hash; see installer and constraints",
+    "list_dependencies_command": "what is installed is read from its metadata",
+    "constrain_package_deps": "constraints hold for everything anyway",
+    "use_frozen_constraints": "everything is decided in one set anyway",
+    "always_copy": "uv decides how an interpreter is linked",
+    "alwayscopy": "uv decides how an interpreter is linked",
+    "download": "name pip, setuptools or wheel in seed",
+    "virtualenv_spec": "old interpreters are known",
+    "uv_resolution": "write installer = latest or lowest",
+    "uv_python_preference": "interpreters are found as tox finds them and never downloaded",
+    "uv_sync_flags": "see lockfile, extras and dependency_groups",
+    "uv_sync_locked": "see stale_lock",
+    "uv_export_flags": "see lockfile, extras and dependency_groups",
+    "with_dev": "write install_dev_deps",
+    "no_default_groups": "see dependency_groups",
+    "only_groups": "see dependency_groups",
+}
+
+
+def found(conf: EnvConfigSet) -> Iterator[str]:
+    """A sentence for each that the environment's configuration has."""
+    told = set().union(*(loader.found_keys() for loader in conf.loaders))
+    for name in sorted(told & set(INSTEAD)):
+        yield f"{name} means nothing with runner = wheelfarm: {INSTEAD[name]}"

@@ -1,0 +1,151 @@
+"""The environment that builds the project (PEP 517), made and filled by uv.
+
+Asked for by the runner through tox. Only what the build needs is installed in it; `constraints` of the run
+environments hold here too. It never sees a lock file.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from platformdirs import user_cache_path
+from tox.tox_env.installer import Installer
+from tox.tox_env.python.package import PythonPackageToxEnv
+from tox.tox_env.python.pip.req_file import PythonDeps
+from tox.tox_env.python.virtual_env.package.pyproject import Pep517VenvPackager
+
+from tox_wheelfarm import damage, installed, state
+from tox_wheelfarm.deps import sort
+from tox_wheelfarm.environment import Environment
+from tox_wheelfarm.order import fingerprint
+from tox_wheelfarm.uv import Offline
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from tox.tox_env.api import ToxEnvCreateArgs
+    from tox.tox_env.package import PackageToxEnv
+    from tox.tox_env.runner import RunToxEnv
+
+
+LOGGER = logging.getLogger(__name__)
+
+
+class BuildInstaller(Installer[Any]):
+    """Installs what a build asks for, when it asks: the next step of the build needs it."""
+
+    def __init__(self, tox_env: BuildEnvironment) -> None:
+        self._packager = tox_env
+        super().__init__(tox_env)
+
+    def _register_config(self) -> None:
+        """None of its own."""
+
+    def installed(self) -> list[str]:
+        """What is there, as `pip freeze --all` has it."""
+        found = installed.read(self._packager.package_folders())
+        return [found[name].line for name in sorted(found)]
+
+    def install(self, arguments: Any, section: str, of_type: str) -> None:  # noqa: ARG002 - tox's signature
+        """Install requirements, unless they are there from an earlier run.
+
+        Raises:
+            Recreate: other requirements were there, or something of them is gone.
+            InstallerError: they cannot be had.
+        """
+        packager = self._packager
+        lines = _lines(arguments, Path(packager.core["toxinidir"]))
+        if not lines:
+            return
+        held = state.read(packager.env_dir)
+        if held is None:
+            self._packager.again("its state is gone")
+        files = packager.constraints()
+        wanted = fingerprint(lines, [path.read_text("utf-8") for path in files])
+        there = held.order.get(of_type)
+        if there is not None and there != wanted:
+            self._packager.again(f"what the build needs changed ({of_type})")
+        if there == wanted and self._whole(held):
+            return
+        state.remove(packager.env_dir)
+        _install(packager, lines, files, of_type)
+        names = installed.names(packager.package_folders())
+        versions = {name: version for name, (version, _) in names.items()}
+        replace(held, order={**held.order, of_type: wanted}, versions=versions).write(packager.env_dir)
+
+    def _whole(self, held: state.State) -> bool:
+        folders = self._packager.package_folders()
+        try:
+            names = installed.names(folders)
+            gone = damage.packages(folders)
+        except installed.DamagedError as wrong:
+            self._packager.again(str(wrong))
+        if gone or {name: version for name, (version, _) in names.items()} != dict(held.versions):
+            self._packager.again(gone or "its packages are not those that were installed")
+        return True
+
+
+def _lines(arguments: Any, root: Path) -> list[str]:
+    if isinstance(arguments, PythonDeps):
+        lines = sort(arguments, root)
+        return [*lines.requirements, *(str(folder.path) for folder in lines.folders)]
+    return sorted(str(each) for each in arguments) if isinstance(arguments, Sequence) else []
+
+
+def _install(packager: BuildEnvironment, lines: list[str], files: tuple[Path, ...], of_type: str) -> None:
+    listed = packager.env_dir / f".wheelfarm-{of_type}.txt"
+    listed.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    bounds = [word for path in files for word in ("-c", str(path))]
+    LOGGER.debug("%s: %s", of_type, ", ".join(lines))
+    command = ["pip", "install", "--python", str(packager.env_python()), *bounds, "-r", str(listed)]
+    packager.uv(packager.offline, files).run(command, cwd=Path(packager.core["tox_root"]))
+
+
+class BuildEnvironment(Environment, PythonPackageToxEnv):
+    """What both packagers share: the installer, and what the run environments hand down."""
+
+    def __init__(self, create_args: ToxEnvCreateArgs) -> None:
+        self._installer: BuildInstaller | None = None
+        self._words: tuple[str, ...] = ()
+        self._files: tuple[Path, ...] | None = None
+        self.offline = Offline.AUTO
+        super().__init__(create_args)
+
+    @property
+    def installer(self) -> BuildInstaller:
+        """Installs at once."""
+        if self._installer is None:
+            self._installer = BuildInstaller(self)
+        return self._installer
+
+    def register_run_env(self, run_env: RunToxEnv) -> Generator[tuple[str, str], PackageToxEnv, None]:
+        """Take the constraints and the network setting of the environment that wants the package."""
+        if "constraints" in run_env.conf and "offline" in run_env.conf:
+            self._words = tuple(run_env.conf["constraints"])
+            always = getattr(self.options, "wheelfarm_offline", False)
+            self.offline = Offline.ALWAYS if always else Offline(run_env.conf["offline"])
+        yield from super().register_run_env(run_env)
+
+    def constraints(self) -> tuple[Path, ...]:
+        """The files of constraints that hold for builds."""
+        if self._files is None:
+            self._files = ()
+            if self._words:
+                from tox_wheelfarm.constraints import collect
+
+                cache = user_cache_path("tox-wheelfarm")
+                self._files = collect(self._words, Path(self.core["toxinidir"]), cache, self.offline)
+        return self._files
+
+
+class Packager(BuildEnvironment, Pep517VenvPackager):
+    """Builds wheels, source distributions and editable wheels by the project's own backend."""
+
+    @staticmethod
+    def id() -> str:
+        """The word for tox."""
+        return "wheelfarm-pep-517"

@@ -1,0 +1,45 @@
+"""What tox loads: the runner, its packagers, and the flags of the command line.
+
+Called by tox, through the entry point. It never reads a setting itself, and imports nothing that a run without this
+runner does not need.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from tox.plugin import impl
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+    from tox.tox_env.register import ToxEnvRegister
+
+SWITCH = "WHEELFARM_TOX"
+"""Set to anything but "" or "0" it makes this the runner of every environment that names none."""
+
+
+@impl
+def tox_register_tox_env(register: ToxEnvRegister) -> None:
+    """Add the runner and its packagers; the default runner stays tox's own unless WHEELFARM_TOX says otherwise."""
+    from tox_wheelfarm.external import ExternalPackager
+    from tox_wheelfarm.packager import Packager
+    from tox_wheelfarm.runner import Runner
+
+    before = register.default_env_runner
+    register.add_run_env(Runner)
+    register.add_package_env(Packager)
+    register.add_package_env(ExternalPackager)
+    if os.environ.get(SWITCH, "0") not in {"", "0"}:
+        register.default_env_runner = Runner.id()
+    elif before:
+        register.default_env_runner = before
+
+
+@impl
+def tox_add_option(parser: ArgumentParser) -> None:
+    """Add the flags; each has a setting of the same meaning, which it overrides."""
+    from tox_wheelfarm.flags import add
+
+    add(parser)

@@ -1,0 +1,215 @@
+"""What an environment asks for, resolved to one exact set by uv, and recorded so that the set can be had again.
+
+Called by the installer for `constraints`, `latest` and `lowest`. It never installs, and never takes a set from stale
+data where newer could change it: without the network only what is pinned exactly is resolved, unless offline = always.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from tox_wheelfarm import clashes, constraints, decided, yanked
+from tox_wheelfarm.errors import ConstraintsError, InstallFailedError, OfflineMissError, ResolutionError
+from tox_wheelfarm.uv import Answer, Offline, Uv
+
+if TYPE_CHECKING:
+    from tox_wheelfarm.locks.pin import Pin
+
+UNSOLVED = "No solution found"
+OPTIONS = re.compile(r"\s*(-e|--editable|--no-binary|--only-binary)[\s=]")
+"""What a requirement may begin with; uv would obey others, such as an index."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A local project that the set is for.
+
+    Attributes:
+        path: its folder, absolute.
+        extras: those of its extras that are asked for.
+        editable: whether it is installed in place.
+    """
+
+    path: Path
+    extras: tuple[str, ...] = ()
+    editable: bool = False
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked for.
+
+    Attributes:
+        requirements: PEP 508, or paths and URLs as pip takes them; a comment behind one says where it stands. Also
+            `--no-binary NAME` and `--only-binary NAME`.
+        folders: local projects, whose dependencies take part.
+        constraints: files, as `constraints.collect` gives them; they bind builds as well.
+        python: the interpreter that the set is for.
+        lowest: the lowest version of what is asked for directly, the newest of everything else.
+        prereleases: whether they may be chosen where a final release would do.
+        cutoff: nothing uploaded later is seen (a date or time, RFC 3339), or "".
+        root: relative paths in requirements, and in the recorded set, are relative to it.
+    """
+
+    requirements: tuple[str, ...] = ()
+    folders: tuple[Folder, ...] = ()
+    constraints: tuple[Path, ...] = ()
+    python: Path = Path("python")
+    lowest: bool = False
+    prereleases: bool = False
+    cutoff: str = ""
+    root: Path = Path()
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """The set.
+
+    Attributes:
+        pins: by name; withdrawn ones are marked.
+        pylock: the same as the text of a pylock.toml (PEP 751); installing from it gives the same set.
+        asked: whether the network was used.
+    """
+
+    pins: tuple[Pin, ...]
+    pylock: str
+    asked: bool = False
+
+
+def resolve(question: Question, uv: Uv) -> Resolution:
+    """The exact set for the question.
+
+    Raises:
+        ConstraintsError: a constraint excludes what is asked for, or what that needs; both sides are named.
+        ResolutionError: there is no set at all, with the derivation of it.
+        OfflineMissError: offline was asked for, and something is not in the cache.
+        InstallFailedError: uv failed for another reason: a build, the network.
+    """
+    bounds = _bounds(question)
+    builds = tuple(dict.fromkeys(path.resolve() for path in (*uv.constraints, *question.constraints)))
+    bound = replace(uv, constraints=builds)
+    try:
+        answer = _answer(question, bound, bounds)
+    except (InstallFailedError, OfflineMissError) as failed:
+        derivation = str(failed).partition(UNSOLVED)[2]
+        if not derivation or isinstance(failed, OfflineMissError):
+            raise
+        raise _unsolved(question, bound, bounds, _tidy(derivation)) from None
+    pins = decided.pins(answer.text, question.root)
+    held = clashes.hold_hashes(pins, bounds)
+    text = answer.text if held == pins else decided.without(answer.text, held)
+    return Resolution(yanked.told(held, answer.said), text, answer.asked)
+
+
+def _bounds(question: Question) -> tuple[clashes.Bound, ...]:
+    if not question.constraints:
+        return ()
+    from tox_wheelfarm.locks.facts import target
+
+    environment = target(question.python).environment
+    bounds = clashes.holding(map(constraints.read, question.constraints), environment)
+    clashes.refuse(question.requirements, question.folders, bounds, environment)
+    return bounds
+
+
+def _answer(question: Question, uv: Uv, bounds: tuple[clashes.Bound, ...]) -> Answer:
+    if uv.offline is not Offline.AUTO:
+        return _compiled(question, uv)
+    if _may_be_exact(question):
+        try:
+            answer = _compiled(question, replace(uv, offline=Offline.ALWAYS))
+        except (InstallFailedError, OfflineMissError):
+            pass  # whatever was missing or stale: the network decides
+        else:
+            if _is_exact(decided.pins(answer.text, question.root), question, bounds):
+                return answer
+    return _compiled(question, replace(uv, offline=Offline.NEVER))
+
+
+def _compiled(question: Question, uv: Uv) -> Answer:
+    with tempfile.TemporaryDirectory(prefix="wheelfarm-") as folder:
+        asked = Path(folder) / "asked.in"
+        asked.write_text("".join(f"{line}\n" for line in _lines(question)), "utf-8")
+        arguments = ["pip", "compile", "--format", "pylock.toml", "--no-header", "--no-progress", str(asked)]
+        arguments += ["--python", str(question.python)]
+        arguments += [
+            word for path in question.constraints for word in ("--constraints", str(path.resolve()))
+        ]
+        arguments += ["--resolution", "lowest-direct"] if question.lowest else []
+        arguments += ["--prerelease", "allow"] if question.prereleases else []
+        arguments += ["--exclude-newer", question.cutoff] if question.cutoff else []
+        return uv.answer(arguments, cwd=question.root)
+
+
+def _lines(question: Question) -> list[str]:
+    for line in question.requirements:
+        if "\n" in line or (line.lstrip().startswith("-") and not OPTIONS.match(line)):
+            raise ResolutionError(f"{line!r} is not a requirement; files are named with `-r` in `deps`")
+    return [*question.requirements, *map(_folder_line, question.folders)]
+
+
+def _folder_line(folder: Folder) -> str:
+    extras = f"[{','.join(map(canonicalize_name, folder.extras))}]" if folder.extras else ""
+    return f"{'-e ' if folder.editable else ''}{folder.path.resolve().as_uri()}{extras}"
+
+
+def _may_be_exact(question: Question) -> bool:
+    return bool(question.constraints) or all(map(_exact_version, map(_parsed, question.requirements)))
+
+
+def _is_exact(pins: tuple[Pin, ...], question: Question, bounds: tuple[clashes.Bound, ...]) -> bool:
+    """Whether newer data could not change the set: every release in it was named with its version."""
+    told = [*map(_parsed, question.requirements), *(bound.requirement for bound in bounds)]
+    named = {
+        (canonicalize_name(requirement.name), version)
+        for requirement in told
+        if requirement and (version := _exact_version(requirement))
+    }
+    return all(pin.reference or (pin.name, Version(pin.version)) in named for pin in pins)
+
+
+def _parsed(line: str) -> Requirement | None:
+    try:
+        return Requirement(line.partition(" #")[0].strip())
+    except InvalidRequirement:
+        return None
+
+
+def _exact_version(requirement: Requirement | None) -> Version | None:
+    for specifier in requirement.specifier if requirement else ():
+        if specifier.operator in {"==", "==="} and not specifier.version.endswith(".*"):
+            try:
+                return Version(specifier.version)
+            except InvalidVersion:
+                return None
+    return None
+
+
+def _unsolved(
+    question: Question, uv: Uv, bounds: tuple[clashes.Bound, ...], derivation: str
+) -> ConstraintsError | ResolutionError:
+    if question.constraints and _solved(replace(question, constraints=()), uv):
+        return ConstraintsError(clashes.explained(derivation, bounds))
+    return ResolutionError(f"no set of releases satisfies what is asked for. {derivation}")
+
+
+def _solved(question: Question, uv: Uv) -> bool:
+    try:
+        _compiled(question, uv)
+    except (InstallFailedError, OfflineMissError):
+        return False
+    return True
+
+
+def _tidy(derivation: str) -> str:
+    """Uv's derivation without the frame of its message."""
+    text = re.sub(r"^.*?cause:\s*", "", derivation, count=1, flags=re.DOTALL)
+    return re.sub(r"\s*\n\s*", "\n", text).strip()

@@ -1,0 +1,203 @@
+"""What the installer has to know to settle an order: the case, its fingerprints, the check, and the record.
+
+Called by the installer only. It reads files of the project and the environment; installing is not done here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from platformdirs import user_cache_path
+
+from tox_wheelfarm import conflicts, decision, options
+from tox_wheelfarm.errors import (
+    ConflictError,
+    PoetryNotInstalledError,
+    RequiresUnsafeDepError,
+    YankedError,
+)
+from tox_wheelfarm.installed import Installed, seen
+from tox_wheelfarm.locked import UNSAFE
+from tox_wheelfarm.order import fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tox_wheelfarm.decision import Case, Decision
+    from tox_wheelfarm.order import Order
+    from tox_wheelfarm.runner import Runner
+    from tox_wheelfarm.state import State
+
+LOGGER = logging.getLogger(__name__)
+
+NEVER_DECIDES = ("offline", "threads", "prune", "require_poetry")
+"""Settings that a fingerprint leaves out."""
+
+
+def case(runner: Runner, order: Order) -> Case:
+    """The case of an environment.
+
+    Raises:
+        ConstraintsError: a constraints file cannot be had.
+        PoetryNotInstalledError: poetry is asked for.
+    """
+    settings = runner.settings
+    if settings.require_poetry:
+        _poetry()
+    root = options.folder(runner.core, "package_root")
+    files = _constraints(settings, order, Path(runner.core["toxinidir"]))
+    uv = runner.uv(settings.offline, files)
+    uv = replace(uv, variables={**uv.variables, **order.lines.places})
+    python = runner.env_python()
+    pip = runner.pip(uv) if runner.interpreter.version_info[:2] < (3, 6) else None
+    return decision.Case(root, python, runner.env_dir, settings, runner.lockfile, files, uv, pip)
+
+
+def prints(runner: Runner, order: Order, case: Case) -> dict[str, str]:
+    """Fingerprints of everything that decides what is installed, by phase."""
+    settings = {name: value for name, value in vars(case.options).items() if name not in NEVER_DECIDES}
+    places = {
+        name: value for name, value in case.uv.variables.items() if not name.startswith("UV_CONCURRENT")
+    }
+    files = [_digest(path) for path in case.constraints]
+    locked = []
+    if case.lockfile is not None:
+        project = [case.root / name for name in ("pyproject.toml", "Pipfile")]
+        locked = [str(case.lockfile), *map(_digest, [case.lockfile, *project])]
+    folders = [_digest(each.path / "pyproject.toml") for each in order.lines.folders]
+    asked = (
+        settings,
+        vars(order.lines),
+        order.groups,
+        order.group_requirements,
+        places,
+        files,
+        locked,
+        folders,
+    )
+    built = [(each.name, each.requires, each.extras, each.content, each.editable) for each in order.artifacts]
+    package = (built, order.package_requirements, order.deps_only, order.extras)
+    return (
+        {"deps": fingerprint(asked), "package": fingerprint(package)}
+        if not runner.without_package
+        else {"deps": fingerprint(asked)}
+    )
+
+
+def same(held: State, prints: Mapping[str, str], there: Mapping[str, str], runner: Runner) -> bool:
+    """Whether the environment is already what is asked for."""
+    if not held.order or any(held.order.get(name) != value for name, value in prints.items()):
+        return False
+    if runner.settings.prune and not runner.without_package:
+        strays = set(held.versions) - set(held.releases) - runner.fixtures
+        return dict(held.versions) == dict(there) and not strays
+    return all(there.get(name) == held.versions.get(name) for name in held.releases)
+
+
+def decide(case: Case, order: Order) -> Decision:
+    """Decide, and speak of withdrawn releases.
+
+    Raises:
+        YankedError: one would be installed, and the settings refuse that.
+    """
+    decided = _marked(case, decision.decide(case, order))
+    yanked = [pin for pin in decided.pins if pin.yanked is not None]
+    if yanked:
+        told = ", ".join(f"{pin.name} {pin.version} ({pin.yanked or 'no reason given'})" for pin in yanked)
+        if case.options.yanked == "refuse":
+            raise YankedError(f"withdrawn by their authors: {told}; choose others, or set yanked = warn")
+        LOGGER.warning("withdrawn by their authors: %s", told)
+    return decided
+
+
+def _marked(case: Case, decided: Decision) -> Decision:
+    # A resolution has said it already; a lock does not know what was withdrawn after it was made.
+    if decided.lock is None:
+        return decided
+    from tox_wheelfarm import yanked
+
+    places = yanked.indexes(case.uv.variables)
+    pins = yanked.asked(decided.pins, places, user_cache_path("tox-wheelfarm"), case.options.offline)
+    return replace(decided, pins=pins)
+
+
+def check(runner: Runner, order: Order, decided: Decision, found: Mapping[str, Installed]) -> None:
+    """Hold what is installed against itself.
+
+    Raises:
+        RequiresUnsafeDepError: pip, setuptools or wheel is needed, and the lock gives none.
+        ConflictError: something else does not fit; all of it is told.
+    """
+    if order.lines.no_deps or runner.without_package:
+        return
+    lenient = (
+        set()
+        if runner.settings.install_project_deps is not False
+        else {each.name for each in order.artifacts}
+    )
+    there = dict(found)
+    if runner.conf["system_site_packages"]:
+        there = {**seen([Path(path) for path in runner.interpreter.system]), **there}
+    problems = conflicts.find(there, decided.roots, runner.interpreter.markers, lenient)
+    # What only the base's own packages quarrel about is not ours.
+    problems = tuple(each for each in problems if len(each.chain) < 2 or _begins_in(each, found))
+    unsafe = [each for each in problems if each.name in UNSAFE and not each.found]
+    if decided.lock and unsafe and len(unsafe) == len(problems):
+        raise RequiresUnsafeDepError(
+            f"{decided.lock.path} gives no exact version: {'; '.join(map(str, unsafe))}; "
+            "lock again with a tool that does not leave it out, or name it in seed or deps"
+        )
+    if problems:
+        lines = "".join(f"\n - {problem}" for problem in problems)
+        raise ConflictError(f"what is installed does not fit together ({len(problems)} in all):{lines}")
+
+
+def record(case: Case, decided: Decision, folders: Iterable[Path]) -> dict[str, Any]:
+    """What the result of a run says of the set (`wheelfarm` in --result-json).
+
+    Args:
+        case: what was asked for.
+        decided: what came of it.
+        folders: the environment's packages.
+    """
+    from tox_wheelfarm import record as records
+    from tox_wheelfarm.locks.facts import target
+
+    text = records.pylock_text(decided.pins, target(case.python))
+    return records.entry(case.options.installer, decided.pins, text, folders, decided.lock, case.constraints)
+
+
+def _begins_in(problem: conflicts.Conflict, found: Mapping[str, Installed]) -> bool:
+    return problem.chain[0] == "you asked for" or problem.chain[0].partition(" ")[0] in found
+
+
+def _constraints(settings: options.Options, order: Order, root: Path) -> tuple[Path, ...]:
+    words = [*order.lines.constraints]
+    if settings.installer in {options.CONSTRAINTS, options.LOCKFILE}:
+        words += settings.constraints
+    if not words:
+        return ()
+    from tox_wheelfarm import constraints
+
+    return tuple(constraints.collect(words, root, user_cache_path("tox-wheelfarm"), settings.offline))
+
+
+def _poetry() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("poetry") is None:
+        raise PoetryNotInstalledError(
+            "--require-poetry was given, and poetry cannot be imported where tox runs: install it there, or leave "
+            "the flag out (nothing else here needs poetry)"
+        )
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""

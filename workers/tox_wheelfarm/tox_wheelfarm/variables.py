@@ -1,0 +1,57 @@
+"""The variables that uv is given: those of the environment that say where things are.
+
+Called by `environment`. pip's names are understood as well, because that is what people have in `set_env`; no other
+variable of uv that would change a decision is made up here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FROM_PIP = {
+    "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
+    "PIP_EXTRA_INDEX_URL": "UV_INDEX",
+    "PIP_FIND_LINKS": "UV_FIND_LINKS",
+    "PIP_TRUSTED_HOST": "UV_INSECURE_HOST",
+    "PIP_NO_INDEX": "UV_NO_INDEX",
+}
+DECIDED = {
+    "UV_OFFLINE",
+    "UV_PYTHON",
+    "UV_PROJECT",
+    "UV_WORKING_DIR",
+    "UV_REQUIRE_HASHES",
+    "UV_NO_VERIFY_HASHES",
+}
+"""What a setting of tox or the lock file decides; from the outside it would only break that."""
+
+
+def for_uv(variables: Mapping[str, str], threads: int) -> dict[str, str]:
+    """Uv's variables, from an environment's.
+
+    Args:
+        variables: the environment's, after `pass_env` and `set_env`.
+        threads: how many downloads, builds and installs run at a time.
+    """
+    found = {
+        uvs: _joined(pips, variables[pips])
+        for pips, uvs in FROM_PIP.items()
+        if variables.get(pips, "").strip()
+    }
+    found.update(
+        (name, value)
+        for name, value in variables.items()
+        if name.startswith("UV_") and name not in DECIDED and value.strip()
+    )
+    for name in ("UV_CONCURRENT_DOWNLOADS", "UV_CONCURRENT_BUILDS", "UV_CONCURRENT_INSTALLS"):
+        found.setdefault(name, str(threads))
+    return found
+
+
+def _joined(name: str, value: str) -> str:
+    # pip separates by blanks; uv by commas where it takes paths.
+    words = value.split()
+    return ",".join(words) if name == "PIP_FIND_LINKS" else " ".join(words)

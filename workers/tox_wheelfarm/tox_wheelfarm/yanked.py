@@ -1,0 +1,124 @@
+"""Which releases of a set are withdrawn (yanked, PEP 592), from the last index data that is at hand.
+
+Called by `resolution` and the installer. uv says it of what it resolves and installs, from its own cache and so without
+the network as well (`told`); an index is asked only by `asked`. It never decides whether such a release is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from tox_wheelfarm.download import DownloadError, fetch
+from tox_wheelfarm.index_page import ACCEPT, IndexFile, read_page
+from tox_wheelfarm.kept import keep
+from tox_wheelfarm.uv import Offline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from tox_wheelfarm.locks.pin import Pin
+
+WARNING = re.compile(
+    r"^warning: `(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[^`\s]+)` is yanked(?: \(reason: \"(?P<reason>.*)\"\))?",
+    re.MULTILINE,
+)
+"""How uv warns; its answer's `said` holds these."""
+
+LONGEST_REASON = 1000
+MOST_BYTES = 64 << 20
+"""Of one page of an index; the longest of PyPI are about a third of it."""
+
+AT_ONCE = 8
+PYPI = "https://pypi.org/simple/"
+
+
+def told(pins: Iterable[Pin], said: str) -> tuple[Pin, ...]:
+    """The pins, those marked that uv warned of in what it said (on stderr)."""
+    reasons: dict[tuple[str, str], str] = {
+        (canonicalize_name(found["name"]), found["version"]): (found["reason"] or "")[:LONGEST_REASON]
+        for found in WARNING.finditer(said)
+    }
+    return tuple(
+        replace(pin, yanked=reasons[pin.name, pin.version]) if (pin.name, pin.version) in reasons else pin
+        for pin in pins
+    )
+
+
+def asked(pins: Sequence[Pin], indexes: Sequence[str], cache: Path, offline: Offline) -> tuple[Pin, ...]:
+    """The pins, those marked whose files are all withdrawn, and those unmarked that are withdrawn no longer.
+
+    Args:
+        pins: direct references and what no index knows come back as they are.
+        indexes: simple indexes (PEP 503, 691); for each project the first that has it counts.
+        cache: a folder of ours, for the last data of each project.
+        offline: only NEVER asks, and then each time (with the ETag of the last answer); otherwise, and where the index
+            does not answer, the last data counts.
+    """
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return tuple(pool.map(lambda pin: _marked(pin, indexes, cache, offline), pins))
+
+
+def indexes(variables: Mapping[str, str]) -> tuple[str, ...]:
+    """The simple indexes that uv uses with these variables, in its order."""
+    more = f"{variables.get('UV_INDEX', '')} {variables.get('UV_EXTRA_INDEX_URL', '')}".split()
+    default = variables.get("UV_DEFAULT_INDEX") or variables.get("UV_INDEX_URL") or PYPI
+    return tuple(re.sub(r"^[\w.-]+=(?=https?:)", "", url) for url in (*more, default))
+
+
+def _marked(pin: Pin, indexes: Sequence[str], cache: Path, offline: Offline) -> Pin:
+    if pin.reference:
+        return pin
+    for index in indexes:
+        page = _page(f"{index.rstrip('/')}/{pin.name}/", cache, offline)
+        files = [file for file in page.files if _is_of(file, pin)] if page else []
+        if files:
+            withdrawn = [file.yanked for file in files if file.yanked is not None]
+            return replace(pin, yanked=withdrawn[0] if len(withdrawn) == len(files) else None)
+    return pin
+
+
+def _is_of(file: IndexFile, pin: Pin) -> bool:
+    if pin.hashes and file.sha256:
+        return f"sha256:{file.sha256}" in pin.hashes
+    return any(file.name == each.name for each in pin.files) if pin.files else file.version == pin.version
+
+
+@dataclass(frozen=True)
+class _Page:
+    """The last data of a project: the server's ETag and the files."""
+
+    etag: str
+    files: tuple[IndexFile, ...]
+
+
+def _page(url: str, cache: Path, offline: Offline) -> _Page | None:
+    path = cache / f"index-{hashlib.sha256(url.encode()).hexdigest()}.json"
+    last = _last(path)
+    if offline is not Offline.NEVER or not url.startswith(("http://", "https://")):
+        return last
+    try:
+        document = fetch(url, most=MOST_BYTES, etag=last.etag if last else "", accept=ACCEPT)
+        if not document.changed:
+            return last
+        page = _Page(document.etag, read_page(document))
+    except (DownloadError, ValueError):
+        return last  # the last data, or none: an index that does not answer withdraws nothing
+    files = [[file.name, file.sha256, file.yanked] for file in page.files]
+    keep(path, json.dumps({"etag": page.etag, "files": files}).encode())
+    return page
+
+
+def _last(path: Path) -> _Page | None:
+    try:
+        kept = json.loads(path.read_bytes())
+        return _Page(kept["etag"], tuple(IndexFile(*file) for file in kept["files"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
