@@ -2,6 +2,7 @@
 
 import email.parser
 import os
+import re
 import subprocess
 import zipfile
 from pathlib import Path
@@ -31,29 +32,23 @@ def wheel(tmp_path_factory):
     return built
 
 
-def newest():
-    """The newest interpreter that pyenv has, or 3.13 by name."""
+def interpreter(minor):
+    """The interpreter of a version as pyenv has it, else its name; "3.*" is the newest."""
     below = Path(os.environ.get("PYENV_ROOT", "/root/.pyenv")) / "versions"
-    found = [
-        (int(path.name.split(".")[1]), path) for path in below.glob("3.*") if (path / "bin/python").exists()
-    ]
-    return str(max(found)[1] / "bin/python") if found else "3.13"
+    found = [path for path in below.glob(f"{minor}.*/bin/python") if path.parts[-3][0] == "3"]
+    numbers = {path: tuple(map(int, re.findall(r"\d+", path.parts[-3]))) for path in found}
+    return str(max(found, key=lambda path: numbers[path])) if found else f"python{minor.rstrip('.*')}"
 
 
-@pytest.fixture(scope="module", params=["3.9", "newest"])
+@pytest.fixture(scope="module", params=["3.9", "3.*"], ids=["oldest", "newest"])
 def installed(request, wheel, tmp_path_factory):
     """An environment of its own with the wheel and what it requires, on the oldest Python and the newest."""
     path = tmp_path_factory.mktemp("alone") / "env"
-    python = newest() if request.param == "newest" else request.param
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("UV_", "PYTHON"))
-    }
-    for arguments in (
-        ["venv", "--python", python, str(path)],
-        ["pip", "install", "--python", str(path), str(wheel)],
-    ):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("UV_", "PYTHON"))}
+    made = ["venv", "--no-python-downloads", "--python", interpreter(request.param), str(path)]
+    for arguments in (made, ["pip", "install", "--python", str(path), str(wheel)]):
         command = [find_uv_bin(), "-q", *arguments]
-        subprocess.run(command, check=True, timeout=300, env=environment, cwd=path.parent)
+        subprocess.run(command, check=True, timeout=300, env=kept, cwd=path.parent)
     return path
 
 
