@@ -13,6 +13,7 @@ from farm_scheduler.empty_plan import why_empty
 from farm_scheduler.errors import PlanError
 from farm_scheduler.first_systems import on_first_systems
 from farm_scheduler.inference import environment_name, infer_cells
+from farm_scheduler.installer_axis import InstallerAxis
 from farm_scheduler.interpreters import SystemImage, name_order, read_request
 from farm_scheduler.other_tools import other_notes
 from farm_scheduler.placement import Placement
@@ -68,6 +69,9 @@ def make_plan(
         notes += [_unclaimed(python) for python in unclaimed(metadata, chosen, covered) if tox is not None]
     if not spread:
         cells = on_first_systems(cells, declaration)
+    axis = InstallerAxis(files, declaration, narrowing, tox)
+    cells = axis.spread(cells)
+    notes += axis.notes
     cells, declared_notes = declare(cells, declaration)
     if whole:
         cells += unknown_systems(declaration, systems)

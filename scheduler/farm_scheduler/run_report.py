@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlmodel import Session, col, func, select
 
 from farm_scheduler.errors import NotFoundError
+from farm_scheduler.installers import Installer
 from farm_scheduler.plan import ALL_SYSTEMS
 from farm_scheduler.states import (
     JOB_ENDED,
@@ -53,6 +54,7 @@ class CellReport:
         stream_path: where the evidence of that attempt is, relative to the farm's home.
         attempts: how many there were.
         history: the verdicts of the attempts before the newest, in order.
+        installer: what decided which releases it has.
         failing: the tests to look at, of the newest attempt, at most `limit` of `read_report`; of a flaky job those of
             the last attempt that failed.
     """
@@ -82,6 +84,7 @@ class CellReport:
     machine: str | None
     accelerator: str | None
     failing: tuple[FailingTest, ...]
+    installer: Installer = Installer.PROJECT
 
     @property
     def ended(self) -> bool:
@@ -323,6 +326,7 @@ def _cell(session: Session, cell: Cell, job: Job, attempts: Sequence[Attempt], f
         machine=attempt.machine if attempt else None,
         accelerator=attempt.accelerator if attempt else None,
         failing=_failing(session, told, failing) if told and looked_at else (),
+        installer=cell.installer,
     )
 
 
