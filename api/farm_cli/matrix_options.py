@@ -1,6 +1,7 @@
 """The options by which a person chooses of the matrix: `--python`, `--os`, `--installer`, `--constraints`, `--cutoff`.
 
-Used by run and plan, which get one `Narrowing` for all of them. It checks words only, and never what they leave: planning says that.
+Used by run and plan, which get one `Narrowing` for all of them. It checks words only, never
+what they leave: planning says that.
 """
 
 import functools

@@ -31,9 +31,6 @@ class InstallerAxis:
     `latest` is beside it: for the cells with a Python of their own, if there are any, as twice as much takes twice as
     long.
 
-    Attributes:
-        notes: the cells that were left out, and why.
-
     Raises:
         PlanError: what is named as constraints cannot be, or is no file of the source.
     """
@@ -45,7 +42,7 @@ class InstallerAxis:
         narrowing: Narrowing,
         tox: ToxConfiguration | None,
     ) -> None:
-        self.notes: list[Note] = []
+        self._notes: list[Note] = []
         self._tox = tox
         self._declaration = declaration
         self._lock = lock_file(files)
@@ -61,15 +58,16 @@ class InstallerAxis:
             )
             raise PlanError(sentence, file=missing)
 
-    def spread(self, cells: Iterable[PlannedCell]) -> list[PlannedCell]:
-        """The cells of all installers; what no image can run stays as it is."""
+    def spread(self, cells: Iterable[PlannedCell]) -> tuple[list[PlannedCell], list[Note]]:
+        """The cells of all installers, and a note for each that cannot be; what no image can run stays as it is."""
         cells = [replace(cell, cutoff=self._cutoff) for cell in cells]
         further = not any(cell.python is not None for cell in cells if cell.unsupported is None)
-        return [
-            found
+        found = [
+            each
             for cell in cells
-            for found in ([cell] if cell.unsupported is not None else self._of(cell, further=further))
+            for each in ([cell] if cell.unsupported is not None else self._of(cell, further=further))
         ]
+        return found, self._notes
 
     def _of(self, cell: PlannedCell, *, further: bool) -> Iterable[PlannedCell]:
         for installer in self._wanted(cell, further=further):
@@ -78,7 +76,7 @@ class InstallerAxis:
             if reason is None:
                 yield found
             else:
-                self.notes.append(Note(environment=found.label, reason=reason))
+                self._notes.append(Note(environment=found.label, reason=reason))
 
     def _wanted(self, cell: PlannedCell, *, further: bool) -> list[Installer]:
         """In the order of the words, each once."""

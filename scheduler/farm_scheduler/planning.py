@@ -69,19 +69,14 @@ def make_plan(
         notes += [_unclaimed(python) for python in unclaimed(metadata, chosen, covered) if tox is not None]
     if not spread:
         cells = on_first_systems(cells, declaration)
-    axis = InstallerAxis(files, declaration, narrowing, tox)
-    cells = axis.spread(cells)
-    notes += axis.notes
+    cells, more = InstallerAxis(files, declaration, narrowing, tox).spread(cells)
     cells, declared_notes = declare(cells, declaration)
+    notes += more
     if whole:
         cells += unknown_systems(declaration, systems)
     _sort(cells, systems, spread=spread)
-    all_notes = [
-        *notes,
-        *_strange_python(metadata),
-        *declared_notes,
-        *other_notes(files, inferred=tox is None),
-    ]
+    others = other_notes(files, inferred=tox is None)
+    all_notes = [*notes, *_strange_python(metadata), *declared_notes, *others]
     if not cells:
         sentence = why_empty(notes, declared_notes, chosen, narrowing, pythons)
         raise PlanError(sentence, notes=[each.reason for each in all_notes])
