@@ -16,7 +16,14 @@ from farm_images.installer_archive import installer_files
 from farm_images.wire import AGENT_PATH, PYTEST_PLUGINS_PATH, TOX_PLUGINS_PATH
 
 UNIT = "wheelfarm-agent.service"
-_MODULES = ("apt_sources.py", "errors.py", "frame_fields.py", "subunit_stream.py", "wire.py")
+_MODULES = (
+    "apt_sources.py",
+    "errors.py",
+    "frame_fields.py",
+    "installer_frame.py",
+    "subunit_stream.py",
+    "wire.py",
+)
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _PACKAGE = '"""The part of the farm that runs in a guest."""\n'
 _MAIN = '"""Starts the agent."""\n\nfrom farm_images.agent.main import main\n\nmain()\n'

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Final, Literal
 
 from farm_images.errors import WireError
 from farm_images.frame_fields import Fields
+from farm_images.installer_frame import InstallerFrame
 
 CHANNEL: Final = "org.wheelfarm.agent"
 """Name of the virtio-serial port; in the guest /dev/virtio-ports/NAME."""
@@ -61,8 +62,6 @@ _PACKAGE: Final = re.compile(r"[a-z0-9][a-z0-9+.-]{0,126}[a-z0-9+.]")
 """The name of a Debian package (Debian Policy, 5.6.1): no option, version, path or task has this form.
 
 apt takes a minus at the end for "remove"."""
-_BELOW: Final = re.compile(r"(?!-)[^\x00-\x1f\x7f/][^\x00-\x1f\x7f]*")
-_MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}(Z|[+-][0-9:]{4,6})")
 _HOME_PATH: Final = re.compile(rf"{JOB_HOME}(/(?!\.\.?(/|$))[^/]+)+")
 
 
@@ -197,34 +196,6 @@ class SessionFrame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InstallerFrame:
-    """What decides which releases are installed, in place of the project's own settings.
-
-    Attributes:
-        name: the installer, as tox-wheelfarm calls it.
-        constraints: files of constraints, as paths below the project's folder.
-        texts: the content of further ones, which the guest could not fetch.
-        cutoff: RFC 3339; the index proxy has been told already, this is for the job's record.
-    """
-
-    name: Literal["lockfile", "constraints", "latest", "lowest"]
-    constraints: tuple[str, ...] = ()
-    texts: tuple[str, ...] = ()
-    cutoff: str | None = None
-
-    @classmethod
-    def _read(cls, fields: "Fields") -> "InstallerFrame":
-        installer = cls(
-            name=fields.one_of("name", "lockfile", "constraints", "latest", "lowest"),
-            constraints=fields.texts("constraints", 20, 500, _BELOW),
-            texts=fields.texts("texts", 20, MAX_DATA),
-            cutoff=fields.text("cutoff", 40, _MOMENT) if fields.present("cutoff") else None,
-        )
-        fields.done()
-        return installer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class JobFrame:
     """Run these tox environments of this source, in this order.
 
@@ -267,9 +238,7 @@ class JobFrame:
             env=fields.mapping("env", 100, 8192),
             packages=fields.texts("packages", 200, 128, _PACKAGE),
             session=SessionFrame._read(fields.inner("session")) if fields.present("session") else None,
-            installer=InstallerFrame._read(fields.inner("installer"))
-            if fields.present("installer")
-            else None,
+            installer=InstallerFrame.read(fields.inner("installer")) if fields.present("installer") else None,
         )
         if not job.environments:
             raise WireError("A job names at least one tox environment.")

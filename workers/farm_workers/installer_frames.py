@@ -7,7 +7,7 @@ never read. Where the project's own settings decide there is nothing to say.
 from datetime import datetime
 from typing import Literal, Protocol, cast
 
-from farm_images.wire import InstallerFrame
+from farm_images.installer_frame import InstallerFrame
 from farm_scheduler.constraint_words import is_url
 from farm_scheduler.installers import Installer
 from farm_scheduler.settings import Settings

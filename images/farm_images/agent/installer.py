@@ -5,7 +5,8 @@ tox hands none of these on to the project's commands.
 """
 
 from farm_images.agent.places import Places
-from farm_images.wire import PROXY_URL, InstallerFrame
+from farm_images.installer_frame import InstallerFrame
+from farm_images.wire import PROXY_URL
 
 ON, WORD = "WHEELFARM_TOX", "WHEELFARM_INSTALLER"
 CONSTRAINTS, CUTOFF = "WHEELFARM_CONSTRAINTS", "WHEELFARM_CUTOFF"
