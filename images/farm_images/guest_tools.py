@@ -79,12 +79,13 @@ def install_tools(root: Path, python: str) -> None:
 
 
 def _give_to_installers(home: Path) -> None:
-    """Put the Python side of uv where tox-wheelfarm looks for it, with the program as its own neighbour."""
+    """Put what tox-wheelfarm needs beside tox where it is, with uv's program as the neighbour of its modules."""
     folder = home / Path(INSTALLERS_PATH).name
     (folder / "bin").mkdir(parents=True)
     (folder / "bin" / PROGRAM).symlink_to(f"../../bin/{PROGRAM}")
-    for part in [*(home / PROGRAM).glob(f"{PROGRAM}-*.dist-info"), home / PROGRAM / PROGRAM]:
-        part.rename(folder / part.name)
+    for part in (home / PROGRAM).iterdir():
+        if part.name != "bin":
+            part.rename(folder / part.name)
 
 
 def _install(target: Path, name: str, python: str) -> None:

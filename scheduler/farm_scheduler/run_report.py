@@ -5,12 +5,13 @@ file, and it never writes.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlmodel import Session, col, func, select
 
 from farm_scheduler.errors import NotFoundError
+from farm_scheduler.installed_sets import sentences
 from farm_scheduler.installers import Installer
 from farm_scheduler.plan import ALL_SYSTEMS
 from farm_scheduler.states import (
@@ -55,6 +56,7 @@ class CellReport:
         attempts: how many there were.
         history: the verdicts of the attempts before the newest, in order.
         installer: what decided which releases it has.
+        installed: what its environments had, in a few words; None while nobody knows.
         failing: the tests to look at, of the newest attempt, at most `limit` of `read_report`; of a flaky job those of
             the last attempt that failed.
     """
@@ -85,6 +87,7 @@ class CellReport:
     accelerator: str | None
     failing: tuple[FailingTest, ...]
     installer: Installer = Installer.PROJECT
+    installed: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -212,7 +215,11 @@ def read_report(session: Session, run_id: str, *, failing: int = 20) -> RunRepor
         .order_by(col(Cell.position), col(Job.created))
     ).all()
     attempts = _attempts(session, [job.id for _cell, job in rows])
-    cells = [_cell(session, cell, job, attempts.get(job.id, ()), failing) for cell, job in rows]
+    installed = sentences(session, [each.id for found in attempts.values() for each in found[-1:]])
+    cells = [
+        replace(each, installed=installed.get(each.attempt_id or ""))
+        for each in (_cell(session, cell, job, attempts.get(job.id, ()), failing) for cell, job in rows)
+    ]
     return _report(run, cells, _missing_images(session, run, cells), _question(session, run))
 
 

@@ -15,7 +15,8 @@ class InstalledSet(SQLModel, table=True):
 
     `installer` is the word by which it was decided. `lock` is `{"path", "sha256", "format"}`, or None; `constraints`
     are `{"source", "sha256"}`. `packages` are `{"name", "version", "file", "url", "hash"}` by name, of which the last
-    three may be None; `yanked` are names of withdrawn releases as `name==version`. `pylock` is the pylock.toml of it.
+    three may be None, `size` how many; `yanked` are names of withdrawn releases as `name==version`. `pylock` is the
+    pylock.toml of it.
     """
 
     __tablename__ = "installedset"
@@ -27,6 +28,7 @@ class InstalledSet(SQLModel, table=True):
     lock: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
     constraints: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     packages: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    size: int = 0
     yanked: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     pylock: str | None = None
 

@@ -8,7 +8,7 @@ import logging
 import select
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -22,15 +22,19 @@ from farm_images.wire import FrameType, JobFrame, LimitsFrame, SourceFrame, data
 from farm_scheduler.claims import Claim, Standing, finish, give_up, move
 from farm_scheduler.database import Database
 from farm_scheduler.errors import RecordError
+from farm_scheduler.evidence import Evidence
 from farm_scheduler.ingest import Ingest
+from farm_scheduler.installed_sets import read_fetched, store_sets
 from farm_scheduler.judgement import Judgement, judge
 from farm_scheduler.patience import patiently
 from farm_scheduler.results import Results
+from farm_scheduler.set_tables import FetchedFile
 from farm_scheduler.settings import Settings
 from farm_scheduler.sources import source_path
 from farm_scheduler.states import ImageState, JobState
 from farm_scheduler.tables import Image as ImageRow
 from farm_scheduler.tables import now
+from farm_scheduler.told_sets import ToldSet
 from farm_scheduler.verdicts import Verdict
 from farm_workers.constraint_texts import ConstraintsError
 from farm_workers.heartbeat import Heartbeat
@@ -115,7 +119,9 @@ class _Runner:
             with StreamReader(lease.channel, stream, self._hands.settings.stream_bytes) as reader:
                 self._converse(lease, reader, frames)
                 self._finish(reader)
-            judgement = judge(self._results.evidence(self._limit))
+            evidence = self._results.evidence(self._limit)
+            self._keep_sets(evidence, lease)
+            judgement = judge(evidence)
             if judgement.verdict is not Verdict.PASSED:
                 lease.check()
         return judgement
@@ -192,6 +198,19 @@ class _Runner:
         elif time.monotonic() - started > self._limit_seconds() + GRACE_SECONDS:
             self._limit = "time"
         return self._limit is None and self._heartbeat.standing is Standing.WANTED
+
+    def _keep_sets(self, evidence: Evidence, lease: Lease) -> None:
+        """Record what was installed, as far as the guest told, and what its machine fetched."""
+        told = evidence.report.sets if evidence.report is not None else {}
+        asked = {name: each for name, each in told.items() if name in self._claim.environments}
+        record = self._hands.settings.home / "index" / "downloads" / f"{lease.machine_id}.jsonl"
+        fetched = read_fetched(record, self._claim.attempt_id)
+        if self._heartbeat.standing is not Standing.LOST and (asked or fetched):
+            patiently(partial(self._store_sets, asked, fetched))
+
+    def _store_sets(self, told: Mapping[str, ToldSet], fetched: list[FetchedFile]) -> None:
+        with self._hands.database.write() as session:
+            store_sets(session, self._claim.attempt_id, told, fetched)
 
     def _finish(self, reader: StreamReader) -> None:
         self._results.close()

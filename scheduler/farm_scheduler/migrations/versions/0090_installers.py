@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("lock", sa.JSON(), nullable=True),
         sa.Column("constraints", sa.JSON(), nullable=False),
         sa.Column("packages", sa.JSON(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("yanked", sa.JSON(), nullable=False),
         sa.Column("pylock", sa.String(), nullable=True),
     )
