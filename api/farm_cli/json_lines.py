@@ -101,6 +101,7 @@ def cell_document(report: RunReport, cell: CellReport) -> dict[str, Any]:
         "system": cell.system,
         "environments": list(cell.environments),
         "tool": cell.tool,
+        "installer": cell.installer.value,
         "state": cell.state.value,
         "verdict": cell.verdict.value if cell.verdict else None,
         "expected": cell.expected.value,

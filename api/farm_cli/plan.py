@@ -9,6 +9,7 @@ from dataclasses import replace
 import click
 
 from farm_cli.json_lines import JsonLines
+from farm_cli.matrix_options import matrix_options
 from farm_cli.plan_view import plan_document, plan_lines
 from farm_cli.record import Record, open_record
 from farm_cli.server_option import server_option
@@ -35,6 +36,7 @@ Examples:
   wheelfarm plan ./demo-1.0-py3-none-any.whl
   wheelfarm plan git+https://github.com/pytest-dev/iniconfig@main --json
   wheelfarm plan ./legacy --ask-guest
+  wheelfarm plan ./myproject --installer lockfile,lowest
 """
 
 
@@ -43,23 +45,16 @@ BY_RECIPE = "its Pythons are those of its recipe, and a run bakes it first"
 
 @click.command("plan", help=HELP)
 @click.argument("target")
-@click.option("--python", "pythons", multiple=True, metavar="X.Y", help="Only this Python; repeatable.")
-@click.option(
-    "--os",
-    "systems",
-    multiple=True,
-    metavar="NAME",
-    help="Every Python of this system, or of `all`; repeatable.",
-)
+@matrix_options
 @click.option(
     "--ask-guest", is_flag=True, help="Ask a machine for metadata that only a build tells, as a run does."
 )
 @click.option("--json", "as_json", is_flag=True, help="One documented JSON object.")
 @server_option
 def command(
+    *,
     target: str,
-    pythons: tuple[str, ...],
-    systems: tuple[str, ...],
+    narrowing: Narrowing,
     ask_guest: bool,
     as_json: bool,
     server: str | None,
@@ -68,7 +63,6 @@ def command(
     if server is not None and ask_guest:
         raise click.UsageError("--ask-guest asks a machine of this farm; a run there asks by itself")
     wanted = read_target(target)
-    narrowing = Narrowing(pythons=pythons, systems=systems)
     with open_record() as record:
         images = _systems(record, server)
         system = system_to_ask(images, narrowing)

@@ -61,6 +61,9 @@ def _cell_document(cell: PlannedCell) -> dict[str, Any]:
         "expected_reason": cell.expected_reason,
         "limit_seconds": cell.seconds,
         "system_packages": list(cell.packages),
+        "installer": cell.installer.value,
+        "constraints": list(cell.constraints),
+        "cutoff": cell.cutoff.isoformat() if cell.cutoff else None,
         "inferred_config": cell.inferred,
     }
 
@@ -75,6 +78,10 @@ def _what(cell: PlannedCell) -> str:
         parts.append(f"at most {cell.seconds:g} s")
     if cell.packages:
         parts.append(f"with {' '.join(cell.packages)}")
+    if cell.constraints:
+        parts.append(f"by {' '.join(cell.constraints)}")
+    if cell.cutoff is not None:
+        parts.append(f"from the index as of {cell.cutoff:%Y-%m-%d %H:%M} UTC")
     return " · ".join(parts)
 
 

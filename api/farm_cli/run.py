@@ -3,10 +3,15 @@
 Found by main. It plans and judges nothing itself: the record says what to show, and the run its exit code.
 """
 
+from typing import TYPE_CHECKING
+
 import click
 
-from farm_cli.completion import complete_image
+from farm_cli.matrix_options import matrix_options
 from farm_cli.server_option import server_option
+
+if TYPE_CHECKING:
+    from farm_scheduler.plan import Narrowing
 
 MOST_RETRIES = 5
 """As in farm_scheduler.plan, which would take its time to import."""
@@ -27,6 +32,7 @@ Examples:
   wheelfarm run ./myproject --python 3.11 --python 3.13
   wheelfarm run six==1.17.0 --json > run.jsonl
   wheelfarm run ./myproject --retry-failed 1
+  wheelfarm run ./myproject --installer lockfile,latest,lowest
   wheelfarm run ./myproject --priority -6      behind what others want in the next hours
 
 Ctrl-C cancels the run and leaves nothing; a second one does not wait.
@@ -35,15 +41,7 @@ Ctrl-C cancels the run and leaves nothing; a second one does not wait.
 
 @click.command("run", help=HELP)
 @click.argument("target")
-@click.option("--python", "pythons", multiple=True, metavar="X.Y", help="Only this Python; repeatable.")
-@click.option(
-    "--os",
-    "systems",
-    multiple=True,
-    metavar="NAME",
-    shell_complete=complete_image,
-    help="Every Python of this system, or of `all`; repeatable.",
-)
+@matrix_options
 @click.option(
     "--retry-failed",
     "retries",
@@ -65,8 +63,7 @@ Ctrl-C cancels the run and leaves nothing; a second one does not wait.
 def command(
     *,
     target: str,
-    pythons: tuple[str, ...],
-    systems: tuple[str, ...],
+    narrowing: "Narrowing",
     retries: int | None,
     priority: int,
     as_json: bool,
@@ -74,11 +71,9 @@ def command(
 ) -> int:
     """The subcommand; its exit code."""
     from farm_cli.run_follower import NewRun, follow
-    from farm_scheduler.plan import Narrowing
     from farm_scheduler.targets import read_target
 
     read_target(target)  # what can be refused at once is
-    narrowing = Narrowing(pythons=pythons, systems=systems)
     if server is not None:
         from farm_cli.server_run import Wish, run_on_server
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from farm_cli.errors import ServerError
 from farm_scheduler.guest_text import tail
+from farm_scheduler.installers import Installer
 from farm_scheduler.run_list import RunLine, Tally
 from farm_scheduler.run_report import CellReport, FailingTest, ImageReport, QuestionReport, RunReport
 from farm_scheduler.states import ImageState, JobState, QuestionState, RunState
@@ -66,6 +67,7 @@ def _cell(found: models.CellReport) -> CellReport:
         "state": JobState(found.state),
         "verdict": Verdict(found.verdict) if found.verdict else None,
         "expected": Verdict(found.expected),
+        "installer": Installer(found.installer),
         "environments": tuple(found.environments),
         "history": tuple(Verdict(each) for each in found.history),
         "failing": tuple(FailingTest(**vars(each)) for each in found.failing),

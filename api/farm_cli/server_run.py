@@ -59,6 +59,9 @@ def run_on_server(server: str, wish: Wish, *, as_json: bool) -> int:
             upload=_send(farm, wish.target, screen),
             pythons=wish.narrowing.pythons,
             systems=wish.narrowing.systems,
+            installers=[each.value for each in wish.narrowing.installers],
+            constraints=wish.narrowing.constraints,
+            cutoff=wish.narrowing.cutoff,
             retries=wish.retries,
             priority=wish.priority,
         )

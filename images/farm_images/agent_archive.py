@@ -1,4 +1,4 @@
-"""What of ours a guest carries: the agent's zipapp, the plugins and the agent's unit, below an image's root.
+"""What of ours a guest carries: agent, its unit, the plugins and tox-wheelfarm, below an image's root.
 
 Called by the bake; the digest is part of every template's key. It never runs anything of it. The archive has
 the same bytes for the same sources: no times, no compression, sorted names.
@@ -12,10 +12,18 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from farm_images.installer_archive import installer_files
 from farm_images.wire import AGENT_PATH, PYTEST_PLUGINS_PATH, TOX_PLUGINS_PATH
 
 UNIT = "wheelfarm-agent.service"
-_MODULES = ("apt_sources.py", "errors.py", "frame_fields.py", "subunit_stream.py", "wire.py")
+_MODULES = (
+    "apt_sources.py",
+    "errors.py",
+    "frame_fields.py",
+    "installer_frame.py",
+    "subunit_stream.py",
+    "wire.py",
+)
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _PACKAGE = '"""The part of the farm that runs in a guest."""\n'
 _MAIN = '"""Starts the agent."""\n\nfrom farm_images.agent.main import main\n\nmain()\n'
@@ -89,7 +97,7 @@ def _guest_files() -> dict[str, bytes]:
     information = f"{TOX_PLUGINS_PATH}/wheelfarm_tox-1.dist-info"
     found[f"{information}/METADATA"] = _METADATA.encode()
     found[f"{information}/entry_points.txt"] = _ENTRY_POINTS.encode()
-    return found
+    return found | installer_files()
 
 
 def _modules(folder: Traversable) -> Iterator[tuple[str, bytes]]:

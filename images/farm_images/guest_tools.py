@@ -2,7 +2,7 @@
 
 Called by the bake. It never resolves anything: what the lock files say is installed, wheels only, or the bake
 fails. The folders hold pure-Python packages for the guest's own python3 and are compiled later, in the guest's root;
-of uv there is the program only.
+uv is a program, and the few modules by which Python finds it.
 """
 
 import os
@@ -15,6 +15,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from farm_images.errors import ImageError
+from farm_images.installer_archive import INSTALLERS_PATH
 
 TOOLS = ("tox", "tox3")
 PROGRAM = "uv"
@@ -56,8 +57,8 @@ def install_tools(root: Path, python: str) -> None:
 
     Gives `/opt/wheelfarm/NAME` (a site folder), `/opt/wheelfarm/venvs/NAME` (a virtual environment whose
     site-packages is that folder, so that the tool can start itself as `sys.executable -m …`) and the launcher
-    `/opt/wheelfarm/bin/NAME`; of uv only `/opt/wheelfarm/bin/uv`, on no PATH. Errors: ImageError with the end of uv's
-    messages.
+    `/opt/wheelfarm/bin/NAME`; of uv `/opt/wheelfarm/bin/uv`, on no PATH, and its modules beside tox-wheelfarm. Errors:
+    ImageError with the end of uv's messages.
     """
     home = root / "opt/wheelfarm"
     (home / "bin").mkdir(parents=True, exist_ok=True)
@@ -73,7 +74,18 @@ def install_tools(root: Path, python: str) -> None:
         launcher.chmod(0o755)
     _install(home / PROGRAM, PROGRAM, python)
     (home / PROGRAM / "bin" / PROGRAM).rename(home / "bin" / PROGRAM)
+    _give_to_installers(home)
     shutil.rmtree(home / PROGRAM)
+
+
+def _give_to_installers(home: Path) -> None:
+    """Put what tox-wheelfarm needs beside tox where it is, with uv's program as the neighbour of its modules."""
+    folder = home / Path(INSTALLERS_PATH).name
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / PROGRAM).symlink_to(f"../../bin/{PROGRAM}")
+    for part in (home / PROGRAM).iterdir():
+        if part.name != "bin":
+            part.rename(folder / part.name)
 
 
 def _install(target: Path, name: str, python: str) -> None:

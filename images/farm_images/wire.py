@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Final, Literal
 
 from farm_images.errors import WireError
 from farm_images.frame_fields import Fields
+from farm_images.installer_frame import InstallerFrame
 
 CHANNEL: Final = "org.wheelfarm.agent"
 """Name of the virtio-serial port; in the guest /dev/virtio-ports/NAME."""
@@ -206,6 +207,7 @@ class JobFrame:
         env: added to the environment of the tox process.
         packages: Debian packages that are installed first.
         session: make the environments only, and then give them to a person.
+        installer: None to leave what is installed to the project's settings.
     """
 
     kind: ClassVar[Literal["tox"]] = "tox"
@@ -218,6 +220,7 @@ class JobFrame:
     env: dict[str, str] = field(default_factory=dict)
     packages: tuple[str, ...] = ()
     session: SessionFrame | None = None
+    installer: InstallerFrame | None = None
 
     def payload(self) -> bytes:
         """The JSON of this frame."""
@@ -235,6 +238,7 @@ class JobFrame:
             env=fields.mapping("env", 100, 8192),
             packages=fields.texts("packages", 200, 128, _PACKAGE),
             session=SessionFrame._read(fields.inner("session")) if fields.present("session") else None,
+            installer=InstallerFrame.read(fields.inner("installer")) if fields.present("installer") else None,
         )
         if not job.environments:
             raise WireError("A job names at least one tox environment.")

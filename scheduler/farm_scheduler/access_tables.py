@@ -131,7 +131,7 @@ class Submission(SQLModel, table=True):
     scope: str | None = None
     target: str
     upload_id: str | None = None
-    narrowing: dict[str, list[str]] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    narrowing: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     retries: int | None = None
     priority: int = 0
     state: SubmissionState = Field(

@@ -18,6 +18,7 @@ from farm_scheduler.dependents import end_dependents
 from farm_scheduler.errors import StateError
 from farm_scheduler.expectation import against_expectation
 from farm_scheduler.host_kinds import EVERY_SYSTEM, Served
+from farm_scheduler.installers import Installer
 from farm_scheduler.judgement import Judgement
 from farm_scheduler.lanes import enqueue, refresh_lane
 from farm_scheduler.retries import taken_together, tries, wait_before_next
@@ -60,6 +61,8 @@ class Claim:
         expected_seconds: how long such a job takes, as far as the farm knows.
         limit_seconds: the time limit that the project declares; None for the farm's own.
         packages: of the system, which the machine installs first.
+        installer: what decides which releases are installed, by `constraints` if those decide.
+        cutoff: files that came to the index later do not exist for the job.
     """
 
     job_id: str
@@ -75,6 +78,9 @@ class Claim:
     expected_seconds: float
     limit_seconds: float | None = None
     packages: tuple[str, ...] = ()
+    installer: Installer = Installer.PROJECT
+    constraints: tuple[str, ...] = ()
+    cutoff: datetime | None = None
 
 
 def claim_job(
@@ -133,6 +139,9 @@ def _claim(turn: Turn, attempt_id: str) -> Claim:
         expected_seconds=row.expected_seconds,
         limit_seconds=row.seconds,
         packages=tuple(row.packages),
+        installer=row.installer,
+        constraints=tuple(row.constraints),
+        cutoff=row.cutoff,
     )
 
 

@@ -5,11 +5,22 @@ project is run.
 """
 
 from collections.abc import Mapping
+from datetime import date, datetime
 from fnmatch import fnmatchcase
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from farm_scheduler.constraint_words import read_word
+from farm_scheduler.cutoff import read_cutoff
 from farm_scheduler.errors import PlanError
 from farm_scheduler.plan import MOST_RETRIES, PlannedCell
 from farm_scheduler.project_files import ProjectFiles
@@ -46,6 +57,8 @@ Name = Annotated[
         examples=["lint"],
     ),
 ]
+InstallerWord = Literal["project", "lockfile", "constraints", "latest", "lowest"]
+"""The words of `installers.Installer`."""
 Reason = Annotated[str, Field(min_length=3, max_length=500, description="one sentence that says why")]
 Seconds = Annotated[float, Field(gt=0, le=86_400, description="seconds for one job")]
 
@@ -57,6 +70,7 @@ def _not_ours(name: str) -> str:
 
 
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"), AfterValidator(_not_ours)]
+Word = Annotated[str, Field(max_length=500), AfterValidator(read_word)]
 Value = Annotated[str, Field(max_length=4096, pattern=r"^[^\x00\n\r]*$")]
 Package = Annotated[
     str,
@@ -79,16 +93,17 @@ class _Table(BaseModel):
 
 
 class Selector(_Table):
-    """Cells, by what they have; what is not said is any. At least one of the three is said."""
+    """Cells, by what they have; what is not said is any. At least one of the four is said."""
 
     python: Python | None = None
     system: System | None = None
     environment: Name | None = None
+    installer: InstallerWord | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> "Selector":
-        if self.python is None and self.system is None and self.environment is None:
-            raise ValueError("say at least one of python, system and environment")
+        if not any((self.python, self.system, self.environment, self.installer)):
+            raise ValueError("say at least one of python, system, environment and installer")
         return self
 
     @property
@@ -96,9 +111,13 @@ class Selector(_Table):
         """Whether `environment` is a pattern and not a name."""
         return self.environment is not None and any(sign in self.environment for sign in "*?[")
 
-    def place(self, cell: PlannedCell) -> bool:
+    def at(self, cell: PlannedCell) -> bool:
         """Whether Python and system of the cell are meant."""
         return self.python in {None, cell.python} and self.system in {None, cell.system}
+
+    def place(self, cell: PlannedCell) -> bool:
+        """Whether Python, system and installer of the cell are meant."""
+        return self.at(cell) and self.installer in {None, cell.installer.value}
 
     def means(self, cell: PlannedCell) -> bool:
         """Whether the cell is meant: by place, and by one of its environments."""
@@ -143,6 +162,20 @@ class Declaration(_Table):
     expected_failures: list[ExpectedFailure] = Field(
         default=[], max_length=MOST, description="cells that are known to fail"
     )
+    installer: list[InstallerWord] = Field(
+        default=[],
+        max_length=5,
+        description="what decides which releases are installed, each in cells of its own; when it is empty what the "
+        "project has, and `latest` beside it where there is a lock file or constraints",
+    )
+    constraints: Word | Annotated[list[Word], Field(max_length=20)] = Field(
+        default=[],
+        description="files of the source, or https URLs with `#sha256=…` or without: what `constraints` goes by",
+    )
+    cutoff: datetime | date | Annotated[str, Field(max_length=40)] | None = Field(
+        default=None,
+        description="files that came to the index after this day or time do not exist for the run",
+    )
     environment: dict[Variable, Value] = Field(
         default={}, max_length=50, description="variables for the commands of the project"
     )
@@ -159,6 +192,24 @@ class Declaration(_Table):
     system_packages: list[Package] = Field(
         default=[], max_length=MOST, description="packages of the system that the project needs"
     )
+
+    @field_validator("cutoff")
+    @classmethod
+    def _is_a_time(cls, said: str | date | datetime | None) -> datetime | None:
+        try:
+            return None if said is None else read_cutoff(said)
+        except PlanError as error:
+            raise ValueError(error.sentence) from error
+
+    @property
+    def constraint_words(self) -> tuple[str, ...]:
+        """Where the constraints are, one or several."""
+        return (self.constraints,) if isinstance(self.constraints, str) else tuple(self.constraints)
+
+    @property
+    def moment(self) -> datetime | None:
+        """The cut-off in UTC."""
+        return None if self.cutoff is None else read_cutoff(self.cutoff)
 
     @property
     def named_pythons(self) -> tuple[str, ...]:

@@ -67,6 +67,7 @@ def _advice(reasons: Collection[str], narrowing: Narrowing, *, declared: bool) -
     options = [
         *(["--python"] if narrowing.pythons else []),
         *(["--os"] if narrowing.systems else []),
+        *(["--installer"] if narrowing.installers else []),
     ]
     if options:
         said.append(f"drop {' or '.join(options)}")

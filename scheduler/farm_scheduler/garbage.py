@@ -155,6 +155,7 @@ def _download_records(settings: Settings, before: datetime) -> Iterator[Garbage]
     records = [
         *(settings.home / "index" / "downloads").glob("*.jsonl"),
         *(settings.home / "releases").glob("*"),
+        *(settings.home / "constraints").glob("*"),
     ]
     for path in sorted(records):
         if path.stat().st_mtime < before.timestamp():

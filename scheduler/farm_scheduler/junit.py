@@ -154,7 +154,8 @@ def _write_suite(
 
 
 def _write_properties(xml: XMLGenerator, cell: CellReport) -> None:
-    facts = {"job": cell.job_id, "attempt": cell.attempt_id, "verdict": cell.word, "reason": cell.reason}
+    facts = {"job": cell.job_id, "attempt": cell.attempt_id, "installer": cell.installer.value}
+    facts |= {"verdict": cell.word, "reason": cell.reason}
     with _element(xml, "properties"):
         for name, value in facts.items():
             if value:

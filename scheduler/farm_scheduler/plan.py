@@ -3,8 +3,12 @@
 Made by planning, stored by runs, printed by the doors. Data only; it never decides.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
+from farm_scheduler.installers import Installer
 from farm_scheduler.verdicts import Verdict
 
 MOST_RETRIES = 5
@@ -45,6 +49,9 @@ class PlannedCell:
         seconds: the time limit that the project declares; None for the farm's own.
         packages: of the system, which its machine installs first.
         retries: how often its job is tried again when tests fail, as the project declares.
+        installer: what decides which releases it has.
+        constraints: where the constraints are, if those decide: files of the source, or https URLs.
+        cutoff: files that came to the index later do not exist for it; None for the index as it is.
     """
 
     python: str | None
@@ -59,13 +66,19 @@ class PlannedCell:
     seconds: float | None = None
     packages: tuple[str, ...] = ()
     retries: int = 0
+    installer: Installer = Installer.PROJECT
+    constraints: tuple[str, ...] = ()
+    cutoff: datetime | None = None
 
     @property
     def label(self) -> str:
-        """What people see: `py3.12 · debian-12`; the further cell is `other · debian-12`."""
-        if self.python is None:
-            return f"other · {self.system}"
-        return f"{'py' if self.python[:1].isdigit() else ''}{self.python} · {self.system}"
+        """What people see: `py3.12 · debian-12`; the further cell is `other · debian-12`.
+
+        An installer that is not the project's own is named as well: `py3.12 · debian-12 · lowest`.
+        """
+        name = "other" if self.python is None else self.python
+        parts = [f"py{name}" if name[:1].isdigit() else name, self.system]
+        return " · ".join(parts if self.installer is Installer.PROJECT else [*parts, self.installer.value])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +112,35 @@ class Narrowing:
     Attributes:
         pythons: these Pythons only.
         systems: these systems, each with all of its Pythons; `all` for every system.
+        installers: these installers, each in a cell of its own; empty for what planning finds.
+        constraints: where constraints are, in place of what the project declares.
+        cutoff: in place of what the project declares.
     """
 
     pythons: tuple[str, ...] = ()
     systems: tuple[str, ...] = ()
+    installers: tuple[Installer, ...] = ()
+    constraints: tuple[str, ...] = ()
+    cutoff: datetime | None = None
+
+    def document(self) -> dict[str, Any]:
+        """As the record keeps it."""
+        return {
+            "pythons": list(self.pythons),
+            "systems": list(self.systems),
+            "installers": [each.value for each in self.installers],
+            "constraints": list(self.constraints),
+            "cutoff": None if self.cutoff is None else self.cutoff.isoformat(),
+        }
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> "Narrowing":
+        """What the record has kept; what an older one does not say was not asked for."""
+        cutoff = document.get("cutoff")
+        return cls(
+            pythons=tuple(document.get("pythons", ())),
+            systems=tuple(document.get("systems", ())),
+            installers=tuple(Installer(each) for each in document.get("installers", ())),
+            constraints=tuple(document.get("constraints", ())),
+            cutoff=None if cutoff is None else datetime.fromisoformat(cutoff),
+        )

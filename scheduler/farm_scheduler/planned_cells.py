@@ -82,4 +82,7 @@ def _cell(planned: PlannedCell) -> Row:
         "seconds": planned.seconds,
         "packages": list(planned.packages),
         "retries": planned.retries,
+        "installer": planned.installer,
+        "constraints": list(planned.constraints),
+        "cutoff": planned.cutoff,
     }

@@ -13,6 +13,7 @@ from farm_scheduler.empty_plan import why_empty
 from farm_scheduler.errors import PlanError
 from farm_scheduler.first_systems import on_first_systems
 from farm_scheduler.inference import environment_name, infer_cells
+from farm_scheduler.installer_axis import InstallerAxis
 from farm_scheduler.interpreters import SystemImage, name_order, read_request
 from farm_scheduler.other_tools import other_notes
 from farm_scheduler.placement import Placement
@@ -68,16 +69,14 @@ def make_plan(
         notes += [_unclaimed(python) for python in unclaimed(metadata, chosen, covered) if tox is not None]
     if not spread:
         cells = on_first_systems(cells, declaration)
+    cells, more = InstallerAxis(files, declaration, narrowing, tox).spread(cells)
     cells, declared_notes = declare(cells, declaration)
+    notes += more
     if whole:
         cells += unknown_systems(declaration, systems)
     _sort(cells, systems, spread=spread)
-    all_notes = [
-        *notes,
-        *_strange_python(metadata),
-        *declared_notes,
-        *other_notes(files, inferred=tox is None),
-    ]
+    others = other_notes(files, inferred=tox is None)
+    all_notes = [*notes, *_strange_python(metadata), *declared_notes, *others]
     if not cells:
         sentence = why_empty(notes, declared_notes, chosen, narrowing, pythons)
         raise PlanError(sentence, notes=[each.reason for each in all_notes])

@@ -5,12 +5,14 @@ file, and it never writes.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlmodel import Session, col, func, select
 
 from farm_scheduler.errors import NotFoundError
+from farm_scheduler.installed_sets import sentences
+from farm_scheduler.installers import Installer
 from farm_scheduler.plan import ALL_SYSTEMS
 from farm_scheduler.states import (
     JOB_ENDED,
@@ -53,6 +55,8 @@ class CellReport:
         stream_path: where the evidence of that attempt is, relative to the farm's home.
         attempts: how many there were.
         history: the verdicts of the attempts before the newest, in order.
+        installer: what decided which releases it has.
+        installed: what its environments had, in a few words; None while nobody knows.
         failing: the tests to look at, of the newest attempt, at most `limit` of `read_report`; of a flaky job those of
             the last attempt that failed.
     """
@@ -82,6 +86,8 @@ class CellReport:
     machine: str | None
     accelerator: str | None
     failing: tuple[FailingTest, ...]
+    installer: Installer = Installer.PROJECT
+    installed: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -209,7 +215,11 @@ def read_report(session: Session, run_id: str, *, failing: int = 20) -> RunRepor
         .order_by(col(Cell.position), col(Job.created))
     ).all()
     attempts = _attempts(session, [job.id for _cell, job in rows])
-    cells = [_cell(session, cell, job, attempts.get(job.id, ()), failing) for cell, job in rows]
+    installed = sentences(session, [each.id for found in attempts.values() for each in found[-1:]])
+    cells = [
+        replace(each, installed=installed.get(each.attempt_id or ""))
+        for each in (_cell(session, cell, job, attempts.get(job.id, ()), failing) for cell, job in rows)
+    ]
     return _report(run, cells, _missing_images(session, run, cells), _question(session, run))
 
 
@@ -323,6 +333,7 @@ def _cell(session: Session, cell: Cell, job: Job, attempts: Sequence[Attempt], f
         machine=attempt.machine if attempt else None,
         accelerator=attempt.accelerator if attempt else None,
         failing=_failing(session, told, failing) if told and looked_at else (),
+        installer=cell.installer,
     )
 
 

@@ -143,9 +143,7 @@ def _look(
 ) -> _Outlook:
     """Plan with what is known now. Raises as look_ahead."""
     systems = read_systems(database, settings)
-    narrowing = Narrowing(
-        pythons=tuple(run.narrowing.get("pythons", ())), systems=tuple(run.narrowing.get("systems", ()))
-    )
+    narrowing = Narrowing.of(run.narrowing)
     asked = system_to_ask(systems, narrowing, failed)
     with database.read() as session:
         told = read_told(session, run.source_sha256, asked.name, dynamic_facts(files), since=since)
@@ -199,7 +197,7 @@ def _new_run(source: Source, target: str, narrowing: Narrowing, run_id: str) -> 
         source_sha256=source.sha256,
         source_bytes=source.bytes,
         notes=[{"environment": None, "reason": note} for note in source.notes],
-        narrowing={"pythons": list(narrowing.pythons), "systems": list(narrowing.systems)},
+        narrowing=narrowing.document(),
     )
 
 

@@ -5,10 +5,12 @@ Called by the command, which refuses at once what cannot be, and by the hands, w
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from farm_scheduler.database import Database
 from farm_scheduler.errors import ShellError
+from farm_scheduler.installers import Installer
 from farm_scheduler.job_lookup import find_job
 from farm_scheduler.settings import Settings
 from farm_scheduler.sources import source_path
@@ -22,6 +24,8 @@ class ShellJob:
         title: project and version.
         label: the cell, `py3.12 · debian-12`.
         packages: those of the system that its machine installs first.
+        installer: what decides which releases are installed, by `constraints` if those decide.
+        cutoff: files that came to the index later do not exist for it.
         source: the archive, which is there.
     """
 
@@ -36,6 +40,10 @@ class ShellJob:
     inferred: str | None
     source: Path
     source_sha256: str
+    run_id: str = ""
+    installer: Installer = Installer.PROJECT
+    constraints: tuple[str, ...] = ()
+    cutoff: datetime | None = None
 
 
 def read_shell_job(database: Database, settings: Settings, job_id: str) -> ShellJob:
@@ -68,4 +76,8 @@ def read_shell_job(database: Database, settings: Settings, job_id: str) -> Shell
         inferred=cell.inferred_config,
         source=source,
         source_sha256=run.source_sha256,
+        run_id=run.id,
+        installer=cell.installer,
+        constraints=tuple(cell.constraints),
+        cutoff=cell.cutoff,
     )

@@ -134,9 +134,7 @@ def carry_out(
         project = _project(database, wish.scope)
         if not _is_own(project, wish, settings):
             _check_scope(wish.scope, source.project)
-        narrowing = Narrowing(
-            pythons=tuple(wish.narrowing.get("pythons", ())), systems=tuple(wish.narrowing.get("systems", ()))
-        )
+        narrowing = Narrowing.of(wish.narrowing)
         cause = Cause(priority=wish.priority, project_id=project.id if project else None)
         runs.submit(
             database,

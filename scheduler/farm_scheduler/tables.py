@@ -14,6 +14,7 @@ from sqlmodel import Field, SQLModel
 
 from farm_scheduler import clock
 from farm_scheduler.identifiers import new_id
+from farm_scheduler.installers import Installer
 from farm_scheduler.states import AttemptState, ImageState, JobState, QuestionState, RunState
 from farm_scheduler.triggers import Trigger
 from farm_scheduler.verdicts import Verdict
@@ -110,7 +111,7 @@ class Run(SQLModel, table=True):
     """One request to test one source: planned into cells, finished when every job is.
 
     `notes` is a list of `{"environment": name or None, "reason": sentence}`: what was left out, and (with
-    None) what was inferred. `narrowing` is `{"pythons": [...], "systems": [...]}`. `reopened` is when a job of it was
+    None) what was inferred. `narrowing` is what `plan.Narrowing.document` gives. `reopened` is when a job of it was
     last run again. `retries` is how often a cell that fails is tried again, where a person said so. `trigger` is what
     asked for it; of a push, `ref` is the branch or tag and `revision` the commit. The higher `priority` goes first.
     """
@@ -129,7 +130,7 @@ class Run(SQLModel, table=True):
     reopened: datetime | None = Field(default=None, sa_column=_moment())
     inferred: bool = False
     notes: list[dict[str, str | None]] = Field(default_factory=list, sa_column=_json())
-    narrowing: dict[str, list[str]] = Field(default_factory=dict, sa_column=_json())
+    narrowing: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
     retries: int | None = None
     exit_code: int | None = None
     project_id: str | None = Field(default=None, foreign_key="project.id", index=True)
@@ -145,6 +146,8 @@ class Cell(SQLModel, table=True):
     `variables` are added to the environment of tox. `expected_reason` says why another verdict than `passed` is
     expected, and `seconds` is the time limit of its job: both as the project declares, or None. `packages` are
     those of the system that its machine installs first. `retries` is how often its job is tried again when tests fail.
+    `installer` decides which releases it has, by `constraints` (files of the source, URLs) if those decide; files that
+    came to the index after `cutoff` do not exist for it.
     """
 
     __tablename__ = "cell"
@@ -164,6 +167,9 @@ class Cell(SQLModel, table=True):
     seconds: float | None = None
     packages: list[str] = Field(default_factory=list, sa_column=_json())
     retries: int = 0
+    installer: Installer = Field(default=Installer.PROJECT, sa_column=_word(Installer))
+    constraints: list[str] = Field(default_factory=list, sa_column=_json())
+    cutoff: datetime | None = Field(default=None, sa_column=_moment())
 
 
 class Job(SQLModel, table=True):

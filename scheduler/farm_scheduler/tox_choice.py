@@ -60,6 +60,37 @@ def requiring(variables: Mapping[str, str], names: Iterable[str], tox: ToxConfig
     return {**variables, "TOX_OVERRIDE": ";".join(filter(None, overrides))}
 
 
+RUNNER = "wheelfarm"
+"""The runner of tox-wheelfarm."""
+
+
+def with_own_runner(
+    variables: Mapping[str, str], names: Iterable[str], tox: ToxConfiguration | None
+) -> dict[str, str]:
+    """The variables of a cell of which the farm chooses the installer: tox-wheelfarm runs all of its environments.
+
+    A runner that the project names would decide otherwise, and what other runners needed is of no use. `tox` is None
+    for an inferred configuration.
+    """
+    of_others = (f".virtualenv_spec={OLD_VIRTUALENV}", "requires+=tox-uv")
+    overrides = [
+        each for each in variables.get("TOX_OVERRIDE", "").split(";") if not each.endswith(of_others)
+    ]
+    if tox is None:
+        overrides.append(f"testenv.runner={RUNNER}")
+    else:
+        overrides.append(f"{tox.overridable}.runner={RUNNER}")
+        prefix, toml, _ = tox.overridable.rpartition("env_run_base")
+        own = f"{prefix}env." if toml else "testenv:"
+        overrides += [f"{own}{name}.runner={RUNNER}" for name in names if _names_runner(tox, name)]
+    return {**variables, "TOX_OVERRIDE": ";".join(filter(None, overrides))}
+
+
+def _names_runner(tox: ToxConfiguration, name: str) -> bool:
+    environment = tox.environments.get(name)
+    return environment is not None and bool(environment.runner)
+
+
 def passing(variables: Mapping[str, str], declared: Mapping[str, str]) -> dict[str, str]:
     """The variables of a cell and those that the project declares, told so that commands of all environments see them.
 

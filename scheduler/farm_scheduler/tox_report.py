@@ -1,15 +1,22 @@
 """Tox's result file (`--result-json`), read as what it is: text from a hostile machine.
 
-Called by results. It keeps the exit status of each environment and never believes more of the file than that.
+Called by results. It keeps the exit status of each environment and what was installed, and never believes more of the
+file than the first.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
+
+from farm_scheduler.told_sets import ToldSet, read_set
 
 MAX_BYTES = 32 << 20
 """Bytes of the file; more is cut off by the reader of the stream and makes it unreadable."""
+
+MOST_SETS = 1000
+"""Environments of which it is kept what they had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +34,10 @@ class EnvironmentReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToxReport:
-    """The environments that tox reports."""
+    """The environments that tox reports, and what each had installed, where it says so."""
 
     environments: Mapping[str, EnvironmentReport]
+    sets: Mapping[str, ToldSet] = field(default_factory=dict)
 
 
 def read_report(content: bytes) -> ToxReport | None:
@@ -38,9 +46,13 @@ def read_report(content: bytes) -> ToxReport | None:
         document = json.loads(content)
         testenvs = document["testenvs"]
         found = {str(name): _environment(table) for name, table in testenvs.items()}
+        sets = {str(name)[:200]: read_set(table) for name, table in islice(testenvs.items(), MOST_SETS)}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         return None
-    return ToxReport(environments={name: each for name, each in found.items() if each is not None})
+    return ToxReport(
+        environments={name: each for name, each in found.items() if each is not None},
+        sets={name: each for name, each in sets.items() if each is not None},
+    )
 
 
 def _environment(table: Mapping[str, Any]) -> EnvironmentReport | None:

@@ -38,7 +38,8 @@ class Turn:
 
     Attributes:
         row: `job_id`, `started`, `expected_seconds`, `run_id`, `run_state`, `source_sha256`, and of the cell `system`,
-            `environments`, `tool`, `variables`, `inferred_config`, `seconds` and `packages`.
+            `environments`, `tool`, `variables`, `inferred_config`, `seconds`, `packages`, `installer`, `constraints`
+            and `cutoff`.
         share: the key of its share, which has this `tag` and `weight`.
         attempts: how many the job had so far.
         farm: where the farm is, as a tag.
@@ -154,10 +155,11 @@ def _whole() -> Select[Any]:
     )
     farm = select(func.max(col(Share.served))).correlate(None).scalar_subquery()
     cell = (Cell.environments, Cell.tool, Cell.variables, Cell.inferred_config, Cell.seconds, Cell.packages)
+    decided = (Cell.installer, Cell.constraints, Cell.cutoff)
     return (
         select(col(Job.id).label("job_id"), col(Job.started), col(Job.expected_seconds), col(Job.system))
         .add_columns(col(Run.id).label("run_id"), col(Run.state).label("run_state"), col(Run.source_sha256))
-        .add_columns(*(col(each) for each in cell))
+        .add_columns(*(col(each) for each in (*cell, *decided)))
         .add_columns(col(Share.key).label("share"), col(Share.tag))
         .add_columns(func.coalesce(col(Project.weight), 1.0).label("weight"))
         .add_columns(attempts.label("attempts"), farm.label("farm"))

@@ -8,9 +8,10 @@ import logging
 import select
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
@@ -21,17 +22,24 @@ from farm_images.wire import FrameType, JobFrame, LimitsFrame, SourceFrame, data
 from farm_scheduler.claims import Claim, Standing, finish, give_up, move
 from farm_scheduler.database import Database
 from farm_scheduler.errors import RecordError
+from farm_scheduler.evidence import Evidence
 from farm_scheduler.ingest import Ingest
+from farm_scheduler.installed_sets import read_fetched, store_sets
 from farm_scheduler.judgement import Judgement, judge
 from farm_scheduler.patience import patiently
 from farm_scheduler.results import Results
+from farm_scheduler.set_tables import FetchedFile
 from farm_scheduler.settings import Settings
 from farm_scheduler.sources import source_path
 from farm_scheduler.states import ImageState, JobState
 from farm_scheduler.tables import Image as ImageRow
 from farm_scheduler.tables import now
+from farm_scheduler.told_sets import ToldSet
 from farm_scheduler.verdicts import Verdict
+from farm_workers.constraint_texts import ConstraintsError
 from farm_workers.heartbeat import Heartbeat
+from farm_workers.index_policy import set_cutoff
+from farm_workers.installer_frames import installer_frame
 from farm_workers.leases import Lease, LeaseError
 from farm_workers.machines import Machines
 from farm_workers.stream_reader import StreamReader
@@ -64,6 +72,8 @@ def run_claim(hands: Hands, claim: Claim) -> bool:
         runner = _Runner(hands, claim, heartbeat)
         try:
             judgement = runner.run()
+        except ConstraintsError as error:
+            judgement = Judgement(verdict=Verdict.INSTALL_FAILED, reason=error.sentence)
         except FarmError as error:
             judgement = Judgement(verdict=Verdict.FARM_ERROR, reason=error.sentence)
         except Exception as error:
@@ -100,14 +110,18 @@ class _Runner:
         if not source.is_file():
             raise RecordError(f"the source {source.name} is gone from {source.parent}; submit the run again")
         self._move(JobState.BOOTING, image_digest=image.digest)
+        frames = self._frames(source)
         with self._hands.machines(image, self._say) as lease:
             self._note(lease)
+            set_cutoff(self._hands.settings.index_socket, lease.machine_id, self._claim.cutoff)
             stream = self._hands.settings.streams / f"{self._claim.attempt_id}.subunit"
             stream.parent.mkdir(parents=True, exist_ok=True)
             with StreamReader(lease.channel, stream, self._hands.settings.stream_bytes) as reader:
-                self._converse(lease, reader, self._frames(source))
+                self._converse(lease, reader, frames)
                 self._finish(reader)
-            judgement = judge(self._results.evidence(self._limit))
+            evidence = self._results.evidence(self._limit)
+            self._keep_sets(evidence, lease)
+            judgement = judge(evidence)
             if judgement.verdict is not Verdict.PASSED:
                 lease.check()
         return judgement
@@ -140,6 +154,12 @@ class _Runner:
         return most if declared is None else min(declared, most)
 
     def _frames(self, source: Path) -> Iterator[bytes]:
+        """The job and its source; what the job needs is fetched now, its source read piece by piece.
+
+        Raises:
+            ConstraintsError: constraints that it names cannot be used.
+            IndexUnavailableError: they cannot be had now.
+        """
         claim, settings = self._claim, self._hands.settings
         job = JobFrame(
             job=claim.attempt_id,
@@ -150,9 +170,9 @@ class _Runner:
             limits=LimitsFrame(seconds=self._limit_seconds(), log_bytes=settings.log_bytes),
             env=dict(claim.variables),
             packages=claim.packages,
+            installer=installer_frame(claim, settings),
         )
-        yield encode_frame(FrameType.JOB, job.payload())
-        yield from data_frames(chunks(source))
+        return chain([encode_frame(FrameType.JOB, job.payload())], data_frames(chunks(source)))
 
     def _converse(self, lease: Lease, reader: StreamReader, frames: Iterator[bytes]) -> None:
         """Send and read at once, until the guest's last word or a reason to stop listening."""
@@ -178,6 +198,19 @@ class _Runner:
         elif time.monotonic() - started > self._limit_seconds() + GRACE_SECONDS:
             self._limit = "time"
         return self._limit is None and self._heartbeat.standing is Standing.WANTED
+
+    def _keep_sets(self, evidence: Evidence, lease: Lease) -> None:
+        """Record what was installed, as far as the guest told, and what its machine fetched."""
+        told = evidence.report.sets if evidence.report is not None else {}
+        asked = {name: each for name, each in told.items() if name in self._claim.environments}
+        record = self._hands.settings.home / "index" / "downloads" / f"{lease.machine_id}.jsonl"
+        fetched = read_fetched(record, self._claim.attempt_id)
+        if self._heartbeat.standing is not Standing.LOST and (asked or fetched):
+            patiently(partial(self._store_sets, asked, fetched))
+
+    def _store_sets(self, told: Mapping[str, ToldSet], fetched: list[FetchedFile]) -> None:
+        with self._hands.database.write() as session:
+            store_sets(session, self._claim.attempt_id, told, fetched)
 
     def _finish(self, reader: StreamReader) -> None:
         self._results.close()

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 from types import FrameType as StackFrame
 from typing import Any
 
@@ -31,6 +32,8 @@ from farm_scheduler.runs import ask_for_images
 from farm_scheduler.settings import Settings
 from farm_scheduler.shells import ShellJob, read_shell_job
 from farm_workers.image_wait import wait_for_image
+from farm_workers.index_policy import set_cutoff
+from farm_workers.installer_frames import installer_frame
 from farm_workers.machines import holder_machines
 from farm_workers.person_terminal import PersonTerminal
 from farm_workers.run import Hands, chunks
@@ -106,8 +109,9 @@ def _run(
             to_stderr(line)
 
     limits = Limits(seconds=settings.shell_seconds, idle_seconds=settings.shell_idle_seconds)
+    frames = _frames(job, command, terminal, settings)
     with hands.machines(image, say) as lease:
-        frames = _frames(job, command, terminal, settings)
+        set_cutoff(settings.index_socket, lease.machine_id, job.cutoff)
         end = ShellSession(lease, frames, terminal, limits, say=say, begun=begun).run()
         terminal.restore(torn=False)
     return end
@@ -139,9 +143,9 @@ def _frames(
         env=dict(job.variables),
         packages=job.packages,
         session=SessionFrame(argv=command, terminal=size, name=terminal.name),
+        installer=installer_frame(job, settings),
     )
-    yield encode_frame(FrameType.JOB, frame.payload())
-    yield from data_frames(chunks(job.source))
+    return chain([encode_frame(FrameType.JOB, frame.payload())], data_frames(chunks(job.source)))
 
 
 def described(job: ShellJob, description: bytes, log: str, settings: Settings, *, asks: bool) -> list[str]:

@@ -72,6 +72,10 @@ class Narrowing:
 
     pythons: List[str]
     systems: List[str]
+    installers: List[str]
+    constraints: List[str]
+    cutoff: Optional[datetime]
+    """Files that came to the package index later do not exist for the run."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,11 @@ class Cell:
     """The time limit that the project declares."""
     packages: List[str]
     retries: int
+    installer: str
+    """What decides which releases it has."""
+    constraints: List[str]
+    """Files of the source, or URLs, if these decide."""
+    cutoff: Optional[datetime]
 
 
 @dataclass(frozen=True)
@@ -312,6 +321,8 @@ class CellReport:
     system: str
     environments: List[str]
     tool: str
+    installer: str
+    """What decided which releases it has."""
     state: str
     verdict: Optional[str]
     expected: str

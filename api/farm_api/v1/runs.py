@@ -20,6 +20,7 @@ from farm_scheduler import access_tables, runs, submissions, tables
 from farm_scheduler.engine import publish_submission
 from farm_scheduler.errors import AccessError, EngineError
 from farm_scheduler.identifiers import new_id
+from farm_scheduler.plan import Narrowing
 from farm_scheduler.project_names import of_project, within_reach
 from farm_scheduler.record_pages import read_page
 from farm_scheduler.roles import Caller, Role
@@ -82,7 +83,7 @@ def start_run(
         scope=caller.project,
         target=wish.target,
         upload_id=wish.upload,
-        narrowing={"pythons": list(wish.pythons), "systems": list(wish.systems)},
+        narrowing=_narrowing(wish).document(),
         retries=wish.retries,
         priority=wish.priority,
     )
@@ -91,6 +92,16 @@ def start_run(
     _publish(house, row.id)
     response.headers["Location"] = f"{request.scope['root_path']}/submissions/{row.id}"
     return Submission.model_validate(row)
+
+
+def _narrowing(wish: NewRun) -> Narrowing:
+    return Narrowing(
+        pythons=wish.pythons,
+        systems=wish.systems,
+        installers=tuple(dict.fromkeys(wish.installers)),
+        constraints=wish.constraints,
+        cutoff=wish.cutoff,
+    )
 
 
 def _publish(house: TheHouse, submission_id: str) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from farm_scheduler.installers import Installer
 from farm_scheduler.states import AttemptState, ImageState, JobState, QuestionState, RunState
 from farm_scheduler.triggers import Trigger
 from farm_scheduler.verdicts import Verdict
@@ -67,6 +68,10 @@ class Narrowing(Shape):
 
     pythons: list[str] = Field(default_factory=list)
     systems: list[str] = Field(default_factory=list)
+    installers: list[Installer] = Field(default_factory=list)
+    constraints: list[str] = Field(default_factory=list)
+    cutoff: datetime | None = None
+    """Files that came to the package index later do not exist for the run."""
 
 
 class Run(Shape):
@@ -113,6 +118,11 @@ class Cell(Shape):
     """The time limit that the project declares."""
     packages: list[str]
     retries: int
+    installer: Installer
+    """What decides which releases it has."""
+    constraints: list[str]
+    """Files of the source, or URLs, if these decide."""
+    cutoff: datetime | None
 
 
 class Job(Shape):
@@ -263,6 +273,8 @@ class CellReport(Shape):
     system: str
     environments: list[str]
     tool: str
+    installer: Installer
+    """What decided which releases it has."""
     state: JobState
     verdict: Verdict | None
     expected: Verdict

@@ -6,15 +6,18 @@ Used by the router of runs. They check form only; whether a target exists is fou
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from farm_api.v1.shapes import Shape
 from farm_scheduler.access_tables import SubmissionState
+from farm_scheduler.installers import Installer
 from farm_scheduler.plan import MOST_RETRIES
 from farm_scheduler.states import RunState
 from farm_scheduler.urgency import LONGEST_PRIORITY
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,31}$")]
+
+Word = Annotated[str, Field(pattern=r"^[^\x00-\x20\x7f]{1,500}$")]
 
 
 class NewRun(BaseModel):
@@ -30,6 +33,12 @@ class NewRun(BaseModel):
     """Only these Pythons, such as `3.12`."""
     systems: Annotated[tuple[Name, ...], Field(max_length=50)] = ()
     """All Pythons of these systems; `all` for every one."""
+    installers: Annotated[tuple[Installer, ...], Field(max_length=5)] = ()
+    """What decides which releases are installed, each in cells of its own; none for what the project has."""
+    constraints: Annotated[tuple[Word, ...], Field(max_length=20)] = ()
+    """Files of the source, or https URLs with `#sha256=…` or without."""
+    cutoff: AwareDatetime | None = None
+    """Files that came to the package index later do not exist for the run."""
     retries: Annotated[int, Field(ge=0, le=MOST_RETRIES)] | None = None
     """How often a cell with failing tests is tried again; null for what the project declares."""
     priority: Annotated[int, Field(ge=-LONGEST_PRIORITY, le=LONGEST_PRIORITY)] = 0

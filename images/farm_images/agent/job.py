@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from farm_images.agent import inferred, job_file, source
+from farm_images.agent import inferred, installer, job_file, source
 from farm_images.agent.channel import Channel
 from farm_images.agent.confinement import Confinement
 from farm_images.agent.job_user import JobUser
@@ -167,7 +167,8 @@ def _command(places: Places, frame: JobFrame, project: Path) -> tuple[str, list[
 
 def _variables(guest: Guest, frame: JobFrame, listeners: Listeners) -> dict[str, str]:
     """The environment of tox; the plugins take theirs out again before the project's commands run."""
-    variables = guest.user.variables(guest.places) | frame.env
+    variables = guest.user.variables(guest.places)
+    variables |= installer.variables(frame.installer, guest.places) | frame.env
     variables |= {
         "WHEELFARM_STEPS": str(listeners.steps.path),
         "WHEELFARM_RESULTS": str(listeners.tests.path),

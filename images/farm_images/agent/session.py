@@ -9,7 +9,7 @@ import shutil
 import time
 from pathlib import Path
 
-from farm_images.agent import inferred, job_file
+from farm_images.agent import inferred, installer, job_file
 from farm_images.agent.command import BY_NAME
 from farm_images.agent.dialogue import Dialogue, Ends, pipes, terminal
 from farm_images.agent.job import Guest, Outcome
@@ -34,7 +34,8 @@ def run_session(
     process = _start(guest, ends)
     started = time.monotonic()
     try:
-        variables = guest.user.variables(guest.places) | frame.env
+        variables = guest.user.variables(guest.places)
+        variables |= installer.variables(frame.installer, guest.places) | frame.env
         variables |= {"PATH": _path(guest, made, variables["PATH"]), "TERM": session.name}
         kind = "terminal" if session.terminal else "exec"
         process.become(kind, _command(session), variables, project)

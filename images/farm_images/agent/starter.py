@@ -37,6 +37,8 @@ _PRELOADED = (
     "packaging",
     "filelock",
     "platformdirs",
+    "uv",
+    "tox_wheelfarm",
 )
 
 

@@ -11,6 +11,7 @@ from farm_scheduler import access_tables as _access_tables  # noqa: F401 - impor
 from farm_scheduler import event_tables as _event_tables  # noqa: F401 - importing it is what fills the metadata
 from farm_scheduler import feedback_tables as _feedback_tables  # noqa: F401 - importing it is what fills the metadata
 from farm_scheduler import redelivery_tables as _redelivery_tables  # noqa: F401 - importing it fills the metadata
+from farm_scheduler import set_tables as _set_tables  # noqa: F401 - importing it is what fills the metadata
 from farm_scheduler import tables as _tables  # noqa: F401 - importing it is what fills the metadata
 from farm_scheduler import watch_tables as _watch_tables  # noqa: F401 - importing it is what fills the metadata
 from farm_scheduler import worker_lives as _worker_lives  # noqa: F401 - importing it is what fills the metadata

@@ -76,10 +76,15 @@ class Fetches:
 
 
 class Guest:
-    """The shares of the machine `name`: open connections, requests and upstream fetches."""
+    """The shares of the machine `name`: open connections, requests and upstream fetches.
+
+    Attributes:
+        cutoff: files that came to the index later are hidden from it, and those of which nobody knows when.
+    """
 
     def __init__(self, name: str, downloads: Path) -> None:
         self.name = name
+        self.cutoff: datetime | None = None
         self.connections = asyncio.Semaphore(CONNECTIONS)
         self.requests = Pace(REQUESTS_PER_SECOND)
         self.fetches = Fetches()

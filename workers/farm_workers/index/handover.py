@@ -1,7 +1,7 @@
 """How a machine comes to the proxy: one line of JSON and one listening socket over a unix connection.
 
-Called by `machines` for each control connection. It never listens by itself, and takes nothing from a user
-that the proxy was not told of.
+Called by `machines` for each control connection. A line without a socket says what a machine that is there may see. It
+never listens by itself, and takes nothing from a user that the proxy was not told of.
 """
 
 import asyncio
@@ -11,11 +11,14 @@ import re
 import socket
 import struct
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 
 from farm_scheduler.errors import FarmError
 
 _MACHINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _MESSAGE_BYTES = 4096
+_WANTED = 'Send one line of JSON such as {"machine": "m-1"} with the socket.'
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: struct ucred of unix(7)
 
 
@@ -25,8 +28,24 @@ class HandoverError(FarmError):
     code = "index-handover"
 
 
-async def take_over(control: socket.socket, *, users: Collection[int]) -> tuple[str, socket.socket] | None:
-    """Wait for the first message of a connection; give the machine's id and its listener, non-blocking.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """A machine and its listening socket, non-blocking."""
+
+    machine: str
+    listener: socket.socket
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What a machine may see of the index from now on: nothing that came after `cutoff`."""
+
+    machine: str
+    cutoff: datetime
+
+
+async def take_over(control: socket.socket, *, users: Collection[int]) -> Handover | Policy | None:
+    """Wait for the first message of a connection.
 
     `users` are the uids that may send one. None says that the connection only looked whether someone
     answers. Raises HandoverError.
@@ -41,7 +60,10 @@ async def take_over(control: socket.socket, *, users: Collection[int]) -> tuple[
     if not data and not descriptors:
         return None
     try:
-        return _machine(data), _listener(descriptors)
+        message = _message(data)
+        if "cutoff" in message and not descriptors:
+            return Policy(machine=_machine(message), cutoff=_moment(message["cutoff"]))
+        return Handover(machine=_machine(message), listener=_listener(descriptors))
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
@@ -57,11 +79,30 @@ async def _readable(control: socket.socket) -> None:
         loop.remove_reader(control)
 
 
-def _machine(data: bytes) -> str:
+def _message(data: bytes) -> dict[str, object]:
     try:
-        name = json.loads(data)["machine"]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise HandoverError('Send one line of JSON such as {"machine": "m-1"} with the socket.') from error
+        message = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise HandoverError(_WANTED) from error
+    if not isinstance(message, dict):
+        raise HandoverError(_WANTED)
+    return message
+
+
+def _moment(said: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(str(said))
+    except ValueError as error:
+        raise HandoverError(f"The cut-off {said!r:.60} is no time; send it as RFC 3339 has it.") from error
+    if moment.tzinfo is None:
+        raise HandoverError(f"The cut-off {said!r:.60} has no zone; send it in UTC.")
+    return moment
+
+
+def _machine(message: dict[str, object]) -> str:
+    name = message.get("machine")
+    if name is None:
+        raise HandoverError(_WANTED)
     if not isinstance(name, str) or not _MACHINE.fullmatch(name):
         raise HandoverError(f"The machine id {name!r} is not letters, digits, - and _, at most 64.")
     return name

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from farm_workers.index.connection import Connection
 from farm_workers.index.guests import Guest
-from farm_workers.index.handover import HandoverError, take_over
+from farm_workers.index.handover import HandoverError, Policy, take_over
 from farm_workers.index.site import Site
 
 _LOG = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class Machines:
         self._site = site
         self._downloads = downloads
         self._users = users
-        self._names: set[str] = set()
+        self._guests: dict[str, Guest] = {}
 
     async def serve(self, control: socket.socket) -> None:
         """Take control connections from a non-blocking listening unix socket until cancelled."""
@@ -46,20 +46,33 @@ class Machines:
                 return
             if handed is None:
                 return
-            name, listener = handed
-            with listener:
-                if name in self._names:
+            if isinstance(handed, Policy):
+                await self._obey(control, handed)
+                return
+            name = handed.machine
+            with handed.listener as listener:
+                if name in self._guests:
                     _LOG.warning("Machine %s was handed over twice; the first one stays.", name)
                     return
-                self._names.add(name)
+                guest = self._guests[name] = Guest(name, self._downloads)
                 try:
-                    await self._serve_until_closed(control, listener, name)
+                    await self._serve_until_closed(control, listener, guest)
                 finally:
-                    self._names.discard(name)
+                    del self._guests[name]
 
-    async def _serve_until_closed(self, control: socket.socket, listener: socket.socket, name: str) -> None:
-        guest = Guest(name, self._downloads)
-        _LOG.info("Machine %s is served.", name)
+    async def _obey(self, control: socket.socket, policy: Policy) -> None:
+        """Hide from a machine what it is not to see, and say whether there is such a machine."""
+        guest = self._guests.get(policy.machine)
+        if guest is not None:
+            guest.cutoff = policy.cutoff
+            _LOG.info("Machine %s sees the index as of %s.", policy.machine, policy.cutoff.isoformat())
+        with suppress(OSError):  # who does not wait for the answer is told nothing
+            await asyncio.get_running_loop().sock_sendall(control, b"ok\n" if guest else b"unknown\n")
+
+    async def _serve_until_closed(
+        self, control: socket.socket, listener: socket.socket, guest: Guest
+    ) -> None:
+        _LOG.info("Machine %s is served.", guest.name)
         serving = asyncio.create_task(self._accept(listener, guest))
         try:
             with suppress(ConnectionError):
@@ -68,7 +81,7 @@ class Machines:
             serving.cancel()
             await asyncio.wait([serving])
             guest.close()
-            _LOG.info("Machine %s is gone.", name)
+            _LOG.info("Machine %s is gone.", guest.name)
 
     async def _accept(self, listener: socket.socket, guest: Guest) -> None:
         async with asyncio.TaskGroup() as connections:

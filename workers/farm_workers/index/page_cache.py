@@ -12,6 +12,7 @@ import os
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from functools import partial
 from typing import BinaryIO
 
@@ -23,13 +24,14 @@ from farm_workers.index.upstream import PageAnswer, Upstream, UpstreamError
 _LOG = logging.getLogger(__name__)
 _MEMORY_BYTES = 24 * 1024 * 1024  # as they came; read, they are several times larger
 _LARGE_PAGE = 256 * 1024
+_FORMS = 4
 _MISSING_SECONDS = 60.0  # and as long as a page is fresh for us
 _MISSING_NAMES = 4096
 
 
 @dataclass(slots=True, kw_only=True)
 class CachedPage:
-    """A page with its age, its validators, and the forms of it that were already written, by content type."""
+    """A page with its age, its validators, and the forms that were already written, by content type and cut-off."""
 
     page: ProjectPage
     fetched: float
@@ -37,15 +39,21 @@ class CachedPage:
     etag: str | None
     last_modified: str | None
     size: int
-    forms: dict[str, bytes] = field(default_factory=dict)
+    forms: dict[tuple[str, datetime | None], bytes] = field(default_factory=dict)
 
-    async def form(self, kind: str) -> bytes:
+    async def form(self, kind: str, cutoff: datetime | None = None) -> bytes:
         """Give the page as a guest gets it, written the first time (a large one apart from the loop)."""
-        if kind not in self.forms:
-            write = write_json if kind == JSON_TYPE else write_html
+        key = (kind, cutoff)
+        if key not in self.forms:
             large = self.size > _LARGE_PAGE
-            self.forms[kind] = await asyncio.to_thread(write, self.page) if large else write(self.page)
-        return self.forms[kind]
+            form = await asyncio.to_thread(self._write, *key) if large else self._write(*key)
+            if cutoff is not None and len(self.forms) >= _FORMS:  # machines with other cut-offs ask again
+                self.forms.clear()
+            self.forms[key] = form
+        return self.forms[key]
+
+    def _write(self, kind: str, cutoff: datetime | None) -> bytes:
+        return (write_json if kind == JSON_TYPE else write_html)(self.page.as_of(cutoff))
 
 
 class PageCache:

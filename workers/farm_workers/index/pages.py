@@ -6,6 +6,7 @@ upstream through: what it writes names files of the proxy only. Sources: PEP 503
 """
 
 import re
+from datetime import UTC, datetime
 from html import escape, unescape
 from typing import Annotated
 from urllib.parse import quote, unquote, urldefrag, urljoin
@@ -51,6 +52,14 @@ class ProjectFile(BaseModel):
         """The promised digest in lower-case hex, or None where the upstream gives no sha256."""
         return _digest(self.hashes)
 
+    def came_by(self, moment: datetime) -> bool:
+        """Whether the file was on the index at that moment, by what the index says; False where it does not say."""
+        try:
+            uploaded = datetime.fromisoformat(self.upload_time or "")
+        except ValueError:
+            return False
+        return (uploaded if uploaded.tzinfo else uploaded.replace(tzinfo=UTC)) < moment
+
     @property
     def metadata_sha256(self) -> str | None:
         """The promised digest of the `.metadata` file beside it, likewise."""
@@ -65,6 +74,13 @@ class ProjectPage(BaseModel):
     name: str
     files: dict[str, ProjectFile]
     versions: list[str] | None = None
+
+    def as_of(self, moment: datetime | None) -> "ProjectPage":
+        """The page as it was at that moment, without its list of versions; None for the page as it is."""
+        if moment is None:
+            return self
+        files = {name: file for name, file in self.files.items() if file.came_by(moment)}
+        return ProjectPage(name=self.name, files=files)
 
 
 def read_page(*, name: str, url: str, content_type: str, body: bytes) -> ProjectPage:

@@ -7,6 +7,7 @@ is: no table of links is needed, and nothing that no page of the upstream names 
 import hashlib
 import logging
 import re
+from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from typing import BinaryIO
@@ -25,6 +26,7 @@ from farm_workers.index.upstream import UpstreamError
 
 _LOG = logging.getLogger(__name__)
 _NAME_LENGTH = 128
+HIDDEN = "No file of {} is known to have been on the index by {}, the cut-off of this job."
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _LATEST = {
     "application/vnd.pypi.simple.latest+json": JSON_TYPE,
@@ -84,7 +86,9 @@ class Site:
     async def _page(self, request: Request, guest: Guest, name: str) -> Answer:
         held = await self._pages.get(name, guest.fetches)
         kind = choose_type(request.headers.get("accept", ""))
-        body = await held.form(JSON_TYPE if kind == JSON_TYPE else PLAIN_HTML_TYPE)
+        if guest.cutoff and not any(file.came_by(guest.cutoff) for file in held.page.files.values()):
+            return plain(HTTPStatus.NOT_FOUND, HIDDEN.format(name, guest.cutoff))
+        body = await held.form(JSON_TYPE if kind == JSON_TYPE else PLAIN_HTML_TYPE, guest.cutoff)
         tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         headers = (("ETag", tag), ("Vary", "Accept"), ("Cache-Control", "max-age=0, must-revalidate"))
         if request.headers.get("if-none-match") == tag:
@@ -93,10 +97,10 @@ class Site:
 
     async def _file(self, request: Request, guest: Guest, name: str, filename: str) -> Answer:
         held = await self._pages.get(name, guest.fetches, any_age=True)
-        address = find(held.page, filename)
+        address = find(held.page, filename, guest.cutoff)
         if address is None:  # a newer page may name it
             held = await self._pages.get(name, guest.fetches)
-            address = find(held.page, filename)
+            address = find(held.page, filename, guest.cutoff)
         if address is None:
             return plain(HTTPStatus.NOT_FOUND)
         return await self._deliver(request, guest, filename, address, self._downloads)
@@ -148,13 +152,14 @@ class Site:
                 return download.reader(), download
 
 
-def find(page: ProjectPage, filename: str) -> FileAddress | None:
+def find(page: ProjectPage, filename: str, cutoff: datetime | None = None) -> FileAddress | None:
     """Find a file of the page, or the `.metadata` beside one for which the page offers it (PEP 658)."""
-    file = page.files.get(filename)
-    if file:
+    file = page.files.get(filename) or page.files.get(filename.removesuffix(".metadata"))
+    if file is None or (cutoff is not None and not file.came_by(cutoff)):
+        return None
+    if file.filename == filename:
         return FileAddress(url=file.url, sha256=file.sha256)
-    file = page.files.get(filename.removesuffix(".metadata"))
-    if file and file.core_metadata:
+    if file.core_metadata:
         return FileAddress(url=f"{file.url}.metadata", sha256=file.metadata_sha256)
     return None
 

@@ -4,6 +4,7 @@ The class to use. It sends through connection and knows what each operation want
 was told.
 """
 
+from datetime import datetime
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 from wheelfarm_client import models
@@ -50,6 +51,9 @@ class Farm(Projects, Uploading):
         upload: Optional[str] = None,
         pythons: Sequence[str] = (),
         systems: Sequence[str] = (),
+        installers: Sequence[str] = (),
+        constraints: Sequence[str] = (),
+        cutoff: Optional[datetime] = None,
         retries: Optional[int] = None,
         priority: int = 0,
         key: Optional[str] = None,
@@ -60,7 +64,8 @@ class Farm(Projects, Uploading):
         """
         body: Dict[str, Any] = {
             "target": target, "upload": upload, "pythons": list(pythons), "systems": list(systems), "retries": retries,
-            "priority": priority,
+            "priority": priority, "installers": list(installers), "constraints": list(constraints),
+            "cutoff": cutoff.isoformat() if cutoff else None,
         }  # fmt: skip
         headers = {"Idempotency-Key": key} if key else None
         return decode(models.Submission, self.request("POST", "/runs", body=body, headers=headers))

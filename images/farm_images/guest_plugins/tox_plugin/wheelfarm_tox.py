@@ -28,6 +28,7 @@ PASS = "WHEELFARM_PASS"
 """Names of variables, with commas between them, that every environment gets, whatever its `pass_env` says."""
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
+INSTALLERS = os.path.join(os.path.dirname(os.path.dirname(FOLDER)), "installers")
 PYTEST_FOLDER = os.path.join(os.path.dirname(FOLDER), "pytest")
 
 hook = HookimplMarker("tox")
@@ -159,9 +160,10 @@ def entry(name, command, exit_code, seconds, failed, ignored, missing=None):
 
 
 def come_along(site_packages):
-    """Make this plugin importable in the environment that tox provisions itself in."""
+    """Make this plugin importable in the environment that tox provisions itself in, and tox-wheelfarm if it is used."""
+    folders = [FOLDER] + [INSTALLERS] * bool(os.environ.get("WHEELFARM_TOX"))
     with open(os.path.join(str(site_packages), "wheelfarm_tox.pth"), "w") as pth:
-        pth.write(FOLDER + "\n")
+        pth.write("".join(folder + "\n" for folder in folders))
 
 
 def safely(function, *arguments):

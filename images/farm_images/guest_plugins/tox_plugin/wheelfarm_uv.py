@@ -22,7 +22,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 INSTALLER = "WHEELFARM_INSTALLER"
-"""Set to `pip` in the environment of tox, it leaves everything to pip."""
+"""Set to `pip` in the environment of tox, it leaves everything to pip; its other words are for tox-wheelfarm."""
 
 _ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), *[".."] * 4))
 UV = os.path.join(_ROOT, "opt/wheelfarm/bin/uv")
