@@ -126,6 +126,6 @@ class SetInstaller(Installer[Any]):
             order=prints,
             releases=release_set.prints(decision.pins, self.order.artifacts),
             versions={name: version for name, (version, _) in installed.names(folders).items()},
-            record=settlement.record(case, decision, folders),
+            record=settlement.record(case, decision, folders, bool(runner.journal)),
         )
         fresh.write(runner.env_dir)
