@@ -56,19 +56,21 @@ def make(folder):
     if folder.endswith("sources"):
         workshop.wheel(shop.folder / "lib", "toy_file")
         workshop.source(shop.folder / "lib/toy_folder", "toy_folder")
+    old = folder < "poetry-1.2"
+    seeds = ("pip",) if old else ()
     # Poetry 1.0 runs on an older Python than the project takes.
-    base = {**settings, "VIRTUAL_ENV": str(shop.environment("3.9" if folder < "poetry-1.2" else python))}
+    base = {**settings, "VIRTUAL_ENV": str(shop.environment("3.9" if old else python, *seeds))}
     shop.run("lock", "-n", environment=base)
     shop.keep("poetry.lock")
     if folder.endswith("sources"):
         return
-    for name, arguments in (OLD if folder < "poetry-1.2" else NEW).items():
+    for name, arguments in (OLD if old else NEW).items():
         text = shop.run("export", "-f", "requirements.txt", "--without-hashes", *arguments, environment=base)
         lines = (line for line in text.splitlines() if line and not line.startswith(("-", "#")))
         shop.keep(f"export.{name}.txt", "".join(f"{line}\n" for line in lines))
     for version in PYTHONS.get(folder, PYTHONS[""]):
         for name, arguments in INSTALLS.get(folder, INSTALLS[""]).items():
-            environment = shop.environment(version)
+            environment = shop.environment(version, *seeds)
             shop.run(
                 "install",
                 "-n",

@@ -44,18 +44,20 @@ class Workshop:
         text = (self.folder / name).read_text() if text is None else text
         (self.source / name).write_text(text)
 
-    def environment(self, python):
-        """A fresh environment of an interpreter; returns its folder."""
+    def environment(self, python, *seeds):
+        """A fresh environment of an interpreter with these seeds; returns its folder."""
         made = self.folder / f".venv-{python}"
         shutil.rmtree(made, ignore_errors=True)
-        uv("venv", "-q", "--seed", "--python", interpreter(python), str(made), cwd=self.folder)
+        uv("venv", "-q", "--python", interpreter(python), str(made), cwd=self.folder)
+        if seeds:
+            uv("pip", "install", "-q", "--python", str(made / "bin/python"), *seeds, cwd=self.folder)
         return made
 
 
 def installed(environment):
-    """What an environment holds, without what it was seeded with and the project: sorted `name==version` lines."""
+    """What an environment holds, without pip and the project: sorted `name==version` lines."""
     lines = uv("pip", "list", "--python", str(environment / "bin/python"), "--format=freeze", cwd=environment)
-    left_out = ("pip==", "setuptools==", "wheel==", "wide-project==")
+    left_out = ("pip==", "wide-project==")
     return "".join(
         f"{line.split(' ')[0]}\n"
         for line in sorted(lines.split("\n"))

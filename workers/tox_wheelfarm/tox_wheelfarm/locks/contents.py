@@ -128,7 +128,7 @@ class Contents:
         for one in wish.names:
             found = NAMED.fullmatch(one)
             name, asked = (found[1], found[2]) if found else (one, None)
-            if name not in here.releases:
+            if not here.releases.get(name):
                 raise self._not_found(name, environment)
             # Of several releases for this environment, the one that the whole lock would choose.
             exact = (
@@ -151,7 +151,9 @@ class Contents:
         except InstallerError:
             # Something else in it is out of order: no reason to refuse what these names need.
             return self._candidates(environment)
-        return replace(self.graph, releases=_by_name(part.releases.values()))
+        # The others stay known by name: an old poetry's requirement of one of them is then none here.
+        others: dict[str, tuple[Release, ...]] = dict.fromkeys(self.graph.releases, ())
+        return replace(self.graph, releases={**others, **_by_name(part.releases.values())})
 
     def _candidates(self, environment: Mapping[str, str]) -> Graph:
         found = {name: tuple(self.graph.candidates(name, environment)) for name in self.graph.releases}

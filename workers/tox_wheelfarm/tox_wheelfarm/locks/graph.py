@@ -115,7 +115,7 @@ class Part:
         for name, release in sorted(self.releases.items()):
             extras = self.extras.get(name, frozenset())
             needed = {edge.name for edge in release.edges if edge.condition.holds(environment, extras)}
-            made.append(replace(release.pin, extras=extras, requires=tuple(sorted(needed - {name}))))
+            made.append(replace(release.pin, extras=extras, requires=tuple(sorted(needed & set(self.releases) - {name}))))
         return tuple(made)
 
 
@@ -127,11 +127,14 @@ class Graph:
         file: its name, for messages.
         releases: by name.
         own: the project's own name; what requires it is content with the project.
+        marked: whether releases carry the markers, and requirements none (poetry 1.0): a requirement of what is for
+            other environments is then none here.
     """
 
     file: str
     releases: Mapping[str, tuple[Release, ...]]
     own: str = ""
+    marked: bool = False
 
     def walk(self, roots: Iterable[Edge], environment: Mapping[str, str]) -> Part:
         """Everything that these requirements need, and they themselves.
@@ -161,6 +164,8 @@ class Graph:
         while waiting:
             edge = waiting.pop()
             if edge.name == self.own and edge.name not in self.releases:
+                continue
+            if self.marked and edge.name in self.releases and not self.candidates(edge.name, environment):
                 continue
             asked = demands.setdefault(edge.name, {})
             asked[id(edge)] = edge

@@ -57,6 +57,9 @@ def repository(entry: Entry, url: str, commit: str, subdirectory: str, root: Pat
     if not COMMIT.fullmatch(commit):
         raise entry.wrong(f"{commit[:80]!r} is not a full commit: lock again with the tool that made it")
     url = url.removeprefix("git+")
+    if "::" in url:
+        # git would run another program for it (`ext::…`).
+        raise entry.wrong(f"{url[:80]!r} is no URL of a repository")
     scp = SCP.fullmatch(url)
     if scp and "://" not in url:
         url = f"ssh://{scp['host']}/{scp['path']}"

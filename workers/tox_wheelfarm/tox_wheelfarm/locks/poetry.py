@@ -67,7 +67,7 @@ class PoetryLock:
         grouped = generation.startswith("2.") and generation != "2.0"
         releases = _releases(whole, path.parent, grouped=grouped)
         project = _project(path.parent, document)
-        graph = Graph(path.name, releases, project.own if project else "")
+        graph = Graph(path.name, releases, project.own if project else "", marked=generation == "1.0")
         contents = _contents(whole, graph, project, grouped=grouped)
         return cls(path, hashlib.sha256(data).hexdigest(), whole, contents)
 
