@@ -283,11 +283,12 @@ class Bench:
         own |= {"XDG_CACHE_HOME": str(self.cache), "UV_HTTP_RETRIES": "0", "PYTHONDONTWRITEBYTECODE": "1"}
         return {**kept, **own, **self.variables}
 
-    def tox(self, *arguments):
-        """Run tox, in quiet, with a report."""
+    def tox(self, *arguments, reports=True):
+        """Run tox, with a report unless that is not wanted."""
         report = self.root / "report.json"
         report.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "tox", "--result-json", str(report), *arguments]
+        flags = ["--result-json", str(report)] if reports else []
+        command = [sys.executable, "-m", "tox", *flags, *arguments]
         done = subprocess.run(
             command,
             cwd=self.root,

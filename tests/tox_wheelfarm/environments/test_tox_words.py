@@ -56,7 +56,7 @@ def test_tox_provisions_itself_with_this_runner(bench, index):
     index.release("tox-thing", "1.0")
     bench.pylock(("low", "1.0"))
     bench.write("tox.ini", "[tox]\nrequires = tox-thing\n[testenv:a]\nskip_install = true\ncommands =\n")
-    bench.variables["WHEELFARM_TOX"] = "1"
+    bench.variables |= {"WHEELFARM_TOX": "1", "WHEELFARM_INSTALLER": "lockfile"}
     # tox itself is not in the toy index: that this is what is missing shows what was asked for.
     said = bench.fails("-e", "a").said
     assert "ResolutionError" in said
