@@ -68,17 +68,18 @@ def build_sdist(sdist_directory, config_settings=None):
 """
 
 
-def wheel(name, version, requires=(), extras=(), scripts=(), code=""):
+def wheel(name, version, requires=(), *, extras=(), scripts=(), code="", tag="py3-none-any"):
     """The bytes of a wheel with one module, and scripts that run it."""
     info = f"{name.replace('-', '_')}-{version}.dist-info"
     metadata = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
     metadata += [f"Provides-Extra: {extra}" for extra in extras]
     metadata += [f"Requires-Dist: {each}" for each in requires]
     module = name.replace("-", "_")
+    tags = "".join(f"Tag: {each}-none-any\n" for each in tag.partition("-")[0].split("."))
     members = {
         f"{module}.py": code or f"VERSION = {version!r}\ndef main():\n    print(VERSION)\n",
         f"{info}/METADATA": "\n".join(metadata) + "\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: toy\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: toy\nRoot-Is-Purelib: true\n" + tags,
     }
     if scripts:
         lines = "".join(f"{script} = {module}:main\n" for script in scripts)
@@ -110,15 +111,15 @@ class Index:
         """Where its pages are."""
         return f"{self.url}/simple/"
 
-    def release(self, name, version, *requires, yanked=False, **told):
+    def release(self, name, version, *requires, yanked=False, tag="py3-none-any", **told):
         """Add a wheel and give its hash; `requires` may have markers."""
-        body = wheel(name, version, requires, **told)
-        file = f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
+        body = wheel(name, version, requires, tag=tag, **told)
+        file = f"{name.replace('-', '_')}-{version}-{tag}.whl"
         self.files.setdefault(name, {})[file] = (body, yanked)
         return f"sha256:{hashlib.sha256(body).hexdigest()}"
 
-    def answer(self, path):
-        """Body and content type, or None."""
+    def answer(self, path, accept=""):
+        """Body and content type, or None; a page in HTML for who does not know JSON."""
         kind, _, rest = path.lstrip("/").partition("/")
         name, _, wanted = rest.strip("/").partition("/")
         files = self.files.get(name, {})
@@ -136,6 +137,12 @@ class Index:
             }
             for file, (body, yanked) in files.items()
         ]
+        if "json" not in accept:
+            links = [
+                f'<a href="{each["url"]}#sha256={each["hashes"]["sha256"]}">{each["filename"]}</a>'
+                for each in told
+            ]
+            return "<br>".join(links).encode(), "text/html"
         page = {"meta": {"api-version": "1.1"}, "name": name, "versions": [], "files": told}
         return json.dumps(page).encode(), "application/vnd.pypi.simple.v1+json"
 
@@ -149,7 +156,7 @@ def index():
 
         def do_GET(self):
             toy.asked.append(self.path)
-            found = None if toy.dead else toy.answer(self.path)
+            found = None if toy.dead else toy.answer(self.path, self.headers.get("Accept", ""))
             body, kind = found or (b"", "text/plain")
             self.send_response(200 if found else 503 if toy.dead else 404)
             self.send_header("Content-Type", kind)
@@ -272,15 +279,16 @@ class Bench:
         """The variables."""
         leave = ("TOX", "UV_", "PIP_", "PYTHON", "VIRTUALENV", "WHEELFARM", "COV_", "COVERAGE")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(leave)}
-        own = {"UV_DEFAULT_INDEX": self.index.simple, "UV_CACHE_DIR": str(self.cache / "uv")}
+        own = {"UV_CACHE_DIR": str(self.cache / "uv")}
         own |= {"XDG_CACHE_HOME": str(self.cache), "UV_HTTP_RETRIES": "0", "PYTHONDONTWRITEBYTECODE": "1"}
         return {**kept, **own, **self.variables}
 
-    def tox(self, *arguments):
-        """Run tox, in quiet, with a report."""
+    def tox(self, *arguments, reports=True):
+        """Run tox, with a report unless that is not wanted."""
         report = self.root / "report.json"
         report.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "tox", "--result-json", str(report), *arguments]
+        flags = ["--result-json", str(report)] if reports else []
+        command = [sys.executable, "-m", "tox", *flags, *arguments]
         done = subprocess.run(
             command,
             cwd=self.root,
@@ -330,4 +338,4 @@ def bench(tmp_path, index):
     root.mkdir()
     cache = tmp_path / "cache"
     cache.mkdir()
-    return Bench(root, index, cache)
+    return Bench(root, index, cache, {"UV_DEFAULT_INDEX": index.simple})

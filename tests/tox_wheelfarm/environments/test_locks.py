@@ -185,3 +185,15 @@ def test_the_report_says_what_decided(bench):
     assert told["lock"]["path"] == str(path)
     assert told["files"][0]["file"] == "low-1.0-py3-none-any.whl"
     assert told["files"][0]["hash"].startswith("sha256:")
+
+
+def test_a_report_that_is_asked_for_later_is_whole(bench):
+    """A run that changes nothing reports what an earlier one without a report installed."""
+    bench.pylock(("low", "1.0"))
+    bench.ini("skip_install = true")
+    assert bench.tox(reports=False).code == 0
+    born = bench.born()
+    told = bench.passes().environment()["wheelfarm"]
+    assert told["files"][0]["file"] == "low-1.0-py3-none-any.whl"
+    assert told["lock"]["format"] == "pylock"
+    assert bench.born() == born

@@ -87,6 +87,15 @@ def test_the_farm_chooses_the_installer_by_a_variable(bench):
     assert bench.passes().packages() == ["low==2.0", "top==2.0"]
 
 
+def test_the_farm_brings_constraints_and_a_cut_off_by_variables(bench):
+    """WHEELFARM_CONSTRAINTS has one entry a line; nothing later than WHEELFARM_CUTOFF is seen."""
+    bench.ini("skip_install = true", "deps = top")
+    bench.variables |= {"WHEELFARM_INSTALLER": "constraints", "WHEELFARM_CONSTRAINTS": "low<2\ntop<2"}
+    assert bench.passes().packages() == ["low==1.0", "top==1.0"]
+    bench.variables |= {"WHEELFARM_INSTALLER": "latest", "WHEELFARM_CUTOFF": "2019-01-01T00:00:00Z"}
+    assert "ResolutionError" in bench.fails().said
+
+
 def test_dependency_groups_are_installed(bench):
     """A group of pyproject.toml is resolved with the rest."""
     bench.project(groups={"test": ["top"], "docs": ["tool"]})

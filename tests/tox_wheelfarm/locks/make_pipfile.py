@@ -45,7 +45,7 @@ def make(folder):
 
 
 def _active(base, environment):
-    """pipenv works in the environment that is active, and finds its interpreter by PATH."""
+    """Pipenv works in the environment that is active, and finds its interpreter by PATH."""
     path = f"{environment / 'bin'}:{workshop.clean()['PATH']}"
     return {**base, "VIRTUAL_ENV": str(environment), "PATH": path}
 

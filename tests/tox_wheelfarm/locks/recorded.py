@@ -1,8 +1,8 @@
 """What the real tools said and did with the projects in `files`, and environments of every kind to ask about."""
 
+import tomllib
 from pathlib import Path
 
-import tomllib
 from hypothesis import strategies
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name

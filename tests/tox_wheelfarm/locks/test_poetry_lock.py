@@ -2,10 +2,10 @@
 
 import re
 import shutil
+import tomllib
 from dataclasses import replace
 
 import pytest
-import tomllib
 
 from tox_wheelfarm.errors import (
     ExtraNotFoundError,

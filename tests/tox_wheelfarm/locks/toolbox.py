@@ -15,6 +15,7 @@ from uv import find_uv_bin
 FILES = Path(__file__).parent / "files"
 WORK = Path("/tmp/wheelfarm-locks/work")
 SECONDS = 600
+NOBODYS = ("UV_", "VIRTUAL_ENV", "PIP_FIND", "PIP_INDEX", "PIP_EXTRA", "PIP_NO_INDEX")
 OWN = frozenset({"UV_CACHE_DIR"})
 
 
@@ -25,9 +26,9 @@ def interpreter(version):
 
 def run(command, *, cwd, **more):
     """Run a program with nobody's configuration of pip or uv; returns its stdout."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("UV_", "VIRTUAL_ENV"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(NOBODYS)}
     kept.update({name: value for name, value in os.environ.items() if name in OWN}, UV_NO_CONFIG="1")
-    kept.update(UV_PYTHON_DOWNLOADS="never", PIP_CONFIG_FILE=os.devnull, PIP_FIND_LINKS="", **more)
+    kept.update(UV_PYTHON_DOWNLOADS="never", PIP_CONFIG_FILE=os.devnull, **more)
     command = [str(part) for part in command]
     done = subprocess.run(
         command, cwd=cwd, env=kept, text=True, capture_output=True, timeout=SECONDS, check=False

@@ -86,7 +86,8 @@ def carry_out(case: Case, steps: Change) -> None:
         case.uv.run(["pip", "uninstall", *where, *steps.remove], cwd=case.root, network=False)
     if steps.pins or steps.artifacts:
         listed = case.folder / ".wheelfarm-set.txt"
-        listed.write_text(release_set.text(steps.pins, steps.artifacts, steps.formats), "utf-8")
+        options = (*release_set.index_lines(steps.pins, case.uv.variables), *steps.formats)
+        listed.write_text(release_set.text(steps.pins, steps.artifacts, options), "utf-8")
         flags = ["--require-hashes"] if release_set.hashed(steps.pins, steps.artifacts) else []
         flags += [word for name in steps.anew for word in ("--reinstall-package", name)]
         flags += [f"--config-setting={key}={value}" for key, value in _settings(steps.artifacts)]

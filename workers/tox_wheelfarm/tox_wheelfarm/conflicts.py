@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -116,14 +117,21 @@ def _parsed(
     lines: Iterable[str], markers: Mapping[str, str], extras: frozenset[str]
 ) -> Iterator[Requirement]:
     for line in lines:
-        try:
-            requirement = Requirement(line)
-        except InvalidRequirement:
-            continue  # Old metadata; pip and uv refuse to read it when they resolve, so nothing was decided by it.
+        requirement = _requirement(line)
+        if requirement is None:
+            continue
         if requirement.marker is None or any(
             requirement.marker.evaluate({**markers, "extra": extra}) for extra in {"", *extras}
         ):
             yield requirement
+
+
+@lru_cache(maxsize=4096)
+def _requirement(line: str) -> Requirement | None:
+    try:
+        return Requirement(line)
+    except InvalidRequirement:
+        return None  # Old metadata; pip and uv refuse to read it when they resolve, so nothing was decided by it.
 
 
 def _check(wanted: Wanted, dist: Installed | None) -> Conflict | None:

@@ -168,7 +168,7 @@ def _asked(case: Case, order: Order, wanted: Sequence[str]) -> tuple[Pin, ...]:
     if case.pip is not None:
         return _by_pip(case, wanted, folders, order.lines.prereleases)
     question = Question(
-        requirements=tuple(wanted),
+        requirements=(*order.lines.formats, *wanted),
         folders=tuple(folders),
         constraints=case.constraints,
         python=case.python,

@@ -33,7 +33,7 @@ def find(specs: Sequence[str], first: Sequence[str], variables: Mapping[str, str
     cache = app_data.make_app_data(None, read_only=False, env=os.environ)
     for spec in specs:
         try:
-            found: Any = get_interpreter(spec, first, cache, variables)
+            found: Any = None if _is_ancient(spec) else get_interpreter(spec, first, cache, variables)
         except (RuntimeError, OSError):
             found = None
         executable = getattr(found, "system_executable", None) or getattr(found, "executable", None)
@@ -50,6 +50,14 @@ def python_spec(path: Path) -> PythonSpec:
     major, minor = told.version_info[:2]
     text = f"{kind or 'cpython'}{major}{minor}{'t' if told.free_threaded else ''}-{64 if told.is_64 else 32}"
     return PythonSpec.from_string_spec(text)
+
+
+def _is_ancient(spec: str) -> bool:
+    # tox's way would only warn that it cannot read Python 2.
+    wanted = PythonSpec.from_string_spec(spec)
+    if wanted.path is not None:
+        return Path(wanted.path).resolve().name.startswith("python2")
+    return wanted.major == 2
 
 
 def _by_name(spec: str, first: Sequence[str], variables: Mapping[str, str]) -> Path | None:

@@ -142,8 +142,8 @@ class Environment(Python, ABC):
     @property
     def interpreter(self) -> Interpreter:
         """The base interpreter; started only if its file is not the one that the state knows."""
-        if self._interpreter is None:
-            path = Path(self.base_python.extra["executable"])
+        path = Path(self.base_python.extra["executable"])
+        if self._interpreter is None:  # Finding it asks it, unless a plugin found it in another way.
             self._interpreter = state.current(path, state.read(self.env_dir))
         return self._interpreter
 

@@ -1,7 +1,8 @@
 """The flags that the command line of tox gains.
 
-Called by `plugin`; read by `options`. The names `--require-poetry` and `--parallel-install-threads` are those of
-tox-poetry-installer. No flag changes what is decided, only how it is carried out.
+Called by `plugin`; read by `options`. The names `--require-poetry`, `--parallel-install-threads` and
+`--parallelize-locked-install` are those of tox-poetry-installer. No flag changes what
+is decided, only how it is carried out.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ def add(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--parallel-install-threads",
+        "--parallelize-locked-install",
         type=int,
         default=THREADS,
         dest="parallel_install_threads",

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 LIMIT = 8 * 2**20
 """Bytes of one file of metadata."""
 
+KEPT = "/tox-wheelfarm/wheels/files/"
+"""In the path of a file that `pip` (for Python 2.7) installs from."""
+
 
 class DamagedError(InstallerError):
     """Something of an environment's packages is missing or cannot be read; it has to be rebuilt."""
@@ -53,7 +56,9 @@ class Installed:
 
     @property
     def line(self) -> str:
-        """As `pip freeze` has it."""
+        """As `pip freeze` has it; a file that was fetched from an index into our own cache is of that index."""
+        if KEPT in self.url:
+            return f"{self.name}=={self.version}"
         if self.editable:
             return f"-e {self.url}"
         return f"{self.name} @ {self.url}" if self.url else f"{self.name}=={self.version}"

@@ -6,7 +6,6 @@ uv nor the interpreter is started.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,14 +18,12 @@ from tox.tox_env.python.pip.req_file import PythonDeps
 from tox_wheelfarm import changing, damage, installed, release_set, settlement, state
 from tox_wheelfarm.artifact import artifact
 from tox_wheelfarm.deps import sort
-from tox_wheelfarm.errors import InstallerError, InstallFailedError
+from tox_wheelfarm.errors import InstallFailedError
 from tox_wheelfarm.order import Order
 
 if TYPE_CHECKING:
+    from tox_wheelfarm.decision import Case
     from tox_wheelfarm.runner import Runner
-
-
-LOGGER = logging.getLogger(__name__)
 
 
 class SetInstaller(Installer[Any]):
@@ -94,8 +91,16 @@ class SetInstaller(Installer[Any]):
         except installed.DamagedError as wrong:
             self._runner.again(str(wrong))
         if settlement.same(held, prints, there, self._runner):
+            if self._runner.journal and not held.record:
+                self._report(held, case)
             return
         self._change(held, case, prints, there)
+
+    def _report(self, held: state.State, case: Case) -> None:
+        # A run without a report left this out; what a lock file decides is the same whenever it is asked.
+        decision = settlement.decide(case, self.order)
+        told = settlement.record(case, decision, self._runner.package_folders(), reported=True)
+        replace(held, record=told).write(self._runner.env_dir)
 
     def _there(self) -> dict[str, str]:
         folders = self._runner.package_folders()
@@ -103,29 +108,26 @@ class SetInstaller(Installer[Any]):
             raise installed.DamagedError(gone)
         return {name: version for name, (version, _) in installed.names(folders).items()}
 
-    def _change(self, held: state.State, case: Any, prints: dict[str, str], there: dict[str, str]) -> None:
+    def _change(self, held: state.State, case: Case, prints: dict[str, str], there: dict[str, str]) -> None:
         runner = self._runner
         decision = settlement.decide(case, self.order)
         prune = case.options.prune and not runner.without_package
         spared = runner.fixtures if prune else None
         steps = changing.change(there, held.releases, decision.pins, self.order.artifacts, spared)
         steps = replace(steps, formats=self.order.lines.formats)
+        # From here until the state is written, whatever happens means that the next run makes it anew.
         state.remove(runner.env_dir)
-        try:
-            changing.carry_out(case, steps)
-            folders = runner.package_folders()
-            if left := changing.residue(folders, steps.remove):
-                self._runner.again(f"{', '.join(left)} cannot be taken out of it cleanly")
-            found = installed.read(folders)
-            settlement.check(runner, self.order, decision, found)
-        except InstallerError as wrong:
-            LOGGER.debug("%s is rebuilt next time: %s", runner.env_dir, type(wrong).__name__)
-            raise
+        changing.carry_out(case, steps)
+        folders = runner.package_folders()
+        if left := changing.residue(folders, steps.remove):
+            runner.again(f"{', '.join(left)} cannot be taken out of it cleanly")
+        found = installed.read(folders)
+        settlement.check(runner, self.order, decision, found)
         fresh = state.State(
             made=held.made,
             order=prints,
             releases=release_set.prints(decision.pins, self.order.artifacts),
             versions={name: version for name, (version, _) in installed.names(folders).items()},
-            record=settlement.record(case, decision, folders),
+            record=settlement.record(case, decision, folders, reported=bool(runner.journal)),
         )
         fresh.write(runner.env_dir)

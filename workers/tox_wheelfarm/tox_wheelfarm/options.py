@@ -151,15 +151,22 @@ NAMES = (
 """Every setting that this runner honours beside tox's own."""
 
 
-def read(conf: EnvConfigSet, flags: Parsed, version: tuple[int, int]) -> Options:
+def read(conf: EnvConfigSet, flags: Parsed, version: tuple[int, int], provisions: bool) -> Options:
     """The settings, with the command line and the farm's variables over them.
+
+    Args:
+        conf: the environment's.
+        flags: the command line.
+        version: major and minor of the environment's interpreter.
+        provisions: whether tox runs itself in it; the farm's variables are about projects.
 
     Raises:
         ShownError: a value is wrong; it says which, and what there is.
     """
     offline = Offline.ALWAYS if getattr(flags, "wheelfarm_offline", False) else Offline(conf["offline"])
-    installer = os.environ.get(INSTALLER_VARIABLE) or conf["installer"]
-    constraints = Lines.of(os.environ.get(CONSTRAINTS_VARIABLE, "")) or conf["constraints"]
+    told = {} if provisions else os.environ
+    installer = told.get(INSTALLER_VARIABLE) or conf["installer"]
+    constraints = Lines.of(told.get(CONSTRAINTS_VARIABLE, "")) or conf["constraints"]
     return Options(
         installer=one_of(INSTALLER_VARIABLE, *INSTALLERS)(installer),
         lockfile=conf["lockfile"] or _pylock(conf),
@@ -175,7 +182,7 @@ def read(conf: EnvConfigSet, flags: Parsed, version: tuple[int, int]) -> Options
         allow_unhashed=_names(conf["allow_unhashed"]),
         yanked=conf["yanked"],
         prereleases=conf["pip_pre"],
-        cutoff=os.environ.get(CUTOFF_VARIABLE) or conf["cutoff"],
+        cutoff=told.get(CUTOFF_VARIABLE) or conf["cutoff"],
         seeds=_seeds(conf, version),
         require_poetry=conf["require_poetry"] or getattr(flags, "require_poetry", False),
         threads=max(1, getattr(flags, "parallel_install_threads", 1)),

@@ -6,27 +6,60 @@ Written by the installer from a decision and the built project. No line is a ran
 from __future__ import annotations
 
 import hashlib
+import os
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tox_wheelfarm.errors import LockFileError
 from tox_wheelfarm.order import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tox_wheelfarm.artifact import Artifact
     from tox_wheelfarm.locks.pin import Pin
 
 
+PYPI = "https://pypi.org/simple"
+PLAIN = re.compile(r"[^\s\x00-\x1f\x7f]+")
+"""What a part of a line may be: nothing in it can begin another option or another line."""
+
+
 def pin_line(pin: Pin) -> str:
-    """A release as a line of a requirements file."""
+    """A release as a line of a requirements file.
+
+    Raises:
+        LockFileError: a part of it has blanks in it, and could say more than it should.
+    """
+    told = (pin.name, pin.version or "0", pin.reference.replace(" ", "") or "-", *pin.hashes)
+    if not all(PLAIN.fullmatch(part) for part in told) or pin.name.startswith("-"):
+        raise LockFileError(f"{pin.name!r} {pin.version!r} cannot be installed: it is no release")
     hashes = "".join(f" --hash={digest}" for digest in pin.hashes)
     if not pin.reference:
         return f"{pin.name}=={pin.version}{hashes}"
-    reference = pin.reference if "://" in pin.reference else f"file://{pin.reference}"
-    if pin.editable:
-        return f"-e {reference}"
+    if "://" not in pin.reference:
+        folder = Path(os.path.abspath(pin.reference), pin.subdirectory).as_uri()  # noqa: PTH100 - links stay
+        return f"-e {folder}" if pin.editable else f"{pin.name} @ {folder}"
+    reference = pin.reference.replace(" ", "%20")
     part = f"#subdirectory={pin.subdirectory}" if pin.subdirectory and "#" not in reference else ""
     return f"{pin.name} @ {reference}{part}{hashes}"
+
+
+def index_lines(pins: Iterable[Pin], variables: Mapping[str, str]) -> tuple[str, ...]:
+    """The indexes that a lock file was made from, as lines: only where nobody said which index to use.
+
+    Args:
+        pins: what is to be installed.
+        variables: uv's; an index in them is the one that may be asked, as in a farm whose machines reach no other.
+    """
+    if any(
+        variables.get(name) for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
+    ):
+        return ()
+    told = dict.fromkeys(pin.index for pin in pins if pin.index and not pin.reference)
+    known = [url for url in told if url.startswith(("https://", "http://")) and PLAIN.fullmatch(url)]
+    return tuple(f"--extra-index-url {url}" for url in known if url.rstrip("/") != PYPI)
 
 
 def artifact_line(artifact: Artifact) -> str:

@@ -62,8 +62,12 @@ class Runner(Environment, PythonRun, Settling):
     def register_config(self) -> None:
         """Tell tox of every setting."""
         super().register_config()
+        options.register(self.conf, self._provisions)
+
+    @property
+    def _provisions(self) -> bool:
         core = self.core
-        options.register(self.conf, "provision_tox_env" in core and self.name == core["provision_tox_env"])
+        return "provision_tox_env" in core and self.name == core["provision_tox_env"]
 
     @property
     def installer(self) -> SetInstaller:
@@ -85,7 +89,7 @@ class Runner(Environment, PythonRun, Settling):
     def _choice(self) -> tuple[options.Options, Path | None]:
         if self._chosen is None:
             major, minor = self.base_python.version_info[:2]
-            settings = options.read(self.conf, self.options, (major, minor))
+            settings = options.read(self.conf, self.options, (major, minor), self._provisions)
             self._chosen = choice.choose(settings, options.folder(self.core, "package_root"))
         return self._chosen
 

@@ -156,19 +156,25 @@ def check(runner: Runner, order: Order, decided: Decision, found: Mapping[str, I
         raise ConflictError(f"what is installed does not fit together ({len(problems)} in all):{lines}")
 
 
-def record(case: Case, decided: Decision, folders: Iterable[Path]) -> dict[str, Any]:
+def record(case: Case, decided: Decision, folders: Iterable[Path], *, reported: bool) -> dict[str, Any]:
     """What the result of a run says of the set (`wheelfarm` in --result-json).
 
     Args:
         case: what was asked for.
         decided: what came of it.
         folders: the environment's packages.
+        reported: whether this run reports: then files that a lock file does not name are looked up in uv's cache.
+            What a lock file decided is not told before it is asked for: it can be told at any time.
     """
+    if decided.lock is not None and not reported:
+        return {}
     from tox_wheelfarm import record as records
     from tox_wheelfarm.locks.facts import target
+    from tox_wheelfarm.named import named
 
-    text = records.pylock_text(decided.pins, target(case.python))
-    return records.entry(case.options.installer, decided.pins, text, folders, decided.lock, case.constraints)
+    pins = named(decided.pins, case.python, case.uv) if reported and case.pip is None else decided.pins
+    text = records.pylock_text(pins, target(case.python))
+    return records.entry(case.options.installer, pins, text, folders, decided.lock, case.constraints)
 
 
 def _begins_in(problem: conflicts.Conflict, found: Mapping[str, Installed]) -> bool:

@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 
 from tox_wheelfarm.errors import LockFileError
 from tox_wheelfarm.locks import document, selection, staleness, trust
+from tox_wheelfarm.locks.conditions import Conditions
 from tox_wheelfarm.locks.pin import Pin, PinnedFile
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class Pylock:
         while waiting:
             package = there[waiting.pop()]
             yield package
-            for needed in _needs(package):
+            for needed in self._needs(package, target, strict=True):
                 if needed in there and needed not in seen:
                     seen.add(needed)
                     waiting.append(needed)
@@ -172,11 +173,35 @@ class Pylock:
 
     @cached_property
     def _tells_edges(self) -> bool:
-        return any(package.dependencies for package in self.document.packages)
+        return any(package.dependencies or _by_pdm(package) for package in self.document.packages)
+
+    def _needs(self, package: Package, target: Target, *, strict: bool = False) -> Iterator[str]:
+        """The names that a package needs: by the PEP's own entries, or by what pdm writes beside them.
+
+        Raises:
+            LockFileError: pdm's entries ask for extras of one, whose own needs they do not tell; only if `strict`.
+        """
+        for entry in package.dependencies or ():
+            name = entry.get("name")
+            if isinstance(name, str):
+                yield canonicalize_name(name)
+        conditions = Conditions(target)
+        for text in _by_pdm(package):
+            asked = staleness.requirement(text, self.path)
+            if not conditions.hold(str(asked.marker or "")):
+                continue
+            if asked.extras and strict:
+                raise LockFileError(
+                    f"{self.path} does not say what {asked.name}[{','.join(asked.extras)}] needs"
+                )
+            yield canonicalize_name(asked.name)
 
     def _pin(self, package: Package, found: Mapping[str, Package], target: Target) -> Pin | None:
         version = str(package.version) if package.version else ""
-        requires = tuple(name for name in _needs(package) if name in found) if self._tells_edges else None
+        requires = None
+        if self._tells_edges:
+            needed = dict.fromkeys(self._needs(package, target))
+            requires = tuple(name for name in needed if name in found)
         pin = Pin(package.name, version, requires=requires, index=package.index or "")
         here = self.path.parent
         if package.vcs:
@@ -214,8 +239,8 @@ class Pylock:
         return PinnedFile(trust.file_name(name or url), hashes, trust.url(url))
 
 
-def _needs(package: Package) -> Iterator[str]:
-    for entry in package.dependencies or ():
-        name = entry.get("name")
-        if isinstance(name, str):
-            yield canonicalize_name(name)
+def _by_pdm(package: Package) -> list[str]:
+    """What pdm says that a package needs, which the PEP leaves to tools."""
+    told = (package.tool or {}).get("pdm")
+    found = told.get("dependencies") if isinstance(told, dict) else None
+    return [text for text in found if isinstance(text, str)] if isinstance(found, list) else []

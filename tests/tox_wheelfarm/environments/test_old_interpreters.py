@@ -1,0 +1,65 @@
+"""Environments of interpreters that tox itself does not run on, behind the same settings."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def index(index):
+    """Releases for every Python."""
+    index.release("low", "1.0")
+    index.release("low", "2.0", "new; python_version >= '3.7'", "old; python_version < '3.7'")
+    index.release("new", "1.0")
+    index.release("old", "1.0")
+    index.release("stray", "1.0", scripts=("stray-script",))
+    return index
+
+
+def interpreter(version):
+    """Pyenv's, or one on PATH; a test that has none fails."""
+    below = Path(os.environ.get("PYENV_ROOT", "/root/.pyenv")) / "versions"
+    found = [*sorted(below.glob(f"{version}.*/bin/python")), shutil.which(f"python{version}")]
+    assert found[0], f"needs `pyenv install {version}`, or python{version} on PATH"
+    return found[0]
+
+
+@pytest.mark.parametrize(("version", "wanted"), [("3.6", "old==1.0"), ("3.8", "new==1.0")])
+def test_markers_are_those_of_the_old_interpreter(bench, version, wanted):
+    """What is needed is decided for the environment's Python, not for tox's."""
+    bench.ini("skip_install = true", f"base_python = {interpreter(version)}", "deps = low")
+    assert bench.passes().packages() == ["low==2.0", wanted]
+    assert bench.passes().environment()["python"]["version_info"][:2] == [int(n) for n in version.split(".")]
+
+
+def test_a_lock_file_is_installed_into_an_old_environment(bench):
+    """By hash, as everywhere."""
+    bench.pylock(("low", "1.0"))
+    bench.ini("skip_install = true", f"base_python = {interpreter('3.7')}")
+    assert bench.passes().packages() == ["low==1.0"]
+
+
+def test_python_2_7_is_an_environment_like_the_others(bench, index):
+    """Resolved, installed, pruned, kept, reported; its own pip stays, because nothing else can fill it."""
+    for name, needs in (("low", ("old",)), ("old", ()), ("stray", ())):
+        scripts = ("stray-script",) if name == "stray" else ()
+        index.release(name, "5.0", *needs, tag="py2.py3-none-any", scripts=scripts)
+    # virtualenv 20.21.1 comes from PyPI, the packages from the toy index.
+    del bench.variables["UV_DEFAULT_INDEX"]
+    python = interpreter("2.7")
+    places = ["skip_install = true", f"base_python = {python}", "deps =", f"  --index-url {index.simple}"]
+    bench.ini(*places, "  low", "  stray")
+    run = bench.passes()
+    fixtures = [line for line in run.packages() if line.split("==")[0] in {"pip", "setuptools", "wheel"}]
+    assert [line for line in run.packages() if line not in fixtures] == ["low==5.0", "old==5.0", "stray==5.0"]
+    assert [line.split("==")[0] for line in fixtures] == ["pip", "setuptools", "wheel"]
+    born = bench.born()
+    bench.ini(*places, "  low")
+    assert "stray==5.0" not in bench.passes().packages()
+    assert not (bench.env() / "bin/stray-script").exists()
+    index.dead = True
+    index.asked.clear()
+    bench.passes()
+    assert (bench.born(), index.asked) == (born, [])
