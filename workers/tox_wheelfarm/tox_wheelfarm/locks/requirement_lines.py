@@ -17,7 +17,6 @@ from urllib.request import url2pathname
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
-from tox_wheelfarm.errors import LockFileError
 from tox_wheelfarm.locks import document, trust
 from tox_wheelfarm.locks.pin import Pin, PinnedFile
 from tox_wheelfarm.locks.project import Project
@@ -86,15 +85,12 @@ class Reader:
         self.contents.append(data)
         for number, text in _logical(document.text(path, data)):
             where = f"{path}, line {number}"
-            try:
+            with trust.at(where):
                 self._line(path, where, text)
-            except LockFileError as wrong:
-                told = str(wrong)
-                raise LockFileError(told if ", line " in told else f"{where}: {told}") from wrong
 
     def _line(self, path: Path, where: str, text: str) -> None:
         if re.search(r"\$\{[A-Z0-9_]+\}", text) and not text.startswith("-"):
-            raise LockFileError(
+            raise trust.DistrustError(
                 "environment variables in a requirement are not filled in; write what is meant"
             )
         if not text.startswith("-"):
@@ -109,18 +105,18 @@ class Reader:
         elif option in IGNORED:
             self.ignored.append(f"{where}: {text}")
         else:
-            raise LockFileError(f"the option {option!r} has no place in a lock file")
+            raise trust.DistrustError(f"the option {option!r} has no place in a lock file")
 
     def _include(self, path: Path, value: str) -> None:
         if "://" in value:
-            raise LockFileError(
+            raise trust.DistrustError(
                 f"{value[:120]} is included from elsewhere; keep a copy of it beside this file"
             )
         other = Path(trust.folder(path.parent, value))
         if other.resolve() in self._seen:
             return
         if len(self._seen) >= MOST_FILES:
-            raise LockFileError(f"more than {MOST_FILES} files include each other")
+            raise trust.DistrustError(f"more than {MOST_FILES} files include each other")
         self.read(other, document.contents(other))
 
 
@@ -162,7 +158,9 @@ def _requirement(where: str, text: str, root: Path) -> Line:
         return Line(where, pin, marker)
     pins = [each for each in asked.specifier if each.operator in {"==", "==="} and "*" not in each.version]
     if len(pins) != 1 or len(asked.specifier) != 1:
-        raise LockFileError(f"{told[:120]!r} decides no exact version; write {name}==… as a lock file has it")
+        raise trust.DistrustError(
+            f"{told[:120]!r} decides no exact version; write {name}==… as a lock file has it"
+        )
     return Line(where, Pin(name, trust.version(pins[0].version), files, extras=extras), marker)
 
 
@@ -174,7 +172,9 @@ def _own_options(text: str) -> tuple[str, tuple[str, ...]]:
     try:
         words = shlex.split(text[start.start() :])
     except ValueError as wrong:
-        raise LockFileError(f"{text[start.start() :].strip()[:120]!r} is not understood: {wrong}") from wrong
+        raise trust.DistrustError(
+            f"{text[start.start() :].strip()[:120]!r} is not understood: {wrong}"
+        ) from wrong
     found = []
     while words:
         word = words.pop(0)
@@ -182,7 +182,9 @@ def _own_options(text: str) -> tuple[str, tuple[str, ...]]:
         if not equals and words:
             value = words.pop(0)
         if option != "--hash":
-            raise LockFileError(f"{option} changes how something is built, which a lock file cannot pass on")
+            raise trust.DistrustError(
+                f"{option} changes how something is built, which a lock file cannot pass on"
+            )
         found.append(value)
     return text[: start.start()].strip(), trust.hashes(found)
 
@@ -194,7 +196,7 @@ def _unnamed(where: str, told: str, hashes: tuple[str, ...], root: Path) -> Line
     if not re.match(r"(?:\.{0,2}[/\\]|\.$|[A-Za-z]:[/\\]|[\w+]+://)", place) and not place.endswith(
         (".whl", ".tar.gz", ".zip")
     ):
-        raise LockFileError(f"{told[:120]!r} is no requirement (PEP 508)")
+        raise trust.DistrustError(f"{told[:120]!r} is no requirement (PEP 508)")
     url = place if "://" in place else Path(trust.folder(root, place)).as_uri()
     if "://" in place and not place.startswith("file:"):
         return Line(where, _reference(_name_of(place), url, hashes), marker.strip())
@@ -228,7 +230,7 @@ def _reference(name: str, url: str, hashes: tuple[str, ...]) -> Pin:
     if plus and kind in {"git", "hg", "svn", "bzr"}:
         repository, at, commit = where.rpartition("@")
         if not at or "/" in commit:
-            raise LockFileError(f"{plain[:120]} names no commit; write it behind @")
+            raise trust.DistrustError(f"{plain[:120]} names no commit; write it behind @")
         return Pin(name, "", reference=trust.repository(kind, repository, commit), subdirectory=subdirectory)
     trust.url(plain)
     if plain.startswith("file:") and Path(url2pathname(urlsplit(plain).path)).suffix not in {
@@ -257,7 +259,7 @@ def _name_of(url: str) -> str:
     try:
         return str(parse_wheel_filename(file)[0] if file.endswith(".whl") else parse_sdist_filename(file)[0])
     except ValueError as wrong:
-        raise LockFileError(
+        raise trust.DistrustError(
             f"{url[:120]} does not say which package it is; write `name @ {url[:80]}`"
         ) from wrong
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import parse_wheel_filename
 
 from tox_wheelfarm.errors import ExtraNotFoundError, LockedDepNotFoundError, LockFileError
+from tox_wheelfarm.locks.trust import DistrustError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -33,7 +34,7 @@ def exact(path: Path, pins: Iterable[Pin], target: Target) -> tuple[Pin, ...]:
     for pin in pins:
         other = found.setdefault(pin.name, pin)
         if other != pin:
-            told = " and ".join(each.version or each.reference for each in (other, pin))
+            told = " and ".join(sorted(each.version or each.reference for each in (other, pin)))
             raise LockFileError(f"{path} selects {pin.name} twice for this interpreter: {told}")
         if pin.files and not pin.reference and best(pin.files, target) is None:
             python = target.environment["python_full_version"]
@@ -66,7 +67,7 @@ def _rank(name: str, ranks: dict[Tag, int]) -> int | None:
     try:
         tags = parse_wheel_filename(name)[3]
     except ValueError as wrong:
-        raise LockFileError(f"{name!r} is no name of a wheel: {wrong}") from wrong
+        raise DistrustError(f"{name!r} is no name of a wheel: {wrong}") from wrong
     return min((ranks[tag] for tag in tags if tag in ranks), default=None)
 
 

@@ -129,7 +129,12 @@ class UvLock:
 
     def select(self, target: Target, wish: Wish) -> tuple[Pin, ...]:
         """The set for an interpreter; see `Lock.select`. Extras count with the project, as in the other formats."""
-        self._check(target, wish)
+        with trust.at(self.path):
+            self._check(target, wish)
+            visits = self._visited(target, wish)
+            return selection.exact(self.path, self._pins(visits, target), target)
+
+    def _visited(self, target: Target, wish: Wish) -> Mapping[Entry, Visit[Entry]]:
         groups = wish.groups | (self.groups if wish.dev else frozenset())
         roots = Roots(wish.project, wish.extras if wish.project else frozenset(), groups)
         chosen = _Selection(self, target, roots)
@@ -139,7 +144,7 @@ class UvLock:
                 known = visits.get(entry, visit)
                 needs = tuple(dict.fromkeys([*known.needs, *visit.needs]))
                 visits[entry] = Visit(known.extras | visit.extras, needs)
-        return selection.exact(self.path, self._pins(visits, target), target)
+        return visits
 
     def differences(self, project: Project) -> tuple[str, ...]:
         """What of pyproject.toml it was not made for; see `Lock.differences`."""
@@ -239,7 +244,9 @@ class UvLock:
             if self.own(entry) or "virtual" in entry.table.table("source"):
                 continue
             requires = tuple(sorted({needed.name for needed in visit.needs}))
-            yield entry.pin(root, visit.extras, requires, target)
+            with trust.at(f"{self.path}, {entry.name} {entry.version}"):
+                pin = entry.pin(root, visit.extras, requires, target)
+            yield pin
 
 
 class _Selection:

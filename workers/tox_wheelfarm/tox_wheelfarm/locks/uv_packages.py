@@ -67,7 +67,8 @@ class Entry:
         version = table.string("version")
         if not table.table("source").values:
             raise table.wrong("has no source")
-        return cls(trust.name(table.needed("name")), trust.version(version) if version else "", table)
+        with trust.at(f"{table.path}, {table.where}"):
+            return cls(trust.name(table.needed("name")), trust.version(version) if version else "", table)
 
     @cached_property
     def source(self) -> tuple[tuple[str, Any], ...]:
