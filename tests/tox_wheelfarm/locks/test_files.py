@@ -62,15 +62,18 @@ def test_none_is_refused_with_what_it_can_be(tmp_path):
         files.find(tmp_path, "uv.lock")
 
 
-def test_a_lock_above_that_is_no_workspace_is_not_taken(tmp_path):
-    """A uv.lock in a folder above counts only where that folder is the root of a workspace."""
-    (tmp_path / "member").mkdir()
-    _put(tmp_path, "uv.lock")
-    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'other'\n")
+def test_a_lock_above_counts_only_if_it_holds_the_folder(tmp_path):
+    """A uv.lock in a folder above is taken where this folder is a member of it, and has no other lock of its own."""
+    member = tmp_path / "member"
+    member.mkdir()
+    (tmp_path / "uv.lock").write_text('source = { editable = "other" }\n')
     with pytest.raises(LockFileError, match="has no lock file"):
-        files.find(tmp_path / "member")
-    (tmp_path / "pyproject.toml").write_text("[tool.uv.workspace]\nmembers = ['member']\n")
-    assert files.find(tmp_path / "member") == tmp_path / "uv.lock"
+        files.find(member)
+    (tmp_path / "uv.lock").write_text('source = { editable = "member" }\n')
+    _put(member, "requirements.txt")
+    assert files.find(member) == tmp_path / "uv.lock"
+    _put(member, "poetry.lock")
+    assert files.find(member) == member / "poetry.lock"
 
 
 @pytest.mark.parametrize(

@@ -97,3 +97,16 @@ def test_what_is_dynamic_is_not_compared(copied, read):
     project = Project.read(folder)
     assert project.dependencies is None
     assert read(folder).differences(project) == ()
+
+
+def test_a_member_that_the_project_needs_is_compared_as_well(copied, read):
+    """A change of another member is told where the project needs it, and not where it does not."""
+    folder = copied("uv_workspace")
+    _edited(folder / "libs/b", '"attrs"', '"attrs>=20"')
+    needing, root = folder / "libs/a", folder
+    (told,) = read(needing).differences(Project.read(needing))
+    assert told.startswith("libs/b: dependencies: ")
+    assert read(root).differences(Project.read(root)) == (told,)
+    assert read(folder / "libs/b").differences(Project.read(folder / "libs/b")) == (told.partition(": ")[2],)
+    _edited(folder / "libs/c", '"idna"', '"idna>3"')
+    assert read(needing).differences(Project.read(needing)) == (told,)

@@ -11,7 +11,6 @@ import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -200,7 +199,7 @@ def _unnamed(where: str, told: str, hashes: tuple[str, ...], root: Path) -> Line
     url = place if "://" in place else Path(trust.folder(root, place)).as_uri()
     if "://" in place and not place.startswith("file:"):
         return Line(where, _reference(_name_of(place), url, hashes), marker.strip())
-    folder = Path(url2pathname(urlsplit(url).path))
+    folder = Path(url2pathname(trust.parts(url).path))
     if folder.suffix in {".whl", ".gz", ".zip"}:
         return Line(where, _reference(_name_of(url), url, hashes), marker.strip())
     return Line(where, Pin(_name_in(folder), "", reference=str(folder)), marker.strip())
@@ -213,7 +212,7 @@ def _editable(where: str, value: str, root: Path) -> Line:
         pin = _reference(_name_of(place), place, ())
         return Line(where, replace(pin, editable=True), marker.strip())
     place, extras = re.fullmatch(r"(.*?)(?:\[([\w., -]*)\])?", place, re.DOTALL).groups()  # type: ignore[union-attr]  # everything matches it
-    folder = url2pathname(urlsplit(place).path) if place.startswith("file:") else trust.folder(root, place)
+    folder = url2pathname(trust.parts(place).path) if place.startswith("file:") else trust.folder(root, place)
     asked = frozenset(
         canonicalize_name(extra.strip()) for extra in (extras or "").split(",") if extra.strip()
     )
@@ -233,12 +232,12 @@ def _reference(name: str, url: str, hashes: tuple[str, ...]) -> Pin:
             raise trust.DistrustError(f"{plain[:120]} names no commit; write it behind @")
         return Pin(name, "", reference=trust.repository(kind, repository, commit), subdirectory=subdirectory)
     trust.url(plain)
-    if plain.startswith("file:") and Path(url2pathname(urlsplit(plain).path)).suffix not in {
+    if plain.startswith("file:") and Path(url2pathname(trust.parts(plain).path)).suffix not in {
         ".whl",
         ".gz",
         ".zip",
     }:
-        return Pin(name, "", reference=url2pathname(urlsplit(plain).path), subdirectory=subdirectory)
+        return Pin(name, "", reference=url2pathname(trust.parts(plain).path), subdirectory=subdirectory)
     told = [f"{found[1]}:{found[2]}" for found in FRAGMENT_HASH.finditer(url)]
     file = PinnedFile(trust.file_name(plain), hashes or trust.hashes(told), plain)
     return Pin(name, _version_of(file.name), (file,), reference=plain, subdirectory=subdirectory)

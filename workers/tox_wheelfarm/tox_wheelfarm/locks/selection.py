@@ -7,6 +7,7 @@ with a file that this interpreter takes, or it is refused.
 from __future__ import annotations
 
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from packaging.utils import parse_wheel_filename
@@ -50,13 +51,18 @@ def best(files: Sequence[PinnedFile], target: Target) -> PinnedFile | None:
 
     A file without a name, of which nobody can tell, fits.
     """
-    ranks = {tag: rank for rank, tag in enumerate(target.tags)}
+    ranks = _ranks(target.tags)
     found: tuple[int, PinnedFile] | None = None
     for file in files:
         rank = _rank(file.name, ranks)
         if rank is not None and (found is None or rank < found[0]):
             found = (rank, file)
     return found[1] if found else None
+
+
+@lru_cache(maxsize=16)
+def _ranks(tags: tuple[Tag, ...]) -> dict[Tag, int]:
+    return {tag: rank for rank, tag in enumerate(tags)}
 
 
 def _rank(name: str, ranks: dict[Tag, int]) -> int | None:

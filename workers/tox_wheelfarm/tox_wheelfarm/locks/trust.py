@@ -10,7 +10,7 @@ import os.path
 import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -97,10 +97,22 @@ def file_name(told: str) -> str:
     Raises:
         DistrustError: there is none, or it is no plain name.
     """
-    last = unquote(urlsplit(told).path if "://" in told else told).replace("\\", "/").rpartition("/")[2]
+    last = unquote(parts(told).path if "://" in told else told).replace("\\", "/").rpartition("/")[2]
     if not FILE_NAME.fullmatch(last):
         raise DistrustError(f"{told[:120]!r} does not end in the name of a file")
     return last
+
+
+def parts(told: str) -> SplitResult:
+    """The parts of a URL.
+
+    Raises:
+        DistrustError: it is none.
+    """
+    try:
+        return urlsplit(told)
+    except ValueError as wrong:
+        raise DistrustError(f"{told[:120]!r} is no URL") from wrong
 
 
 def url(told: str, schemes: frozenset[str] = WEB) -> str:
@@ -109,10 +121,7 @@ def url(told: str, schemes: frozenset[str] = WEB) -> str:
     Raises:
         DistrustError: it has spaces, control characters or another scheme.
     """
-    try:
-        scheme = urlsplit(told).scheme
-    except ValueError as wrong:
-        raise DistrustError(f"{told[:120]!r} is no URL") from wrong
+    scheme = parts(told).scheme
     if scheme not in schemes or not told.isprintable() or re.search(r"[\s\"'<>\\`]", told):
         raise DistrustError(f"{told[:120]!r} is no URL that is taken: {', '.join(sorted(schemes))} are")
     return told
@@ -149,7 +158,11 @@ def subdirectory(told: str) -> str:
     Raises:
         DistrustError: it leads out of it.
     """
-    parts = told.replace("\\", "/").split("/")
-    if ".." in parts or told.startswith(("/", "-")) or not told.isprintable() or re.search(r"[\s#&]", told):
+    if (
+        ".." in told.replace("\\", "/").split("/")
+        or told.startswith(("/", "-"))
+        or not told.isprintable()
+        or re.search(r"[\s#&]", told)
+    ):
         raise DistrustError(f"{told[:120]!r} is no folder inside a repository or archive")
     return told

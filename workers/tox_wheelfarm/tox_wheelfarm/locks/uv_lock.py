@@ -147,11 +147,29 @@ class UvLock:
         return visits
 
     def differences(self, project: Project) -> tuple[str, ...]:
-        """What of pyproject.toml it was not made for; see `Lock.differences`."""
+        """What of pyproject.toml it was not made for; see `Lock.differences`.
+
+        The folders that the project needs, such as other members of its workspace, are held against theirs as well.
+        """
         lock = replace(self, root=project.root)
         if not lock.members:
             return (f"{self.path.name} does not hold the project in {project.root}",)
-        return tuple(differences(self.path, self.table, lock.members, project))
+        own = next((entry for entry in lock.members if lock.own(entry)), None)
+        others = [entry for entry in lock.reachable() if entry.folder and entry is not own]
+        return tuple(differences(self.path, self.table, own, others, project))
+
+    def reachable(self) -> Iterator[Entry]:
+        """Every entry that the project can need, with any extra or group and on any platform."""
+        waiting, seen = list(self.members), set(self.members)
+        while waiting:
+            entry = waiting.pop()
+            yield entry
+            groups = entry.groups if entry in self.members else ()
+            needs = [entry.needs(), *map(entry.needs, entry.extras), *map(entry.group, groups)]
+            names = {need.name for found in needs for need in found}
+            new = [other for name in names for other in self._by_name.get(name, ()) if other not in seen]
+            seen.update(new)
+            waiting.extend(new)
 
     def find(self, need: Need, conditions: Conditions) -> Entry:
         """The entry that is meant.
