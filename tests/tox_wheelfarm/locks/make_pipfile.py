@@ -27,7 +27,11 @@ def make(folder):
     if folder.endswith("sources"):
         workshop.wheel(shop.folder / "lib", "toy_file")
         workshop.source(shop.folder / "lib/toy_folder", "toy_folder")
-    base = {"PIPENV_CACHE_DIR": str(workshop.TOYS / "cache" / folder), "PIPENV_NOSPIN": "1", "PIPENV_YES": "1"}
+    base = {
+        "PIPENV_CACHE_DIR": str(workshop.TOYS / "cache" / folder),
+        "PIPENV_NOSPIN": "1",
+        "PIPENV_YES": "1",
+    }
     here = _active(base, shop.environment(within, "pip", "setuptools<70"))
     shop.run("lock", environment=here)
     shop.keep("Pipfile.lock")
@@ -45,7 +49,7 @@ def make(folder):
 
 
 def _active(base, environment):
-    """pipenv works in the environment that is active, and finds its interpreter by PATH."""
+    """Pipenv works in the environment that is active, and finds its interpreter by PATH."""
     path = f"{environment / 'bin'}:{workshop.clean()['PATH']}"
     return {**base, "VIRTUAL_ENV": str(environment), "PATH": path}
 

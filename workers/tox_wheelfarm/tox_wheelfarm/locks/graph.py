@@ -115,7 +115,11 @@ class Part:
         for name, release in sorted(self.releases.items()):
             extras = self.extras.get(name, frozenset())
             needed = {edge.name for edge in release.edges if edge.condition.holds(environment, extras)}
-            made.append(replace(release.pin, extras=extras, requires=tuple(sorted(needed & set(self.releases) - {name}))))
+            made.append(
+                replace(
+                    release.pin, extras=extras, requires=tuple(sorted(needed & set(self.releases) - {name}))
+                )
+            )
         return tuple(made)
 
 
