@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from tox_wheelfarm.errors import ExtraNotFoundError, InstallerError, LockedDepNotFoundError, LockFileError
 from tox_wheelfarm.locks.condition import ALWAYS, Condition
 from tox_wheelfarm.locks.graph import Edge, Graph, Part
@@ -78,7 +80,7 @@ class Contents:
         return part.pins(environment)
 
     def _groups(self, wish: Wish) -> frozenset[str]:
-        asked = frozenset(MAIN if one == "default" else one for one in wish.groups)
+        asked = frozenset(MAIN if one == "default" else str(canonicalize_name(one)) for one in wish.groups)
         found = set(self._known(asked, self.groups, "dependency group"))
         if wish.dev:
             found |= self.groups - {MAIN}

@@ -10,10 +10,12 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from packaging.utils import canonicalize_name
+
 from tox_wheelfarm.errors import ExtraNotFoundError, LockedDepNotFoundError, LockFileError
 from tox_wheelfarm.locks import pipfile_staleness
 from tox_wheelfarm.locks.contents import nearest
-from tox_wheelfarm.locks.entry import Entry, json_file, normalised, toml
+from tox_wheelfarm.locks.entry import Entry, json_file, normalised, toml_file
 from tox_wheelfarm.locks.graph import Part
 from tox_wheelfarm.locks.pipfile_package import condition, release
 
@@ -118,9 +120,9 @@ class PipfileLock:
         found = {MAIN} if wish.project else set()
         if wish.dev:
             found |= set(self.categories) - {MAIN}
-        known = {category.lower(): category for category in self.categories}
+        known = {str(canonicalize_name(category)): category for category in self.categories}
         for one in sorted(wish.groups):
-            category = known.get(CALLED.get(one, one).lower())
+            category = known.get(str(canonicalize_name(CALLED.get(one, one))))
             if category is None:
                 has = ", ".join(sorted(self.categories))
                 raise ExtraNotFoundError(f"{self.path.name} has no category {one!r}; it has: {has}")
@@ -182,7 +184,7 @@ def _asked(root: Path, document: Mapping[str, Any] | None) -> dict[str, dict[str
     beside = root / "Pipfile"
     if document is None and not beside.is_file():
         return {}
-    whole = toml("Pipfile", beside.read_bytes()) if document is None else Entry("Pipfile", "", document)
+    whole = toml_file(beside) if document is None else Entry("Pipfile", "", document)
     found: dict[str, dict[str, Condition]] = {}
     for section, table in pipfile_staleness.sections(whole):
         here = found.setdefault(section, {})

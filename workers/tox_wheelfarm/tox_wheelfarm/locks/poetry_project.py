@@ -49,6 +49,9 @@ class Asked:
         found = [edge for group in sorted(groups) for edge in self.groups.get(group, ())]
         if "main" in groups:
             found += [edge for extra in sorted(extras) for edge in self.extras.get(extra, ())]
+        # A group may ask for extras of the project itself.
+        asked = {extra for edge in found if edge.name == self.own for extra in edge.extras}
+        found += [edge for extra in sorted(asked) for edge in self.extras.get(extra, ())]
         return [edge for edge in found if edge.condition.holds(environment, extras)]
 
     def everything(self) -> list[Edge]:
@@ -124,10 +127,13 @@ def included(name: str, tables: Mapping[str, Any], entry: Entry, depth: int = 0)
 
 
 def _python(poetry: Entry) -> str:
+    """The range of `python` among poetry's own dependencies; several are a union."""
     given = poetry.table("dependencies").data.get("python", "")
-    if isinstance(given, list):
-        return " || ".join(str(one) for one in given)
-    return given if isinstance(given, str) else Entry(poetry.file, "python", given).text("version")
+    tables = [
+        one if isinstance(one, dict) else {"version": one}
+        for one in (given if isinstance(given, list) else [given])
+    ]
+    return " || ".join(Entry(poetry.file, "python", table).text("version") for table in tables)
 
 
 def _main(found: Asked, project: Entry, poetry: Entry, root: Path) -> list[Edge]:
