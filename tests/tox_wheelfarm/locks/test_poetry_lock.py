@@ -201,6 +201,39 @@ def test_two_versions_that_no_requirement_decides_are_refused(tmp_path):
         lock.select(recorded.target(), Wish(dev=True))
 
 
+def test_groups_that_include_each_other_end(tmp_path):
+    """Groups and extras that include each other, many times over, are read once each."""
+    names = [f"g{number}" for number in range(200)]
+    groups = "".join(
+        f"{name} = ['a', {{include-group = '{other}'}}, {{include-group = '{other}'}}]\n"
+        for name, other in zip(names, [*names[1:], names[0]], strict=True)
+    )
+    extras = "".join(
+        f"{name} = ['a', 'me[{other}]', 'me[{other}]']\n"
+        for name, other in zip(names, [*names[1:], names[0]], strict=True)
+    )
+    project = (
+        f"[project]\nname = 'me'\n[project.optional-dependencies]\n{extras}[dependency-groups]\n{groups}"
+    )
+    lock = read(tmp_path, package("a", "1.0", groups='["g0"]') + HEAD, project)
+    wish = Wish(groups=frozenset({"g0"}), extras=frozenset({"g5"}))
+    assert recorded.versions(lock.select(recorded.target(), wish)) == {"a": "1.0"}
+
+
+def test_the_project_may_be_given(tmp_path):
+    """A pyproject.toml that is given is used instead of the one beside the lock."""
+    text = (recorded.FILES / "poetry-1.8/poetry.lock").read_bytes()
+    lock = PoetryLock.read(tmp_path / "poetry.lock", text, recorded.project("poetry-1.8").document)
+    assert "requests" in recorded.versions(lock.select(recorded.target(), Wish()))
+
+
+def test_a_name_may_ask_for_extras(lock):
+    """`requests[socks]` as a locked dependency brings what the extra needs; `requests` does not."""
+    with_socks = lock.select(recorded.target(), replace(NAMES, names=("requests[socks]",)))
+    without = lock.select(recorded.target(), replace(NAMES, names=("requests",)))
+    assert set(recorded.versions(with_socks)) - set(recorded.versions(without)) == {"pysocks"}
+
+
 def test_a_weak_hash_is_no_hash(tmp_path):
     """An md5, which no installer takes, leaves the file without hashes."""
     more = f'files = [{{file = "a-1.0.tar.gz", hash = "md5:{"0" * 32}"}}]'

@@ -230,6 +230,14 @@ class Graph:
         return LockFileError(f"{needs}, which is not in it: lock again")
 
 
+def by_name(releases: Iterable[Release]) -> dict[str, tuple[Release, ...]]:
+    """Releases by their names."""
+    found: dict[str, list[Release]] = {}
+    for release in releases:
+        found.setdefault(release.pin.name, []).append(release)
+    return {name: tuple(ones) for name, ones in found.items()}
+
+
 def _newness(release: Release) -> Version:
     return Version(release.pin.version or "0")
 

@@ -14,7 +14,7 @@ from tox_wheelfarm.locks import poetry_staleness
 from tox_wheelfarm.locks.condition import pythons
 from tox_wheelfarm.locks.contents import MAIN, Contents
 from tox_wheelfarm.locks.entry import Entry, normalised, toml, toml_file
-from tox_wheelfarm.locks.graph import Graph, Release
+from tox_wheelfarm.locks.graph import Graph, Release, by_name
 from tox_wheelfarm.locks.poetry_package import files_apart, hashes_apart, release
 from tox_wheelfarm.locks.poetry_project import Asked, asked
 
@@ -87,11 +87,7 @@ class PoetryLock:
 def _releases(whole: Entry, root: Path, *, grouped: bool) -> dict[str, tuple[Release, ...]]:
     metadata = whole.table("metadata")
     apart = files_apart(metadata.table("files")) or hashes_apart(metadata.table("hashes"))
-    found: dict[str, tuple[Release, ...]] = {}
-    for entry in whole.tables("package"):
-        one = release(entry, root, apart, grouped=grouped)
-        found[one.pin.name] = (*found.get(one.pin.name, ()), one)
-    return found
+    return by_name(release(entry, root, apart, grouped=grouped) for entry in whole.tables("package"))
 
 
 def _project(root: Path, document: Mapping[str, Any] | None) -> Asked | None:
