@@ -3,8 +3,9 @@
 tox-wheelfarm against tox's own `pylock`, tox-uv's lock runner, tox-poetry-installer, tox with pip and hashed
 requirements, venv-update, and bare `uv pip sync`; on 78 packages and on six small projects. All in one run, in turn,
 each in a tool environment of its own. Rows: cold (an empty environment, warm caches), nothing to do, and offline
-(cold again, with every way to the network dead; what failed once, or went on for a minute, "fails"). Prints medians and
-how many times ours each is, and whether the bounds are held; exit codes: 0 held, 1 missed, 3 not to be measured. It needs PyPI, a few GB and some ten minutes.
+(cold again, with every way to the network dead; what failed once, or went on for a minute, "fails"). Prints medians
+and how many times ours each is, and whether the bounds are held; exit codes: 0 held, 1 missed, 3 not to be measured.
+It needs PyPI and a few GB, and takes half an hour: the others do.
 """
 
 import argparse
