@@ -1,5 +1,6 @@
 """pip of Python 2.7: installs by hash, without a network where it can."""
 
+import hashlib
 import io
 import zipfile
 from dataclasses import dataclass, replace
@@ -238,6 +239,28 @@ def test_pip_that_hangs_is_stopped(empty_27, index, pip_of, tmp_path):
     pip = pip_of(empty_27, seconds=3)
     with pytest.raises(InstallFailedError, match=r"pip download took longer than 3 s"):
         pip.install([index.pin("toy", "1.0")], (), (), tmp_path / "work")
+
+
+def test_an_environment_without_pip_is_told(tmp_path, interpreter, index, pip_of):
+    """Where the environment's pip was taken away, a sentence says so and what to do."""
+    index.add("toy", wheel("toy", "1.0"))
+    (tmp_path / "env/bin").mkdir(parents=True)
+    (tmp_path / "env/bin/python").write_text(f'#!/bin/sh\nexec "{interpreter("2.7")}" -S "$@"\n')
+    (tmp_path / "env/bin/python").chmod(0o755)
+    with pytest.raises(InstallFailedError, match="has no pip of its own"):
+        pip_of(tmp_path / "env").install([index.pin("toy", "1.0")], (), (), tmp_path / "work")
+
+
+def test_several_kinds_of_hash(py27, index, pip_of, imported, tmp_path):
+    """A pin with a SHA-512 hash alone is installed by it, and again with the network dead."""
+    name = index.add("toy", wheel("toy", "1.0"))
+    digest = hashlib.sha512(index.files["toy"][name]).hexdigest()
+    pin, pip = Pin("toy", "1.0", (PinnedFile(name, (f"sha512:{digest}",)),)), pip_of(py27)
+    pip.install([pin], (), (), tmp_path / "work")
+    index.stop()
+    pip.uninstall(["toy"])
+    pip.install([pin], (), (), tmp_path / "work")
+    assert imported(py27, "toy", "toy.version") == "1.0"
 
 
 def test_an_index_that_is_named_for_uv_holds_for_pip(empty_27, index, pip_of):
