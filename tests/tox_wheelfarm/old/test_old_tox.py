@@ -19,7 +19,7 @@ def tox(tmp_path, index, interpreter):
     """Runs tox in a project with an environment per old interpreter, all of them with one lock file."""
     index.add("toy-of-old", wheel("toy-of-old", "1.0"))
     index.add("toy-of-old", wheel("toy-of-old", "2.0"))
-    line = f"toy-of-old==1.0 --hash={index.hash('toy', 'toy_of_old-1.0-py2.py3-none-any.whl')}\n"
+    line = f"toy-of-old==1.0 --hash={index.hash('toy-of-old', 'toy_of_old-1.0-py2.py3-none-any.whl')}\n"
     (tmp_path / "requirements-lock.txt").write_text(line)
     head = "[testenv]\nrunner = wheelfarm\nskip_install = true\nlockfile = requirements-lock.txt\n"
     said = (
@@ -62,7 +62,7 @@ def test_each_old_python_gets_the_locked_set(tox, index, tmp_path):
         assert f"{version} has toy 1.0" in again.stdout
 
 
-def test_a_wrong_hash_is_refused_on_each_old_python(tox, index, tmp_path):
+def test_a_wrong_hash_is_refused_on_each_old_python(tox, tmp_path):
     """A file that is not the lock's fails each old environment, by name and without a traceback of ours."""
     (tmp_path / "requirements-lock.txt").write_text(f"toy-of-old==2.0 --hash=sha256:{'0' * 64}\n")
     done = tox()
