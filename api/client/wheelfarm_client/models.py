@@ -30,13 +30,26 @@ from wheelfarm_client.project_models import (
     Removal,
     WebhookSecret,
 )
+from wheelfarm_client.set_models import (
+    ComparedJob,
+    ConstraintsFile,
+    EnvironmentPair,
+    FetchedFile,
+    InstalledPackage,
+    InstalledSet,
+    JobSet,
+    LockFile,
+    SetComparison,
+    SetDifference,
+)
 
 __all__ = [
-    "Artifact", "AskedQuestion", "Attempt", "Cancellation", "Cell", "CellReport", "Change", "Delivery",
-    "Disposal", "Event", "FailingTest", "Following", "Garbage", "GarbageItem", "Image", "Job",
-    "Listener", "LogPiece", "MadeListener", "MadeSecret", "MadeToken", "Narrowing", "Note", "Pattern",
-    "Project", "Queue", "Redelivery", "Removal", "Report", "Run", "Step", "Submission", "Test", "Token", "Upload",
-    "WaitedImage", "WaitingJob", "WebhookSecret", "Whoami",
+    "Artifact", "AskedQuestion", "Attempt", "Cancellation", "Cell", "CellReport", "Change", "ComparedJob",
+    "ConstraintsFile", "Delivery", "Disposal", "EnvironmentPair", "Event", "FailingTest", "FetchedFile",
+    "Following", "Garbage", "GarbageItem", "Image", "InstalledPackage", "InstalledSet", "Job", "JobSet",
+    "Listener", "LockFile", "LogPiece", "MadeListener", "MadeSecret", "MadeToken", "Narrowing", "Note",
+    "Pattern", "Project", "Queue", "Redelivery", "Removal", "Report", "Run", "SetComparison", "SetDifference",
+    "Step", "Submission", "Test", "Token", "Upload", "WaitedImage", "WaitingJob", "WebhookSecret", "Whoami",
 ]  # fmt: skip
 
 
@@ -323,6 +336,8 @@ class CellReport:
     tool: str
     installer: str
     """What decided which releases it has."""
+    installed: Optional[str]
+    """What its environments had, in a few words; `get_job_set` has all of it."""
     state: str
     verdict: Optional[str]
     expected: str
