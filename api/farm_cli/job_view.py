@@ -46,7 +46,7 @@ def print_job(job: JobReport, tests: OutcomePage | None, end: str | None, sets: 
         return
     _print_steps(console, job)
     for line in set_lines(sets) if sets is not None else ():
-        console.print(Text(clean_line(line)))
+        console.print(Text(clean_line(line)), soft_wrap=True)
     _print_tests(console, tests)
     _print_log(console, job, job.attempt.number, end)
 

@@ -108,7 +108,7 @@ def _print_sets(console: Console, report: RunReport) -> None:
         return
     console.print()
     for cell in told:
-        console.print(Text(clean_line(f"{cell.job_id}  {cell.label}: {cell.installed}")))
+        console.print(Text(clean_line(f"{cell.job_id}  {cell.label}: {cell.installed}")), soft_wrap=True)
     console.print(Text("what differs: wheelfarm compare JOB JOB", style="dim"))
 
 

@@ -54,17 +54,8 @@ def job_pages(database: Database, settings: Settings, pages: Pages) -> APIRouter
                     state = Outcome.ALL  # nothing to look into among the tests: show them
                     tests = read_outcomes(session, job.attempt.id, outcome=state, page=page)
         links = Links(job, attempt, state, q)
-        return pages.render(
-            "job.html",
-            job=job,
-            wait=wait,
-            sets=sets,
-            tests=tests,
-            state=state,
-            q=q,
-            links=links,
-            live=not job.cell.ended,
-        )
+        shown = {"job": job, "wait": wait, "sets": sets, "tests": tests, "live": not job.cell.ended}
+        return pages.render("job.html", **shown, state=state, q=q, links=links)
 
     @router.get("/log")
     def log(run_id: str, job_id: str, attempt: Number = None, after: Cursor = None) -> JSONResponse:
