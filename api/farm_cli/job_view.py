@@ -7,10 +7,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from farm_cli.compare_view import set_lines
 from farm_cli.record import Record
 from farm_cli.screen import seconds_text
 from farm_cli.summary import LOG_LINES, TESTS_SHOWN, print_block, print_test, summary_console
 from farm_scheduler.guest_text import clean_line, tail
+from farm_scheduler.installed_sets import JobSets, find_sets
 from farm_scheduler.job_log import log_tail
 from farm_scheduler.job_report import JobReport, read_job, run_of
 from farm_scheduler.outcomes import Outcome, OutcomePage, read_outcomes
@@ -25,20 +27,26 @@ def show_job(record: Record, job_id: str, number: int | None) -> None:
     with record.database.read() as session:
         job = read_job(session, run_of(session, job_id), job_id, number)
         tests = read_outcomes(session, job.attempt.id, outcome=Outcome.FAILED) if job.attempt else None
+        sets = find_sets(session, job_id)
     end = None
     if job.attempt is not None and job.attempt.stream_path is not None:
         end = log_tail(record.settings.home / job.attempt.stream_path, LOG_LINES)
-    print_job(job, tests, end)
+    print_job(job, tests, end, sets)
 
 
-def print_job(job: JobReport, tests: OutcomePage | None, end: str | None) -> None:
-    """Print a job of anywhere: `tests` are the failing ones of its attempt, `end` is the end of its log."""
+def print_job(job: JobReport, tests: OutcomePage | None, end: str | None, sets: JobSets | None) -> None:
+    """Print a job of anywhere: `tests` are the failing ones of its attempt, `end` is the end of its log.
+
+    `sets` is what it had installed, None where nobody knows.
+    """
     console = summary_console()
     _print_head(console, job)
     if job.attempt is None or tests is None:
         console.print(Text("it never ran", style="dim"))
         return
     _print_steps(console, job)
+    for line in set_lines(sets) if sets is not None else ():
+        console.print(Text(clean_line(line)), soft_wrap=True)
     _print_tests(console, tests)
     _print_log(console, job, job.attempt.number, end)
 

@@ -102,6 +102,7 @@ def cell_document(report: RunReport, cell: CellReport) -> dict[str, Any]:
         "environments": list(cell.environments),
         "tool": cell.tool,
         "installer": cell.installer.value,
+        "installed": cell.installed,
         "state": cell.state.value,
         "verdict": cell.verdict.value if cell.verdict else None,
         "expected": cell.expected.value,

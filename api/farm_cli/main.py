@@ -25,6 +25,7 @@ COMMANDS = {
     "plan": ("farm_cli.plan", "Show the cells of a run, and what is left out, without running it."),
     "results": ("farm_cli.results", "Show a run again, or list the newest ones."),
     "queue": ("farm_cli.queue", "Show the jobs that wait, why, and when each is likely to begin."),
+    "compare": ("farm_cli.compare", "Show what differs between what two jobs had installed."),
     "logs": ("farm_cli.logs", "Print the log of a job, or follow it while it runs."),
     "rerun": ("farm_cli.rerun", "Run a job that has ended once more, in a fresh machine."),
     "shell": ("farm_cli.shell", "Open a shell in a fresh machine, with a job's source and environments."),

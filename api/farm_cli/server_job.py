@@ -9,6 +9,7 @@ from itertools import islice
 from farm_cli.errors import ServerError
 from farm_cli.job_view import print_job
 from farm_cli.server_report import read_run
+from farm_cli.server_sets import sets_of
 from farm_cli.servers import open_server
 from farm_scheduler.errors import NotFoundError
 from farm_scheduler.job_report import AttemptReport, JobReport, StepReport
@@ -39,7 +40,8 @@ def show_job_of(server: str, job_id: str, number: int | None) -> None:
         found = JobReport(run=report, cell=cell, attempts=attempts, attempt=chosen, steps=steps)
         tests = _tests(farm, job, chosen) if chosen else None
         end = farm.get_log_piece(chosen.id).text if chosen else None
-    print_job(found, tests, end or None)
+        sets = sets_of(farm, job_id)
+    print_job(found, tests, end or None, sets)
 
 
 def _attempt(row: models.Attempt) -> AttemptReport:

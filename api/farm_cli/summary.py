@@ -39,6 +39,7 @@ def print_summary(
         if cell.bad:
             _print_bad(console, cell, tails.get(cell.job_id, ""), tests_shown)
     _print_cells(console, report)
+    _print_sets(console, report)
     _print_notes(console, report)
     _print_more(console, report)
 
@@ -98,6 +99,17 @@ def _print_cells(console: Console, report: RunReport) -> None:
         time, reason = Text(seconds_text(cell.seconds)), Text(clean_line((cell.reason or "") + before))
         table.add_row(Text(clean_line(cell.label)), word, counts, time, reason)
     console.print(table)
+
+
+def _print_sets(console: Console, report: RunReport) -> None:
+    """What each cell had, where the cells of a run differ in what decided that."""
+    told = [cell for cell in report.cells if cell.installed]
+    if len({cell.installer for cell in report.cells}) < 2 or not told:
+        return
+    console.print()
+    for cell in told:
+        console.print(Text(clean_line(f"{cell.job_id}  {cell.label}: {cell.installed}")), soft_wrap=True)
+    console.print(Text("what differs: wheelfarm compare JOB JOB", style="dim"))
 
 
 def _print_notes(console: Console, report: RunReport) -> None:

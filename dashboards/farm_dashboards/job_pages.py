@@ -13,6 +13,7 @@ from farm_dashboards.client_addresses import client_at
 from farm_dashboards.log_reader import LogReader
 from farm_dashboards.rendering import Pages
 from farm_scheduler.database import Database
+from farm_scheduler.installed_sets import find_sets
 from farm_scheduler.job_report import JobReport, read_job
 from farm_scheduler.log_pieces import CURSOR
 from farm_scheduler.outcomes import Outcome, read_outcomes
@@ -44,6 +45,7 @@ def job_pages(database: Database, settings: Settings, pages: Pages) -> APIRouter
         with database.read() as session:
             job = read_job(session, run_id, job_id, attempt)
             wait = wait_of(session, settings, job_id)
+            sets = find_sets(session, job_id)
             state = state or (Outcome.FAILED if job.cell.failed or job.cell.bad else Outcome.ALL)
             tests = None
             if job.attempt is not None:
@@ -52,16 +54,8 @@ def job_pages(database: Database, settings: Settings, pages: Pages) -> APIRouter
                     state = Outcome.ALL  # nothing to look into among the tests: show them
                     tests = read_outcomes(session, job.attempt.id, outcome=state, page=page)
         links = Links(job, attempt, state, q)
-        return pages.render(
-            "job.html",
-            job=job,
-            wait=wait,
-            tests=tests,
-            state=state,
-            q=q,
-            links=links,
-            live=not job.cell.ended,
-        )
+        shown = {"job": job, "wait": wait, "sets": sets, "tests": tests, "live": not job.cell.ended}
+        return pages.render("job.html", **shown, state=state, q=q, links=links)
 
     @router.get("/log")
     def log(run_id: str, job_id: str, attempt: Number = None, after: Cursor = None) -> JSONResponse:

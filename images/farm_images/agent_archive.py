@@ -49,7 +49,8 @@ WantedBy=multi-user.target
 _METADATA = (
     "Metadata-Version: 2.1\nName: wheelfarm-tox\nVersion: 1\nSummary: Reports what tox does to the farm.\n"
 )
-_ENTRY_POINTS = "[tox]\nwheelfarm = wheelfarm_tox\nwheelfarm3 = wheelfarm_tox3\n"
+# tox takes one plugin of a name, and `wheelfarm` is that of tox-wheelfarm.
+_ENTRY_POINTS = "[tox]\nwheelfarm-report = wheelfarm_tox\nwheelfarm-report3 = wheelfarm_tox3\n"
 
 
 def build_agent_archive() -> bytes:

@@ -1,7 +1,7 @@
 """What the environments of an attempt had, and which files its machine fetched: into the record, and out of it.
 
-Called by the worker when an attempt ends, and by doors and windows. It reads and writes rows; what they mean beside
-those of another job is set_comparison's.
+Called by the worker when an attempt ends, and by doors and windows. It reads and writes rows, and never compares:
+what they mean beside those of another job is set_comparison's.
 """
 
 import json
@@ -19,6 +19,7 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 from sqlalchemy import insert
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
 from farm_scheduler.errors import NotFoundError
@@ -111,6 +112,19 @@ def read_sets(session: Session, job_id: str) -> JobSets:
     Raises:
         NotFoundError: there is no such job, or none of its attempts tells what it had.
     """
+    found = find_sets(session, job_id)
+    if found is None:
+        sentence = f"job {job_id} has not told what it installed: its environments were not made, or not yet"
+        raise NotFoundError(sentence, job=job_id)
+    return found
+
+
+def find_sets(session: Session, job_id: str) -> JobSets | None:
+    """The same; None where it has not told.
+
+    Raises:
+        NotFoundError: there is no such job.
+    """
     _job, run, cell = find_job(session, job_id)
     chosen = (
         select(Attempt.id)
@@ -119,34 +133,24 @@ def read_sets(session: Session, job_id: str) -> JobSets:
     )
     attempt_id = session.exec(chosen.limit(1)).first()
     if attempt_id is None:
-        sentence = f"job {job_id} has not told what it installed: its environments were not made, or not yet"
-        raise NotFoundError(sentence, job=job_id)
-    sets = session.exec(
-        select(InstalledSet).where(InstalledSet.attempt_id == attempt_id).order_by(col(InstalledSet.id))
-    )
-    fetched = session.exec(
-        select(FetchedFile).where(FetchedFile.attempt_id == attempt_id).order_by(col(FetchedFile.id))
-    )
+        return None
+    sets = select(InstalledSet).where(InstalledSet.attempt_id == attempt_id)
+    fetched = select(FetchedFile).where(FetchedFile.attempt_id == attempt_id)
     return JobSets(
         job_id=job_id,
         run_id=run.id,
         label=cell.label,
         attempt_id=attempt_id,
-        sets=tuple(sets),
-        fetched=tuple(fetched),
+        sets=tuple(session.exec(sets.order_by(col(InstalledSet.id)))),
+        fetched=tuple(session.exec(fetched.order_by(col(FetchedFile.id)))),
     )
 
 
 def sentences(session: Session, attempts: Sequence[str]) -> dict[str, str]:
     """What each of these attempts had, in a few words for people: `27 packages by uv.lock (sha256 3f2a1b0c)`."""
-    rows = session.exec(
-        select(
-            InstalledSet.attempt_id,
-            InstalledSet.environment,
-            InstalledSet.lock,
-            InstalledSet.constraints,
-            InstalledSet.size,
-        )
+    told = (InstalledSet.attempt_id, InstalledSet.environment, InstalledSet.lock, InstalledSet.constraints)
+    rows = session.execute(
+        select_columns(*(col(each) for each in told), col(InstalledSet.size))
         .where(col(InstalledSet.attempt_id).in_(attempts))
         .order_by(col(InstalledSet.id))
     ).all()

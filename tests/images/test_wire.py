@@ -1,6 +1,7 @@
 """The wire: frames come out as they went in, and what is not of the protocol is refused."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm_images.errors import WireError
+from farm_images.installer_frame import InstallerFrame
 from farm_images.wire import (
     AnyJob,
     CommandFrame,
@@ -25,6 +27,13 @@ from farm_images.wire import (
 
 JOB = JobFrame(
     job="j-1", environments=("py312",), source=SourceFrame(bytes=5, sha256="a" * 64), env={"CI": "1"}
+)
+
+INSTALLER = InstallerFrame(
+    name="constraints",
+    constraints=("requirements/c.txt",),
+    texts=("six==1.17.0\n",),
+    cutoff="2026-02-01T00:00:00+00:00",
 )
 
 COMMAND = CommandFrame(job="j-2", argv=("ls", "-a"), collect=("/home/job/a/**/*.xml",))
@@ -59,7 +68,12 @@ def test_a_source_ends_with_an_empty_frame() -> None:
 
 @pytest.mark.parametrize(
     "job",
-    [JOB, COMMAND, ProbeFrame(job="p", interpreters=("/usr/bin/python3.11",))],
+    [
+        JOB,
+        replace(JOB, installer=INSTALLER),
+        COMMAND,
+        ProbeFrame(job="p", interpreters=("/usr/bin/python3.11",)),
+    ],
     ids=lambda job: job.kind,
 )
 def test_jobs_survive_the_wire(job: AnyJob) -> None:
@@ -90,6 +104,21 @@ def test_hello_survives_the_wire() -> None:
         {"env": {"A=B": "x"}},
         {"env": {"A": "x\0"}},
         {"surprise": 1},
+        *(
+            {"installer": {"name": "latest", "constraints": [], "texts": [], "cutoff": None} | change}
+            for change in (
+                {"name": "project"},
+                {"name": "pip"},
+                {"constraints": ["/etc/passwd"]},
+                {"constraints": ["-r"]},
+                {"constraints": ["a\nb"]},
+                {"texts": ["\0"]},
+                {"texts": "six"},
+                {"cutoff": "soon"},
+                {"surprise": 1},
+            )
+        ),
+        {"installer": "latest"},
     ],
     ids=str,
 )

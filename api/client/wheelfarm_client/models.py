@@ -6,7 +6,7 @@ States and verdicts are words, so that a server may have new ones. They know no 
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
 from wheelfarm_client.access_models import (
     Cancellation,
@@ -30,13 +30,27 @@ from wheelfarm_client.project_models import (
     Removal,
     WebhookSecret,
 )
+from wheelfarm_client.report_models import AskedQuestion, CellReport, FailingTest, Report, WaitedImage
+from wheelfarm_client.set_models import (
+    ComparedJob,
+    ConstraintsFile,
+    EnvironmentPair,
+    FetchedFile,
+    InstalledPackage,
+    InstalledSet,
+    JobSet,
+    LockFile,
+    SetComparison,
+    SetDifference,
+)
 
 __all__ = [
-    "Artifact", "AskedQuestion", "Attempt", "Cancellation", "Cell", "CellReport", "Change", "Delivery",
-    "Disposal", "Event", "FailingTest", "Following", "Garbage", "GarbageItem", "Image", "Job",
-    "Listener", "LogPiece", "MadeListener", "MadeSecret", "MadeToken", "Narrowing", "Note", "Pattern",
-    "Project", "Queue", "Redelivery", "Removal", "Report", "Run", "Step", "Submission", "Test", "Token", "Upload",
-    "WaitedImage", "WaitingJob", "WebhookSecret", "Whoami",
+    "Artifact", "AskedQuestion", "Attempt", "Cancellation", "Cell", "CellReport", "Change", "ComparedJob",
+    "ConstraintsFile", "Delivery", "Disposal", "EnvironmentPair", "Event", "FailingTest", "FetchedFile",
+    "Following", "Garbage", "GarbageItem", "Image", "InstalledPackage", "InstalledSet", "Job", "JobSet",
+    "Listener", "LockFile", "LogPiece", "MadeListener", "MadeSecret", "MadeToken", "Narrowing", "Note",
+    "Pattern", "Project", "Queue", "Redelivery", "Removal", "Report", "Run", "SetComparison", "SetDifference",
+    "Step", "Submission", "Test", "Token", "Upload", "WaitedImage", "WaitingJob", "WebhookSecret", "Whoami",
 ]  # fmt: skip
 
 
@@ -298,90 +312,6 @@ class Artifact:
     """Null for what is made while it is fetched."""
     href: str
     """Its address, below that of the API."""
-
-
-@dataclass(frozen=True)
-class FailingTest:
-    """A test that wants a look."""
-
-    environment: str
-    name: str
-    status: str
-    seconds: Optional[float]
-    message: Optional[str]
-
-
-@dataclass(frozen=True)
-class CellReport:
-    """A cell and its job, as people see them."""
-
-    job_id: str
-    label: str
-    python: Optional[str]
-    system: str
-    environments: List[str]
-    tool: str
-    installer: str
-    """What decided which releases it has."""
-    state: str
-    verdict: Optional[str]
-    expected: str
-    reason: Optional[str]
-    passed: int
-    failed: int
-    skipped: int
-    other: int
-    total: int
-    now: Optional[str]
-    seconds: Optional[float]
-    left_seconds: Optional[float]
-    attempt_id: Optional[str]
-    attempts: int
-    history: List[str]
-    machine: Optional[str]
-    accelerator: Optional[str]
-    failing: List[FailingTest]
-
-
-@dataclass(frozen=True)
-class WaitedImage:
-    """An image that a run waits for."""
-
-    name: str
-    state: str
-    progress: int
-    note: str
-    left_seconds: Optional[float]
-
-
-@dataclass(frozen=True)
-class AskedQuestion:
-    """What a machine is being asked before the run can be planned."""
-
-    system: str
-    state: str
-    note: str
-
-
-@dataclass(frozen=True)
-class Report:
-    """A run with its cells, as people see it."""
-
-    id: str
-    target: str
-    project: str
-    version: Optional[str]
-    state: str
-    created: datetime
-    finished: Optional[datetime]
-    seconds: float
-    inferred: bool
-    notes: List[Tuple[Optional[str], str]]
-    """Pairs of environment (or null) and reason."""
-    exit_code: Optional[int]
-    cells: List[CellReport]
-    waits_for: List[WaitedImage]
-    asks: Optional[AskedQuestion]
 
 
 @dataclass(frozen=True)

@@ -275,6 +275,8 @@ class CellReport(Shape):
     tool: str
     installer: Installer
     """What decided which releases it has."""
+    installed: str | None
+    """What its environments had, in a few words; `/jobs/JOB/set` has all of it."""
     state: JobState
     verdict: Verdict | None
     expected: Verdict

@@ -147,6 +147,15 @@ class AsyncFarm(AsyncProjects, AsyncUploading):
         """One job."""
         return decode(models.Job, await self.request("GET", path_of("jobs", job)))
 
+    async def get_job_set(self, job: str) -> models.JobSet:
+        """What a job had installed, environment by environment, and the files that its machine fetched."""
+        return decode(models.JobSet, await self.request("GET", path_of("jobs", job, "set")))
+
+    async def compare_jobs(self, job: str, other: str) -> models.SetComparison:
+        """What differs between what two jobs had installed."""
+        found = await self.request("GET", path_of("jobs", job, "compare", other))
+        return decode(models.SetComparison, found)
+
     async def rerun_job(self, job: str, *, key: Optional[str] = None) -> models.Run:
         """Run a job that has ended once more; its run, which is open again."""
         headers = {"Idempotency-Key": key} if key else None

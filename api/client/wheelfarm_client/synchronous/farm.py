@@ -147,6 +147,15 @@ class Farm(Projects, Uploading):
         """One job."""
         return decode(models.Job, self.request("GET", path_of("jobs", job)))
 
+    def get_job_set(self, job: str) -> models.JobSet:
+        """What a job had installed, environment by environment, and the files that its machine fetched."""
+        return decode(models.JobSet, self.request("GET", path_of("jobs", job, "set")))
+
+    def compare_jobs(self, job: str, other: str) -> models.SetComparison:
+        """What differs between what two jobs had installed."""
+        found = self.request("GET", path_of("jobs", job, "compare", other))
+        return decode(models.SetComparison, found)
+
     def rerun_job(self, job: str, *, key: Optional[str] = None) -> models.Run:
         """Run a job that has ended once more; its run, which is open again."""
         headers = {"Idempotency-Key": key} if key else None

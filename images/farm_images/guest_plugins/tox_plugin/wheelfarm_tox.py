@@ -336,6 +336,21 @@ def _watch_packaging(runner_class):
     runner_class._build_packages = _build_packages
 
 
+def _watch_settling():
+    """tox-wheelfarm gathers what tox has it install, and installs it in one go: that is told as installing, too."""
+    try:
+        from tox_wheelfarm.installer import SetInstaller
+    except ImportError:
+        return
+    original = SetInstaller.settle
+
+    def settle(self):
+        safely(_on_install, self._env)
+        return original(self)
+
+    SetInstaller.settle = settle
+
+
 def _watch_tox4():
     """Hooks say when commands and installations begin; for the rest, methods are watched where they exist."""
     try:
@@ -360,6 +375,7 @@ def _watch_tox4():
         wheelfarm_result.take_over(Pip, EnvJournal)
         wheelfarm_uv.take_over(ToxEnv, Pip)
         _use_own_index()
+        _watch_settling()
         wheelfarm_subunit.take_over(
             LocalSubProcessExecuteInstance, ENVIRONMENT, PLUGIN.agent.send_results, tell_failure
         )

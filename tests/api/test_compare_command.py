@@ -1,0 +1,171 @@
+"""What jobs had installed, and what differs, by command and on the pages: in this record, and on a farm elsewhere."""
+
+import json
+
+import pytest
+
+from farm_cli import main
+from farm_scheduler.installed_sets import store_sets
+from farm_scheduler.installers import Installer
+from farm_scheduler.run_report import read_report
+from farm_scheduler.tables import Attempt, Cell, Job
+from farm_scheduler.told_sets import ToldPackage, ToldSet
+
+from ..conftest import fill
+from .serving import served
+
+FIRST, SECOND, SILENT = "j-fin22222", "j-set33333", "j-set44444"
+LOCK = {"path": "uv.lock", "sha256": "ab" * 32, "format": "uv"}
+BEFORE = {"six": "1.16.0", "toy": "1.0", "gone": "3", "same": "1"}
+AFTER = {"six": "1.17.0", "toy": "1.0", "new\u202e": "2", "same": "1"}
+
+
+def told(packages, **more):
+    """A set of these versions by name; that of `toy` is told by hash as well."""
+    found = [
+        ToldPackage(
+            name=name, version=version, hash=f"sha256:{version}{len(packages)}" if name == "toy" else None
+        )
+        for name, version in packages.items()
+    ]
+    return ToldSet(packages=tuple(found), **more)
+
+
+def add_sets(database):
+    """The finished run has a job of another installer, and two of its jobs tell what they had."""
+    with database.write() as session:
+        first = session.get_one(Job, FIRST)
+        cell = session.get_one(Cell, first.cell_id)
+        for job, installer, attempt in (
+            (SECOND, Installer.LOCKFILE, "a-set33333"),
+            (SILENT, Installer.LOWEST, None),
+        ):
+            other = Cell(**{**cell.model_dump(exclude={"id"}), "position": 50, "installer": installer})
+            other.label = f"{cell.label} · {installer.value}"
+            session.add(other)
+            session.flush()
+            more = {"state": first.state, "verdict": first.verdict, "finished": first.finished}
+            session.add(Job(id=job, run_id=first.run_id, cell_id=other.id, **more))
+            session.flush()
+            if attempt:
+                session.add(Attempt(id=attempt, job_id=job, number=1, worker="w"))
+                session.flush()
+                store_sets(
+                    session,
+                    attempt,
+                    {"py311": told({**AFTER, "x": "1"}, installer="lockfile", lock=LOCK)},
+                    [],
+                )
+        mine = read_report(session, first.run_id)
+        attempt = next(each.attempt_id for each in mine.cells if each.job_id == FIRST)
+        store_sets(
+            session, attempt, {"py311": told(BEFORE, yanked=("gone==3",)), "lint": told({"a": "1"})}, []
+        )
+
+
+@pytest.fixture
+def here(runs):
+    """The record of this machine."""
+    add_sets(runs)
+    return ()
+
+
+@pytest.fixture
+def elsewhere(database, farm):
+    """The same on a farm elsewhere."""
+    add_sets(database)
+    return ("--server", farm)
+
+
+@pytest.fixture(params=["here", "elsewhere"])
+def where(request):
+    """The options for either."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def wheelfarm(settings, capsys):
+    """Runs a command line; (exit code, stdout, stderr)."""
+    del settings
+
+    def run(*arguments):
+        code = main.outcome(arguments)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+def test_two_jobs_are_compared_line_by_line(wheelfarm, where):
+    """Each package that differs has a line, what is the same is counted, and no character of a guest does harm."""
+    code, out, err = wheelfarm("compare", FIRST, SECOND, *where)
+    assert (code, err) == (0, "")
+    head, *lines = out.splitlines()
+    assert head.startswith(f"{FIRST} · ")
+    assert f"→ {SECOND} · " in head
+    assert lines == [
+        "py311: 2 added, 1 removed, 1 changed, 1 other-file, 1 the same",
+        "  - gone 3",
+        "  + new\\u202e 2",
+        "  ~ six 1.16.0 → 1.17.0",
+        "  + x 1",
+        "  the same versions from other files: toy",
+        "lint: only the first job had this environment",
+    ]
+
+
+def test_a_program_reads_the_same(wheelfarm, where):
+    """With --json there is one object, with every difference."""
+    (line,) = wheelfarm("compare", FIRST, SECOND, "--json", *where)[1].splitlines()
+    found = json.loads(line)
+    assert (found["type"], found["equal"], found["first"]["job"]) == ("comparison", False, FIRST)
+    changed = [each for each in found["environments"][0]["differences"] if each["kind"] == "changed"]
+    assert changed == [{"kind": "changed", "name": "six", "before": "1.16.0", "after": "1.17.0"}]
+
+
+def test_a_job_beside_itself_is_the_same(wheelfarm, where):
+    """Nothing differs, and that is said."""
+    assert wheelfarm("compare", FIRST, FIRST, *where)[1].splitlines()[-1] == "both had the same packages"
+
+
+@pytest.mark.parametrize("job", [SILENT, "j-none2222"])
+def test_what_cannot_be_compared_is_one_sentence(wheelfarm, where, job):
+    """A job that told nothing, and one that is not there, are said so, with an exit code of their own."""
+    code, out, err = wheelfarm("compare", FIRST, job, *where)
+    assert (code != 0, out, err.count("\n")) == (True, "", 1)
+    assert job in err
+
+
+def test_results_say_which_set_each_cell_had(wheelfarm, where):
+    """A run with several installers tells of each cell, with the job that `compare` takes, and a job all packages."""
+    out = wheelfarm("results", "r-fin23456", *where)[1]
+    assert f"{SECOND} py3.11 · debian-12 · lockfile: py311: 5 packages by uv.lock (sha256 abababab)" in out
+    assert "py311: 4 packages; lint: 1 package" in out
+    whole = wheelfarm("results", FIRST, *where)[1]
+    assert "py311 had: six 1.16.0, toy 1.0, gone 3, same 1" in whole
+    assert "py311 had withdrawn releases: gone==3" in whole
+    assert "py311 had, by lockfile uv.lock: six 1.17.0" in wheelfarm("results", SECOND, *where)[1]
+
+
+@pytest.fixture
+def pages(settings, database):
+    """A browser before the pages of the record."""
+    fill(database, settings)
+    add_sets(database)
+    with served(settings) as client:
+        yield client
+
+
+def test_pages_show_sets_and_what_differs(pages):
+    """A job's page lists what it had and leads to the comparison with its neighbour, which shows each difference."""
+    page = pages.get(f"/runs/r-fin23456/jobs/{FIRST}").text
+    assert "<dt>six 1.16.0</dt>" in page
+    assert f"jobs/{FIRST}/compare/{SECOND}" in page
+    compared = pages.get(f"/jobs/{FIRST}/compare/{SECOND}")
+    assert compared.status_code == 200
+    assert (
+        '<tr><th scope="row">six</th><td>1.16.0</td><td>1.17.0</td><td class="dim">changed</td></tr>'
+        in compared.text
+    )
+    assert "new\\u202e" in compared.text
+    assert pages.get(f"/jobs/{FIRST}/compare/{SILENT}").status_code == 404
