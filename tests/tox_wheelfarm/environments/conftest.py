@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -204,6 +205,7 @@ class Bench:
     root: Path
     index: Index
     cache: Path
+    ready: object
     variables: dict = field(default_factory=dict)
 
     def write(self, name, text):
@@ -288,21 +290,12 @@ class Bench:
         report = self.root / "report.json"
         report.unlink(missing_ok=True)
         flags = ["--result-json", str(report)] if reports else []
-        command = [sys.executable, "-m", "tox", *flags, *arguments]
-        done = subprocess.run(
-            command,
-            cwd=self.root,
-            env=self.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        assert "Traceback" not in done.stdout, done.stdout
+        output = self.cache / "output.txt"
+        code = self.ready([*flags, *arguments], self.root, self.environment(), output)
+        said = output.read_text("utf-8", errors="replace")
+        assert "Traceback" not in said, said
         told = json.loads(report.read_text("utf-8")) if report.exists() else {}
-        return Run(done.returncode, done.stdout, told)
+        return Run(code, said, told)
 
     def passes(self, *arguments):
         """Run tox, which must succeed."""
@@ -331,11 +324,31 @@ class Bench:
         ).stat().st_mtime_ns
 
 
+@pytest.fixture(scope="session")
+def ready_tox():
+    """Runs tox: arguments, folder, variables and a file for its output in, the exit code out."""
+    command = [sys.executable, str(Path(__file__).with_name("ready_tox.py"))]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def run(arguments, folder, variables, output):
+        asked = {"arguments": arguments, "folder": str(folder), "variables": variables, "output": str(output)}
+        server.stdin.write(json.dumps(asked) + "\n")
+        server.stdin.flush()
+        readable, _, _ = select.select([server.stdout], [], [], SECONDS)
+        assert readable, f"tox took longer than {SECONDS} s: {output.read_text('utf-8')}"
+        return int(server.stdout.readline())
+
+    yield run
+    server.stdin.close()
+    server.wait(timeout=SECONDS)
+    server.stdout.close()
+
+
 @pytest.fixture
-def bench(tmp_path, index):
+def bench(tmp_path, index, ready_tox):
     """A bench with an empty project."""
     root = tmp_path / "project"
     root.mkdir()
     cache = tmp_path / "cache"
     cache.mkdir()
-    return Bench(root, index, cache, {"UV_DEFAULT_INDEX": index.simple})
+    return Bench(root, index, cache, ready_tox, {"UV_DEFAULT_INDEX": index.simple})
