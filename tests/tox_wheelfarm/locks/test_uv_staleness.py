@@ -72,10 +72,11 @@ def test_a_change_that_matters_is_told(copied, read, old, new, told):
 
 @pytest.mark.parametrize(("old", "new", "why"), HARMLESS)
 def test_a_change_of_spelling_is_no_difference(copied, read, old, new, why):
-    """What only reads differently is fresh."""
+    """What only reads differently is fresh, for uv as well."""
     folder = copied("uv_web")
     _edited(folder, old, new)
     assert read(folder).differences(Project.read(folder)) == (), why
+    assert _fresh(folder)
 
 
 def test_a_source_that_was_added_is_told(copied, read):
