@@ -1,0 +1,5 @@
+"""Needs six, and tells which one it has."""
+
+import six
+
+release = six.__version__
