@@ -1,8 +1,11 @@
 """The installers of the farm in the real agent: tox-wheelfarm decides, and the result says what it decided."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
+import uv
 from tests.services.agent.test_uv_installs import (
     BACKEND,
     SHOW,
@@ -14,6 +17,7 @@ from tests.services.agent.test_uv_installs import (
     used,
     uv_agent,
 )
+from uv import find_uv_bin
 
 from farm_images.installer_frame import InstallerFrame
 from farm_scheduler.told_sets import ToldSet
@@ -173,3 +177,28 @@ def test_a_project_that_decides_itself_is_as_before(uv_agent: AgentHost) -> None
     told = set_of(stream)
     assert (told.installer, told.lock) == ("project", None)
     assert {each.name: each.version for each in told.packages}["toy"] == "2.0"
+
+
+@pytest.mark.parametrize(("word", "release"), [("latest", ""), ("lockfile", "1.16.0"), ("lowest", "1.14.0")])
+def test_a_tox_that_a_project_provisions_has_it_too(
+    agent: AgentHost, guest_root: Path, start_proxy: Any, word: str, release: str
+) -> None:
+    """Where `requires` has tox run itself in an environment of its own, the job's installer decides all the same."""
+    folder = guest_root / "opt/wheelfarm/installers"
+    (folder / "bin").mkdir()
+    (folder / "bin/uv").symlink_to(find_uv_bin())
+    for module in (uv, tomli_w):
+        place = Path(module.__file__).parent
+        (folder / place.name).symlink_to(place)
+    needs = {name: text.replace("toy>=1.0", "six>=1.14.0") for name, text in FILES.items()}
+    lock = (Path(__file__).parents[2] / "minifarm/installers/pylock.toml").read_text(encoding="utf-8")
+    tox = TOX.replace("[tox]", "[tox]\nrequires =\n    tox>=4.30\n    colorlog").replace("toy dep", "six")
+    with start_proxy("--upstream", "https://pypi.org/simple/") as proxy:
+        env = {"UV_DEFAULT_INDEX": proxy.machine().url, "TOX_OVERRIDE": "testenv.runner=wheelfarm"}
+        files = needs | {"tox.ini": tox, "pylock.toml": lock}
+        stream = agent.run(files, installer=InstallerFrame(name=word), env=env)  # type: ignore[arg-type]  # as above
+    assert stream.job["exit_code"] == 0, stream.log
+    assert stream.statuses("farm:provision")[-1] == "success"
+    six, project = found(stream)
+    assert (six.startswith(f"six {release}"), project) == (True, "project 1.0")
+    assert set_of(stream).installer == word
