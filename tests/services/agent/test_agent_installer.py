@@ -17,6 +17,7 @@ from tests.services.agent.test_uv_installs import (
     used,
     uv_agent,
 )
+from tests.services.index.test_index_clients import PYTHON_27
 from uv import find_uv_bin
 
 from farm_images.installer_frame import InstallerFrame
@@ -28,6 +29,9 @@ from .conftest import AgentHost, Stream
 __all__ = ["index", "proxy", "start_proxy", "toy_index", "uv_agent"]
 """Fixtures of the tests of uv, and of the index proxy's."""
 
+OLD_SHOW = (
+    "import six, sys; print('found %d.%d %s' % (sys.version_info[0], sys.version_info[1], six.__version__))"
+)
 PYPROJECT = """
 [build-system]
 requires = []
@@ -179,17 +183,22 @@ def test_a_project_that_decides_itself_is_as_before(uv_agent: AgentHost) -> None
     assert {each.name: each.version for each in told.packages}["toy"] == "2.0"
 
 
-@pytest.mark.parametrize(("word", "release"), [("latest", ""), ("lockfile", "1.16.0"), ("lowest", "1.14.0")])
-def test_a_tox_that_a_project_provisions_has_it_too(
-    agent: AgentHost, guest_root: Path, start_proxy: Any, word: str, release: str
-) -> None:
-    """Where `requires` has tox run itself in an environment of its own, the job's installer decides all the same."""
+def bring_what_it_needs(guest_root: Path) -> None:
+    """What an image has in the folder of tox-wheelfarm beside it."""
     folder = guest_root / "opt/wheelfarm/installers"
     (folder / "bin").mkdir()
     (folder / "bin/uv").symlink_to(find_uv_bin())
     for module in (uv, tomli_w):
         place = Path(module.__file__).parent
         (folder / place.name).symlink_to(place)
+
+
+@pytest.mark.parametrize(("word", "release"), [("latest", ""), ("lockfile", "1.16.0"), ("lowest", "1.14.0")])
+def test_a_tox_that_a_project_provisions_has_it_too(
+    agent: AgentHost, guest_root: Path, start_proxy: Any, word: str, release: str
+) -> None:
+    """Where `requires` has tox run itself in an environment of its own, the job's installer decides all the same."""
+    bring_what_it_needs(guest_root)
     needs = {name: text.replace("toy>=1.0", "six>=1.14.0") for name, text in FILES.items()}
     lock = (Path(__file__).parents[2] / "minifarm/installers/pylock.toml").read_text(encoding="utf-8")
     tox = TOX.replace("[tox]", "[tox]\nrequires =\n    tox>=4.30\n    colorlog").replace("toy dep", "six")
@@ -202,3 +211,19 @@ def test_a_tox_that_a_project_provisions_has_it_too(
     six, project = found(stream)
     assert (six.startswith(f"six {release}"), project) == (True, "project 1.0")
     assert set_of(stream).installer == word
+
+
+@pytest.mark.skipif(PYTHON_27 is None, reason="there is no Python 2.7 here")
+@pytest.mark.parametrize("word", ["latest", "lowest"])
+def test_python_27_has_what_the_job_says(agent: AgentHost, start_proxy: Any, word: str) -> None:
+    """By the farm's installers tox 4 drives Python 2.7, whose own pip installs from the machine's index."""
+    lines = ["[tox]", "skipsdist = true", "[testenv:one]", f"base_python = {PYTHON_27}", "deps = six>=1.14.0"]
+    files = {"tox.ini": "\n".join([*lines, "commands = python show.py"]), "show.py": OLD_SHOW}
+    with start_proxy("--upstream", "https://pypi.org/simple/") as proxy:
+        env = {"UV_DEFAULT_INDEX": proxy.machine().url, "UV_INSECURE_HOST": "127.0.0.1"}
+        env["TOX_OVERRIDE"] = "testenv.runner=wheelfarm"
+        stream = agent.run(files, installer=InstallerFrame(name=word), env=env)  # type: ignore[arg-type]  # as above
+    assert stream.job["exit_code"] == 0, stream.log
+    ((python, six),) = (line.split() for line in found(stream))
+    assert (python, six == "1.14.0") == ("2.7", word == "lowest")
+    assert {each.name: each.version for each in set_of(stream).packages}["six"] == six
