@@ -21,8 +21,10 @@ from tests.services.index.test_index_clients import PYTHON_27
 from uv import find_uv_bin
 
 from farm_images.installer_frame import InstallerFrame
+from farm_scheduler.cutoff import read_cutoff
 from farm_scheduler.told_sets import ToldSet
 from farm_scheduler.tox_report import read_report
+from farm_workers.index_policy import set_cutoff
 
 from .conftest import AgentHost, Stream
 
@@ -227,3 +229,17 @@ def test_python_27_has_what_the_job_says(agent: AgentHost, start_proxy: Any, wor
     ((python, six),) = (line.split() for line in found(stream))
     assert (python, six == "1.14.0") == ("2.7", word == "lowest")
     assert {each.name: each.version for each in set_of(stream).packages}["six"] == six
+
+
+def test_a_cut_off_holds_in_the_guest_as_well(agent: AgentHost, guest_root: Path, start_proxy: Any) -> None:
+    """Told of the moment that the proxy holds, tox-wheelfarm sees the same releases, builds included."""
+    bring_what_it_needs(guest_root)
+    needs = {name: text.replace("toy>=1.0", "six>=1.14.0") for name, text in FILES.items()}
+    moment = read_cutoff("2023-06-01")
+    with start_proxy("--upstream", "https://pypi.org/simple/") as proxy:
+        env = {"UV_DEFAULT_INDEX": proxy.machine("m-old").url, "TOX_OVERRIDE": "testenv.runner=wheelfarm"}
+        set_cutoff(proxy.control, "m-old", moment)
+        installer = InstallerFrame(name="latest", cutoff=moment.isoformat())
+        files = needs | {"tox.ini": TOX.replace("toy dep", "six")}
+        stream = agent.run(files, installer=installer, env=env)
+    assert found(stream) == ["six 1.16.0", "project 1.0"], stream.log
