@@ -7,9 +7,11 @@ no lock file and asks no index; what it leaves out has a note.
 from collections.abc import Iterable
 from dataclasses import replace
 
+from farm_scheduler.cibuildwheel import ROOT
 from farm_scheduler.constraint_words import missing_file, read_word
 from farm_scheduler.declaration import Declaration
 from farm_scheduler.errors import PlanError
+from farm_scheduler.inference import OLD_ROOT
 from farm_scheduler.installers import Installer, lock_file
 from farm_scheduler.plan import Narrowing, Note, PlannedCell
 from farm_scheduler.project_files import ProjectFiles
@@ -21,7 +23,6 @@ NO_LOCK = (
 requirements with hashes)"
 )
 NO_CONSTRAINTS = "no constraints are given: name them in [tool.wheelfarm] or by --constraints"
-TOO_OLD = "Python {} is driven by tox 3, which has no installers"
 
 
 class InstallerAxis:
@@ -29,7 +30,7 @@ class InstallerAxis:
 
     Without a word of project or person a cell is as the project has it. Where there is a lock file or constraints,
     `latest` is beside it: for the cells with a Python of their own, if there are any, as twice as much takes twice as
-    long.
+    long. What tox 3 drives stays with it, unless other installers are asked for.
 
     Raises:
         PlanError: what is named as constraints cannot be, or is no file of the source.
@@ -72,7 +73,7 @@ class InstallerAxis:
     def _of(self, cell: PlannedCell, *, further: bool) -> Iterable[PlannedCell]:
         for installer in self._wanted(cell, further=further):
             found = self._driven(cell, installer)
-            reason = self._refusal(cell, installer)
+            reason = self._refusal(installer)
             if reason is None:
                 yield found
             else:
@@ -94,11 +95,9 @@ class InstallerAxis:
             return (Installer.PROJECT, *by_constraints, Installer.LATEST)
         return (*by_constraints, Installer.LATEST) if by_constraints else (Installer.PROJECT,)
 
-    def _refusal(self, cell: PlannedCell, installer: Installer) -> str | None:
+    def _refusal(self, installer: Installer) -> str | None:
         if installer is Installer.PROJECT:
             return None
-        if cell.tool == "tox3":
-            return TOO_OLD.format(cell.python)
         if installer is Installer.LOCKFILE and self._lock is None:
             return NO_LOCK
         if installer is Installer.CONSTRAINTS and not self._constraints:
@@ -108,8 +107,11 @@ class InstallerAxis:
     def _driven(self, cell: PlannedCell, installer: Installer) -> PlannedCell:
         if installer is Installer.PROJECT:
             return cell
+        # Its environments are tox-wheelfarm's, which drives Python 2.7 with tox 4.
         return replace(
             cell,
+            tool="tox",
+            inferred=cell.inferred and cell.inferred.replace(OLD_ROOT, ROOT),
             installer=installer,
             constraints=self._constraints if installer is Installer.CONSTRAINTS else (),
             variables=with_own_runner(cell.variables, cell.environments, self._tox),

@@ -99,14 +99,31 @@ def test_a_person_names_installers() -> None:
 
 
 def test_what_there_is_nothing_for_is_left_out_with_its_reason() -> None:
-    """No cell is planned by a lock file, by constraints or on Python 2.7 where that cannot be."""
+    """No cell is planned by a lock file or by constraints that are not there."""
     wish = asked(Installer.PROJECT, Installer.LOCKFILE, Installer.CONSTRAINTS, Installer.LATEST)
     found = plan(env_list="py27, py312", narrowing=wish)
-    assert labels(found) == ["py2.7", "py3.12", "py3.12 · latest"]
+    assert labels(found) == ["py2.7", "py2.7 · latest", "py3.12", "py3.12 · latest"]
     reasons = left_out(found)
     assert "no lock file" in reasons["py3.12 · debian-12 · lockfile"]
     assert "--constraints" in reasons["py3.12 · debian-12 · constraints"]
-    assert reasons["py2.7 · debian-12 · latest"] == "Python 2.7 is driven by tox 3, which has no installers"
+
+
+def test_python_27_leaves_tox_3_for_the_farms_installers() -> None:
+    """By default it stays with tox 3; for another installer tox 4 drives it, an inferred configuration in its words."""
+    assert labels(plan("uv.lock", env_list="py27, py312")) == ["py2.7", "py3.12", "py3.12 · latest"]
+    texts = {
+        "pyproject.toml": "[project]\nname = 'a'\nversion = '1'\nrequires-python = '>=2.7'\n",
+        "test_a.py": "import pytest",
+        "test-requirements.txt": "six\n",
+    }
+    files = ProjectFiles(texts=texts, names=frozenset(texts))
+    cells = make_plan(files, (image(),), asked(Installer.PROJECT, Installer.LATEST, pythons=("2.7",))).cells
+    assert [(cell.label, cell.tool) for cell in cells] == [
+        ("py2.7 · debian-12", "tox3"),
+        ("py2.7 · debian-12 · latest", "tox"),
+    ]
+    assert "{[tox]setupdir}" in str(cells[0].inferred)
+    assert "setupdir" not in str(cells[1].inferred)
 
 
 def test_a_run_without_a_cell_says_why() -> None:

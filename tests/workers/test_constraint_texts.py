@@ -154,6 +154,7 @@ def test_the_guest_is_told_what_was_decided(web: Web, settings: Settings, tmp_pa
         "WHEELFARM_INSTALLER": "constraints",
         "WHEELFARM_CUTOFF": "2026-02-01T00:00:00+00:00",
         "UV_DEFAULT_INDEX": "http://10.0.2.2:3141/simple/",
+        "UV_INSECURE_HOST": "10.0.2.2",
     }
 
 

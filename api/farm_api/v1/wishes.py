@@ -6,10 +6,12 @@ Used by the router of runs. They check form only; whether a target exists is fou
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from farm_api.v1.shapes import Shape
 from farm_scheduler.access_tables import SubmissionState
+from farm_scheduler.cutoff import read_cutoff
+from farm_scheduler.errors import PlanError
 from farm_scheduler.installers import Installer
 from farm_scheduler.plan import MOST_RETRIES
 from farm_scheduler.states import RunState
@@ -18,6 +20,13 @@ from farm_scheduler.urgency import LONGEST_PRIORITY
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,31}$")]
 
 Word = Annotated[str, Field(pattern=r"^[^\x00-\x20\x7f]{1,500}$")]
+
+
+def _in_utc(said: datetime) -> datetime:
+    try:
+        return read_cutoff(said)
+    except PlanError as error:
+        raise ValueError(error.sentence) from error
 
 
 class NewRun(BaseModel):
@@ -37,7 +46,7 @@ class NewRun(BaseModel):
     """What decides which releases are installed, each in cells of its own; none for what the project has."""
     constraints: Annotated[tuple[Word, ...], Field(max_length=20)] = ()
     """Files of the source, or https URLs with `#sha256=…` or without."""
-    cutoff: AwareDatetime | None = None
+    cutoff: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = None
     """Files that came to the package index later do not exist for the run."""
     retries: Annotated[int, Field(ge=0, le=MOST_RETRIES)] | None = None
     """How often a cell with failing tests is tried again; null for what the project declares."""

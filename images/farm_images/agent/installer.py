@@ -4,6 +4,8 @@ Called by `job` and `session`. Where the job leaves it to the project's settings
 tox hands none of these on to the project's commands.
 """
 
+from urllib.parse import urlsplit
+
 from farm_images.agent.places import Places
 from farm_images.installer_frame import InstallerFrame
 from farm_images.wire import PROXY_URL
@@ -24,6 +26,9 @@ def variables(frame: InstallerFrame | None, places: Places) -> dict[str, str]:
         words.append(str(path))
     # tox-wheelfarm starts uv without the settings of this machine, in which its index stands.
     told = {ON: "1", WORD: frame.name, "UV_DEFAULT_INDEX": f"{PROXY_URL}/simple/"}
+    told["UV_INSECURE_HOST"] = str(
+        urlsplit(PROXY_URL).hostname
+    )  # and the pip of Python 2.7 wants to hear of it
     if words:
         told[CONSTRAINTS] = "\n".join(words)
     if frame.cutoff is not None:

@@ -1,8 +1,11 @@
 """The installers of the farm in the real agent: tox-wheelfarm decides, and the result says what it decided."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
+import uv
 from tests.services.agent.test_uv_installs import (
     BACKEND,
     SHOW,
@@ -14,16 +17,23 @@ from tests.services.agent.test_uv_installs import (
     used,
     uv_agent,
 )
+from tests.services.index.test_index_clients import PYTHON_27
+from uv import find_uv_bin
 
 from farm_images.installer_frame import InstallerFrame
+from farm_scheduler.cutoff import read_cutoff
 from farm_scheduler.told_sets import ToldSet
 from farm_scheduler.tox_report import read_report
+from farm_workers.index_policy import set_cutoff
 
 from .conftest import AgentHost, Stream
 
 __all__ = ["index", "proxy", "start_proxy", "toy_index", "uv_agent"]
 """Fixtures of the tests of uv, and of the index proxy's."""
 
+OLD_SHOW = (
+    "import six, sys; print('found %d.%d %s' % (sys.version_info[0], sys.version_info[1], six.__version__))"
+)
 PYPROJECT = """
 [build-system]
 requires = []
@@ -173,3 +183,63 @@ def test_a_project_that_decides_itself_is_as_before(uv_agent: AgentHost) -> None
     told = set_of(stream)
     assert (told.installer, told.lock) == ("project", None)
     assert {each.name: each.version for each in told.packages}["toy"] == "2.0"
+
+
+def bring_what_it_needs(guest_root: Path) -> None:
+    """What an image has in the folder of tox-wheelfarm beside it."""
+    folder = guest_root / "opt/wheelfarm/installers"
+    (folder / "bin").mkdir()
+    (folder / "bin/uv").symlink_to(find_uv_bin())
+    for module in (uv, tomli_w):
+        place = Path(module.__file__).parent
+        (folder / place.name).symlink_to(place)
+
+
+@pytest.mark.parametrize(("word", "release"), [("latest", ""), ("lockfile", "1.16.0"), ("lowest", "1.14.0")])
+def test_a_tox_that_a_project_provisions_has_it_too(
+    agent: AgentHost, guest_root: Path, start_proxy: Any, word: str, release: str
+) -> None:
+    """Where `requires` has tox run itself in an environment of its own, the job's installer decides all the same."""
+    bring_what_it_needs(guest_root)
+    needs = {name: text.replace("toy>=1.0", "six>=1.14.0") for name, text in FILES.items()}
+    lock = (Path(__file__).parents[2] / "minifarm/installers/pylock.toml").read_text(encoding="utf-8")
+    tox = TOX.replace("[tox]", "[tox]\nrequires =\n    tox>=4.30\n    colorlog").replace("toy dep", "six")
+    with start_proxy("--upstream", "https://pypi.org/simple/") as proxy:
+        env = {"UV_DEFAULT_INDEX": proxy.machine().url, "TOX_OVERRIDE": "testenv.runner=wheelfarm"}
+        files = needs | {"tox.ini": tox, "pylock.toml": lock}
+        stream = agent.run(files, installer=InstallerFrame(name=word), env=env)  # type: ignore[arg-type]  # as above
+    assert stream.job["exit_code"] == 0, stream.log
+    assert stream.statuses("farm:provision")[-1] == "success"
+    six, project = found(stream)
+    assert (six.startswith(f"six {release}"), project) == (True, "project 1.0")
+    assert set_of(stream).installer == word
+
+
+@pytest.mark.skipif(PYTHON_27 is None, reason="there is no Python 2.7 here")
+@pytest.mark.parametrize("word", ["latest", "lowest"])
+def test_python_27_has_what_the_job_says(agent: AgentHost, start_proxy: Any, word: str) -> None:
+    """By the farm's installers tox 4 drives Python 2.7, whose own pip installs from the machine's index."""
+    lines = ["[tox]", "skipsdist = true", "[testenv:one]", f"base_python = {PYTHON_27}", "deps = six>=1.14.0"]
+    files = {"tox.ini": "\n".join([*lines, "commands = python show.py"]), "show.py": OLD_SHOW}
+    with start_proxy("--upstream", "https://pypi.org/simple/") as proxy:
+        env = {"UV_DEFAULT_INDEX": proxy.machine().url, "UV_INSECURE_HOST": "127.0.0.1"}
+        env["TOX_OVERRIDE"] = "testenv.runner=wheelfarm"
+        stream = agent.run(files, installer=InstallerFrame(name=word), env=env)  # type: ignore[arg-type]  # as above
+    assert stream.job["exit_code"] == 0, stream.log
+    ((python, six),) = (line.split() for line in found(stream))
+    assert (python, six == "1.14.0") == ("2.7", word == "lowest")
+    assert {each.name: each.version for each in set_of(stream).packages}["six"] == six
+
+
+def test_a_cut_off_holds_in_the_guest_as_well(agent: AgentHost, guest_root: Path, start_proxy: Any) -> None:
+    """Told of the moment that the proxy holds, tox-wheelfarm sees the same releases, builds included."""
+    bring_what_it_needs(guest_root)
+    needs = {name: text.replace("toy>=1.0", "six>=1.14.0") for name, text in FILES.items()}
+    moment = read_cutoff("2023-06-01")
+    with start_proxy("--upstream", "https://pypi.org/simple/") as proxy:
+        env = {"UV_DEFAULT_INDEX": proxy.machine("m-old").url, "TOX_OVERRIDE": "testenv.runner=wheelfarm"}
+        set_cutoff(proxy.control, "m-old", moment)
+        installer = InstallerFrame(name="latest", cutoff=moment.isoformat())
+        files = needs | {"tox.ini": TOX.replace("toy dep", "six")}
+        stream = agent.run(files, installer=installer, env=env)
+    assert found(stream) == ["six 1.16.0", "project 1.0"], stream.log
