@@ -136,15 +136,16 @@ class Bench:
         (folder / "tox.ini").write_text(ENVIRONMENT + tool.settings.format(names=names))
         return folder
 
-    def commands(self, tool: Tool) -> list[list[str]]:
+    def commands(self, tool: Tool, *, network: bool = True) -> list[list[str]]:
         """What is run in the project, one after the other."""
         if tool.program == "uv":
             sync = ["pip", "sync", "--quiet", "--require-hashes", "--python", "env", "requirements.txt"]
+            sync += [] if network else ["--offline"]  # it asks for exact pins too, unless it is told not to
             fresh = ["venv", "--quiet", "--allow-existing", "--python", sys.executable, "env"]
             return [[str(self.uv), *fresh], [str(self.uv), *sync]]
         program = str(self.tool_folder(tool) / "bin" / tool.program)
         if tool.program == "venv-update":
-            return [[program, "venv=", "-p", sys.executable, "env", "install=", "-r", "requirements.txt"]]
+            return [[program, "venv=", "env", "install=", "-r", "requirements.txt"]]
         return [[program, "run", "-e", "bench", "--notest"]]
 
     def made(self, tool: Tool, project: Path) -> Path:

@@ -49,12 +49,14 @@ def main() -> int:
     parser.add_argument(
         "--keep", type=Path, metavar="FOLDER", help="use FOLDER and leave it: caches stay warm"
     )
-    parser.add_argument("--small", action="store_true", help="only the six small projects")
+    parser.add_argument(
+        "--only", choices=("big", "small"), help="only the 78 packages, or the six small projects"
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="wf-installers-") as temporary:
         bench = Bench((arguments.keep or Path(temporary)).resolve(), Path(find_uv_bin()))
         try:
-            times, start, reasons = measure(bench, arguments.rounds, small=arguments.small)
+            times, start, reasons = measure(bench, arguments.rounds, arguments.only)
         except subprocess.CalledProcessError as failed:
             print(f"{failed}\n{(failed.stderr or b'').decode(errors='replace')[-2000:]}", file=sys.stderr)
             return 3
@@ -67,7 +69,7 @@ def main() -> int:
     return 1 if missed else 0
 
 
-def measure(bench: Bench, rounds: int, *, small: bool) -> tuple[dict[str, Times], float, dict[str, str]]:
+def measure(bench: Bench, rounds: int, only: str | None) -> tuple[dict[str, Times], float, dict[str, str]]:
     """Seconds by group of sets, row and tool; tox's own start; and why a tool was not measured.
 
     Raises:
@@ -79,8 +81,9 @@ def measure(bench: Bench, rounds: int, *, small: bool) -> tuple[dict[str, Times]
         bench.install(tool)
     times: dict[str, Times] = {}
     sets = release_sets()
-    for group, members in (("78 packages", sets[:1]), ("six small projects, together", sets[1:])):
-        if small and len(members) == 1:
+    groups = {"big": ("78 packages", sets[:1]), "small": ("six small projects, together", sets[1:])}
+    for key, (group, members) in groups.items():
+        if only not in {None, key}:
             continue
         projects = {each.name: _projects(bench, each) for each in members}
         times[group] = _rounds(bench, projects, members, rounds, reasons)
@@ -151,7 +154,7 @@ def _three(
 def _timed(bench: Bench, tool: Tool, project: Path, *, network: bool = True) -> tuple[float | None, str]:
     limit = SECONDS if network else OFFLINE_SECONDS
     began = time.perf_counter()
-    for command in bench.commands(tool):
+    for command in bench.commands(tool, network=network):
         process = subprocess.Popen(
             command,
             cwd=project,
