@@ -106,6 +106,11 @@ class Index:
     files: dict = field(default_factory=dict)
     asked: list = field(default_factory=list)
     dead: bool = False
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self):
+        """Open: files are given at once until a test closes the gate."""
+        self.gate.set()
 
     @property
     def simple(self):
@@ -157,6 +162,8 @@ def index():
 
         def do_GET(self):
             toy.asked.append(self.path)
+            if self.path.startswith("/files/"):
+                toy.gate.wait(SECONDS)
             found = None if toy.dead else toy.answer(self.path, self.headers.get("Accept", ""))
             body, kind = found or (b"", "text/plain")
             self.send_response(200 if found else 503 if toy.dead else 404)
@@ -176,6 +183,7 @@ def index():
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield toy
+    toy.gate.set()
     server.shutdown()
     server.server_close()
     thread.join()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
 
-from tox_wheelfarm import conflicts, decision, options
+from tox_wheelfarm import conflicts, decision, options, variables
 from tox_wheelfarm.errors import (
     ConflictError,
     PoetryNotInstalledError,
@@ -60,9 +60,7 @@ def case(runner: Runner, order: Order) -> Case:
 def prints(runner: Runner, order: Order, case: Case) -> dict[str, str]:
     """Fingerprints of everything that decides what is installed, by phase."""
     settings = {name: value for name, value in vars(case.options).items() if name not in NEVER_DECIDES}
-    places = {
-        name: value for name, value in case.uv.variables.items() if not name.startswith("UV_CONCURRENT")
-    }
+    places = variables.places(case.uv.variables)
     files = [_digest(path) for path in case.constraints]
     locked = []
     if case.lockfile is not None:
