@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -170,7 +171,8 @@ def index():
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(b"" if self.command == "HEAD" else body)
+            with suppress(BrokenPipeError):  # who asked may have been killed
+                self.wfile.write(b"" if self.command == "HEAD" else body)
 
         do_HEAD = do_GET  # noqa: N815 - the name is the base class's
 

@@ -149,8 +149,8 @@ def test_a_kill_in_the_middle_is_seen(made):
 def test_a_run_that_is_killed_while_it_installs_is_seen(made, index):
     """After SIGKILL in the middle of an install the next run makes the environment anew."""
     index.release("late", "1.0")
-    made.ini("skip_install = true", "deps =", "  low<2", "  late")
-    index.asked.clear()
+    made.pylock(("low", "1.0"), ("late", "1.0"))
+    made.ini("skip_install = true")
     index.gate.clear()
     command = [sys.executable, "-m", "tox"]
     with subprocess.Popen(
