@@ -106,7 +106,7 @@ class Bench:
     def install(self, tool: Tool) -> None:
         """Make its tool environment; raises subprocess.CalledProcessError."""
         folder = self.tool_folder(tool)
-        if not tool.packages or folder.exists():
+        if not tool.packages or (folder.exists() and tool.name != OURS):
             return
         python: list[Path | str] = [self.uv, "venv", "--quiet", "--seed", "--python", sys.executable, folder]
         packages: list[Path | str] = [
@@ -119,6 +119,9 @@ class Bench:
             "--python",
             folder,
         ]
+        # Ours is made again each time, because it is the one that changes.
+        python += ["--clear"] if tool.name == OURS else []
+        packages += ["--refresh-package", OURS, "--reinstall-package", OURS] if tool.name == OURS else []
         for command in (python, [*packages, *tool.packages]):
             subprocess.run(command, check=True, capture_output=True, timeout=SECONDS)
 

@@ -12,7 +12,7 @@ from packaging.pylock import Pylock, PylockSelectError
 
 from tox_wheelfarm.locks.facts import target
 from tox_wheelfarm.locks.pin import Pin, PinnedFile
-from tox_wheelfarm.named import named
+from tox_wheelfarm.named import marked, named
 from tox_wheelfarm.origins import origins
 from tox_wheelfarm.record import entry, pylock_text
 from tox_wheelfarm.resolution import Folder, resolve
@@ -127,6 +127,21 @@ def test_hashes_only_are_named_from_the_cache(index, uv, install):
     assert [file.name for pin in found for file in pin.files] == [wheel.name, pear.name]
     assert [file.url for file in found[1].files] == [f"{index.url}/files/pear/{pear.name}"]
     assert found[0].yanked == "broken"
+
+
+def test_a_withdrawn_release_of_a_lock_is_known_from_the_cache(index, uv, install):
+    """After an install what is withdrawn is known without a request; before it nothing is."""
+    index.release("apple", "1.0", yanked="broken")
+    index.release("pear", "1.0")
+    pins = tuple(
+        Pin(name, "1.0", (PinnedFile("", (f"sha256:{index.file(name).sha256}",)),))
+        for name in ("apple", "pear")
+    )
+    assert [pin.yanked for pin in marked(pins, PYTHON, uv)] == [None, None]
+    install("apple==1.0", "pear==1.0")
+    index.asked.clear()
+    assert [pin.yanked for pin in marked(pins, PYTHON, uv)] == ["broken", None]
+    assert index.asked == []
 
 
 def test_the_text_is_read_back(index, uv, ask, project):

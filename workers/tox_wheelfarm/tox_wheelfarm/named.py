@@ -1,7 +1,7 @@
-"""The name and place of each file of a set whose lock tells hashes only, or names only.
+"""What uv's cache of the index knows of a set that a lock file decided: names and places of files, and withdrawals.
 
-Called by the runner before a set is recorded. It never uses the network: what was installed stands in uv's cache, and
-what does not stays unnamed.
+Called by the installer, and by the runner before a set is recorded. It never uses the network: what was installed
+stands in uv's cache, and what does not stays unnamed.
 """
 
 from __future__ import annotations
@@ -37,6 +37,20 @@ def named(pins: Sequence[Pin], python: Path, uv: Uv) -> tuple[Pin, ...]:
     ]
     known = {pin.name: pin for pin in _known(asked, python, uv)} if asked else {}
     return tuple(_merged(pin, known.get(pin.name)) for pin in pins)
+
+
+def marked(pins: Sequence[Pin], python: Path, uv: Uv) -> tuple[Pin, ...]:
+    """The pins, in order, those marked that uv's cache of the index knows as withdrawn.
+
+    Unlike `yanked.asked` it needs no data of ours: a set that was installed by name and version before, by whatever
+    project, is known. Where one of the releases is not, nothing is; direct references are left out.
+    """
+    asked = [pin for pin in pins if not pin.reference]
+    reasons = {(pin.name, pin.version): pin.yanked for pin in (_known(asked, python, uv) if asked else ())}
+    return tuple(
+        replace(pin, yanked=reason) if (reason := reasons.get((pin.name, pin.version))) is not None else pin
+        for pin in pins
+    )
 
 
 def _known(asked: Sequence[Pin], python: Path, uv: Uv) -> tuple[Pin, ...]:
