@@ -58,13 +58,23 @@ def empty_27(interpreter, tmp_path_factory):
 
 
 @pytest.fixture
-def py27(empty_27):
-    """The same environment for a test that installs: what it adds is taken away afterwards."""
+def empty(empty_27):
+    """Takes away whatever was installed into the environment of 2.7, faster than its pip does."""
     places = (empty_27 / "bin", empty_27 / "lib/python2.7/site-packages")
     before = {path for place in places for path in place.iterdir()}
+
+    def clean():
+        for path in {path for place in places for path in place.iterdir()} - before:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    return clean
+
+
+@pytest.fixture
+def py27(empty_27, empty):
+    """The same environment for a test that installs: what it adds is taken away afterwards."""
     yield empty_27
-    for path in {path for place in places for path in place.iterdir()} - before:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    empty()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """pip of Python 2.7: installs by hash, without a network where it can."""
 
+import hashlib
 import io
 import zipfile
 from dataclasses import dataclass, replace
@@ -60,22 +61,25 @@ def test_a_set_is_installed_by_hash(py27, index, pip_of, imported, tmp_path):
     assert (py27 / "bin/toy").exists()
 
 
-def test_a_second_environment_needs_no_network(py27, index, pip_of, imported, tmp_path):
+def test_a_second_environment_needs_no_network(py27, empty, index, pip_of, imported, tmp_path):
     """What was installed once by hash is installed again with the index dead, sources included."""
     index.add("toy", wheel("toy", "1.0"))
     index.add("built", source("built", "1.0"))
     pins = [index.pin("toy", "1.0"), index.pin("built", "1.0")]
-    pip = pip_of(py27)
-    pip.install(pins, (), (), tmp_path / "work")
-    pip.uninstall(["toy", "built"])
-    assert imported(py27, "toy", "toy.version") is None
-    asked = len(index.asked)
-    pip.install(pins, (), (), tmp_path / "work")
-    assert len(index.asked) == asked
+    pip_of(py27).install(pins, (), (), tmp_path / "work")
+    empty()
     index.stop()
-    pip.uninstall(["toy", "built"])
-    pip.install(pins, (), (), tmp_path / "work")
+    pip_of(py27).install(pins, (), (), tmp_path / "work")
     assert imported(py27, "toy", "toy.version") == imported(py27, "built", "built.version") == "1.0"
+
+
+def test_uninstalling_takes_scripts_as_well(py27, index, pip_of, imported, tmp_path):
+    """A release that is uninstalled is gone with its scripts, also where there is nothing else to take away."""
+    index.add("toy", wheel("toy", "1.0"))
+    pip_of(py27).install([index.pin("toy", "1.0")], (), (), tmp_path / "work")
+    pip_of(py27).uninstall(["Toy", "never-was", "--yes"])
+    assert imported(py27, "toy", "toy.version") is None
+    assert not (py27 / "bin/toy").exists()
 
 
 def test_never_offline_asks_the_index_again(py27, index, pip_of, tmp_path):
@@ -109,12 +113,12 @@ def test_a_file_with_another_hash_is_refused(empty_27, index, pip_of, imported, 
     assert [path for path in pip.house.folder.rglob("*") if path.is_file()] == []
 
 
-def test_a_damaged_kept_file_is_had_anew(py27, index, pip_of, imported, tmp_path):
+def test_a_damaged_kept_file_is_had_anew(py27, empty, index, pip_of, imported, tmp_path):
     """A kept file that no longer has its hash is thrown away and downloaded again."""
     index.add("toy", wheel("toy", "1.0"))
     pip = pip_of(py27)
     pip.install([index.pin("toy", "1.0")], (), (), tmp_path / "work")
-    pip.uninstall(["toy"])
+    empty()
     for path in pip.house.folder.rglob("*.whl"):
         path.write_bytes(b"damaged")
     pip.install([index.pin("toy", "1.0")], (), (), tmp_path / "work")
@@ -156,19 +160,18 @@ def test_hashed_and_unhashed_pins_in_one_order(py27, index, pip_of, imported, tm
     assert str(py27) in imported(py27, "local", "local.here")
 
 
-def test_a_folder_in_place(py27, pip_of, imported, tmp_path):
+def test_a_folder_in_place(py27, empty, pip_of, imported, tmp_path):
     """An editable folder is imported from where it is, as a local project and as a pin."""
     folder = project(tmp_path / "here")
     pip_of(py27).install((), [Local(folder, editable=True)], (), tmp_path / "work")
     assert imported(py27, "local", "local.here").startswith(str(folder))
-    pip_of(py27).uninstall(["local"])
-    assert imported(py27, "local", "local.here") is None
+    empty()
     pin = Pin("local", "", reference=str(folder), editable=True)
     pip_of(py27).install([pin], (), (), tmp_path / "work")
     assert imported(py27, "local", "local.here").startswith(str(folder))
 
 
-def test_a_direct_reference_by_hash(py27, index, pip_of, imported, tmp_path):
+def test_a_direct_reference_by_hash(py27, empty, index, pip_of, imported, tmp_path):
     """A file at an address is installed by its hash, and again with the network dead."""
     name = index.add("toy", wheel("toy", "1.0"))
     address = index.url.replace("simple/", f"files/toy/{name}")
@@ -176,7 +179,7 @@ def test_a_direct_reference_by_hash(py27, index, pip_of, imported, tmp_path):
     pip = pip_of(py27)
     pip.install([pin], (), (), tmp_path / "work")
     index.stop()
-    pip.uninstall(["toy"])
+    empty()
     pip.install([pin], (), (), tmp_path / "work")
     assert imported(py27, "toy", "toy.version") == "1.0"
 
@@ -227,17 +230,34 @@ def test_weak_hashes_are_no_hashes(empty_27, pip_of, tmp_path):
         pip_of(empty_27).install([pin], (), (), tmp_path / "work")
 
 
-def test_uninstalling_what_is_not_there(empty_27, pip_of):
-    """A name that is not installed, or is no name, is nothing to take away."""
-    pip_of(empty_27).uninstall(["never-was", "--yes"])
-
-
 def test_pip_that_hangs_is_stopped(empty_27, index, pip_of, tmp_path):
     """A run that takes longer than its limit is ended with a sentence."""
     index.add("toy", source("toy", "1.0", more={"setup.py": "import time\ntime.sleep(60)\n"}))
     pip = pip_of(empty_27, seconds=3)
     with pytest.raises(InstallFailedError, match=r"pip download took longer than 3 s"):
         pip.install([index.pin("toy", "1.0")], (), (), tmp_path / "work")
+
+
+def test_an_environment_without_pip_is_told(tmp_path, interpreter, index, pip_of):
+    """Where the environment's pip was taken away, a sentence says so and what to do."""
+    index.add("toy", wheel("toy", "1.0"))
+    (tmp_path / "env/bin").mkdir(parents=True)
+    (tmp_path / "env/bin/python").write_text(f'#!/bin/sh\nexec "{interpreter("2.7")}" -S "$@"\n')
+    (tmp_path / "env/bin/python").chmod(0o755)
+    with pytest.raises(InstallFailedError, match="has no pip of its own"):
+        pip_of(tmp_path / "env").install([index.pin("toy", "1.0")], (), (), tmp_path / "work")
+
+
+def test_several_kinds_of_hash(py27, empty, index, pip_of, imported, tmp_path):
+    """A pin with a SHA-512 hash alone is installed by it, and again with the network dead."""
+    name = index.add("toy", wheel("toy", "1.0"))
+    digest = hashlib.sha512(index.files["toy"][name]).hexdigest()
+    pin, pip = Pin("toy", "1.0", (PinnedFile(name, (f"sha512:{digest}",)),)), pip_of(py27)
+    pip.install([pin], (), (), tmp_path / "work")
+    index.stop()
+    empty()
+    pip.install([pin], (), (), tmp_path / "work")
+    assert imported(py27, "toy", "toy.version") == "1.0"
 
 
 def test_an_index_that_is_named_for_uv_holds_for_pip(empty_27, index, pip_of):

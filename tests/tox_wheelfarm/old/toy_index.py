@@ -83,7 +83,7 @@ class ToyIndex:
     def server(self):
         """The server, at work."""
         server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         return server
 
     @property

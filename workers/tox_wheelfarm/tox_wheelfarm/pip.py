@@ -172,7 +172,14 @@ class Pip:
 
         2.7 has two ABIs (cp27m, cp27mu) that only the interpreter itself can tell apart.
         """
-        environment, tags = json.loads(self._said(["-c", FACTS], "the interpreter's tags", {}))
+        try:
+            environment, tags = json.loads(self._said(["-c", FACTS], "asking for tags", {}))
+        except InstallFailedError as failed:
+            if "No module named" not in str(failed):
+                raise
+            raise InstallFailedError(
+                f"{self.python} has no pip of its own that can be used (20.2 or 20.3); run tox with --recreate"
+            ) from None
         return environment, tuple(tags)
 
     @property

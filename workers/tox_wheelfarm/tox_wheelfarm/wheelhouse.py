@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 ALGORITHMS = ("sha256", "sha384", "sha512")
 """The hashes that pip takes for an install by hash."""
@@ -70,10 +70,11 @@ class Wheelhouse:
 
     def keep(self, path: Path) -> Path:
         """Take a copy of a file, under each of its hashes; gives the copy."""
-        kept = [
-            self._place(path, self.folder / "files" / name / digest) for name, digest in digests(path).items()
-        ]
-        return kept[0]
+        found = digests(path)
+        first = self._place(path, self.folder / "files" / ALGORITHMS[0] / found[ALGORITHMS[0]])
+        for name in ALGORITHMS[1:]:
+            self._place(first, self.folder / "files" / name / found[name], _link)
+        return first
 
     def keep_built(self, source: Path, wheel: Path) -> Path:
         """Take a copy of a wheel that was built from a source archive; gives the copy."""
@@ -85,7 +86,7 @@ class Wheelhouse:
         into.mkdir(parents=True, exist_ok=True)
         for path in sorted((self.folder / "files" / ALGORITHMS[0]).glob("*/*")):
             if not (into / path.name).exists() and not path.name.startswith("."):
-                shutil.copyfile(path, into / path.name)
+                _link(path, into / path.name)
         return into
 
     def _with(self, hashes: Iterable[str]) -> list[Path]:
@@ -99,12 +100,22 @@ class Wheelhouse:
                     path.unlink(missing_ok=True)
         return found
 
-    def _place(self, path: Path, folder: Path) -> Path:
+    def _place(
+        self, path: Path, folder: Path, transfer: Callable[[Path, Path], object] = shutil.copyfile
+    ) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         placed, half = folder / path.name, folder / f".{os.getpid()}-{path.name}"
-        shutil.copyfile(path, half)
+        half.unlink(missing_ok=True)
+        transfer(path, half)
         half.replace(placed)  # a reader sees the whole file or none
         return placed
+
+
+def _link(path: Path, to: Path) -> None:
+    try:
+        os.link(path, to)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(path, to)
 
 
 def _best(paths: Iterable[Path], tags: Sequence[str]) -> Path | None:
