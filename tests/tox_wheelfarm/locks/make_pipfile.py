@@ -27,7 +27,11 @@ def make(folder):
     if folder.endswith("sources"):
         workshop.wheel(shop.folder / "lib", "toy_file")
         workshop.source(shop.folder / "lib/toy_folder", "toy_folder")
-    base = {"PIPENV_CACHE_DIR": str(workshop.TOYS / "cache" / folder), "PIPENV_NOSPIN": "1", "PIPENV_YES": "1"}
+    base = {
+        "PIPENV_CACHE_DIR": str(workshop.TOYS / "cache" / folder),
+        "PIPENV_NOSPIN": "1",
+        "PIPENV_YES": "1",
+    }
     here = _active(base, shop.environment(within, "pip", "setuptools<70"))
     shop.run("lock", environment=here)
     shop.keep("Pipfile.lock")

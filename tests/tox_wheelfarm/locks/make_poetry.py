@@ -4,6 +4,7 @@ Each folder's pyproject.toml is written by hand; everything beside it comes from
 the lock, what its export says of several wishes, and what its install put into an environment.
 """
 
+import json
 import sys
 
 import workshop
@@ -42,6 +43,41 @@ INSTALLS = {
     },
 }
 PYTHONS = {"poetry-1.0": ["3.9"], "poetry-1.1": ["3.9", "3.10"], "": ["3.9", "3.12", "3.13"]}
+
+
+RANGES = """
+* 1 1.* 1.2 1.2.* ==1.2 ==1.2.* !=1.2 !=1.2.* ^1 ^1.2 ^1.2.3 ^0 ^0.0 ^0.0.3 ^0.2 ^0.2.3 ^1.0rc1 ^1!1.2 ~1 ~1.2
+~1.2.3 ~0.0 ~=1.2 ~=1.2.3 >1.2 >=1.2 <2 <=2 >=1,<2 >=1.2,<2,!=1.3 <1||>2 <1|>=2,<3 ^1.2||^3 >=1.2.3.4 >1.2.post1
+<2.0rc1 >=2.0.dev1 ==1.2+local
+"""
+VERSIONS = """
+0 0.0 0.0.3 0.0.4 0.1 0.2 0.2.2 0.2.3 0.2.9 0.3 0.9.9 1 1.0rc1 1.0.post1 1.1 1.2 1.2+local 1.2.dev1 1.2rc1
+1.2.post1 1.2.post2 1.2.2 1.2.3 1.2.3.4 1.2.9 1.3 1.3.1 1.9 1.99.1 2.0.dev1 2.0a1 2.0rc1 2 2.0.post1 2.1 3 3.1.4 4
+1!1.2 1!1.9 1!2
+"""
+ALLOWS = """
+import json, sys
+from poetry.core.constraints.version import Version, parse_constraint
+ranges, versions = json.loads(sys.argv[1])
+print(json.dumps({one: [v for v in versions if parse_constraint(one).allows(Version.parse(v))] for one in ranges}))
+"""
+
+
+def ranges():
+    """Record which versions each range of poetry's dialect allows, as poetry-core says."""
+    asked = json.dumps([RANGES.split(), VERSIONS.split()])
+    program = [
+        "run",
+        "-q",
+        "--no-project",
+        "--python",
+        workshop.interpreter("3.12"),
+        "--with",
+        "poetry-core==2.2.1",
+    ]
+    said = json.loads(workshop.uv(*program, "python", "-c", ALLOWS, asked, cwd=workshop.FILES))
+    lines = "\n".join(f"  {json.dumps(one)}: {json.dumps(allowed)}," for one, allowed in said.items())
+    (workshop.FILES / "poetry-ranges.json").write_text(f"{{\n{lines[:-1]}\n}}\n")
 
 
 def make(folder):
@@ -86,5 +122,8 @@ if __name__ == "__main__":
     if any(one.endswith("sources") for one in wanted):
         # It serves until this process ends.
         workshop.toys()
+    if not sys.argv[1:] or "ranges" in wanted:
+        ranges()
     for one in wanted:
-        make(one)
+        if one in TOOLS:
+            make(one)

@@ -17,7 +17,10 @@ SYSTEMS = {
     "win32": ("nt", "Windows", "AMD64"),
     "darwin": ("posix", "Darwin", "arm64"),
 }
-FULL = {f"3.{minor}": f"3.{minor}.{patch}" for minor, patch in ((9, 18), (10, 13), (11, 7), (12, 1), (13, 0), (14, 2))}
+FULL = {
+    f"3.{minor}": f"3.{minor}.{patch}"
+    for minor, patch in ((9, 18), (10, 13), (11, 7), (12, 1), (13, 0), (14, 2))
+}
 FULL["3.15"] = "3.15.0a3"
 
 
@@ -61,7 +64,9 @@ def wish(name, extras, main="main"):
 
 def wishes(folder):
     """The names of the exports in a folder."""
-    return sorted(path.name.split(".", 1)[1].removesuffix(".txt") for path in (FILES / folder).glob("export.*.txt"))
+    return sorted(
+        path.name.split(".", 1)[1].removesuffix(".txt") for path in (FILES / folder).glob("export.*.txt")
+    )
 
 
 def exported(folder, name, environment):

@@ -8,7 +8,7 @@ from tox_wheelfarm.locks.pdm import PdmLock
 from . import recorded
 
 EXTRAS = {"cli", "fast", "all"}
-FOLDERS = ["pdm", "pdm-graph"]
+FOLDERS = ["pdm", "pdm-graph", "pdm-2.0"]
 LOCKS = {folder: recorded.lock(PdmLock, folder, "pdm.lock") for folder in FOLDERS}
 WISHES = recorded.wishes("pdm")
 INSTALLS = [one for one in recorded.installs() if one[0] in FOLDERS]

@@ -60,7 +60,9 @@ def test_a_misspelt_name_is_refused_with_the_nearest(lock):
 
 def test_a_name_for_another_platform_is_refused(lock):
     """A name that the lock has only for other platforms is told from one that it does not have."""
-    with pytest.raises(LockedDepNotFoundError, match=r"has appnope, but not for this interpreter and platform"):
+    with pytest.raises(
+        LockedDepNotFoundError, match=r"has appnope, but not for this interpreter and platform"
+    ):
         lock.select(recorded.target(), replace(NAMES, names=("appnope",)))
 
 
@@ -79,7 +81,9 @@ def test_an_unknown_group_is_refused(lock):
 def test_development_dependencies_are_all_groups(lock):
     """`dev` selects every group beside the project's own dependencies."""
     every = frozenset(lock.contents.groups - {"main"})
-    assert lock.select(recorded.target(), Wish(dev=True)) == lock.select(recorded.target(), Wish(groups=every))
+    assert lock.select(recorded.target(), Wish(dev=True)) == lock.select(
+        recorded.target(), Wish(groups=every)
+    )
 
 
 def test_one_version_of_several_is_selected(lock):
@@ -113,15 +117,25 @@ def test_a_python_that_the_lock_is_not_for_is_refused(lock):
     """An interpreter outside of the lock's range is an error with both sides."""
     old = recorded.target("3.9")
     environment = {**old.environment, "python_version": "3.8", "python_full_version": "3.8.18"}
-    with pytest.raises(LockFileError, match=r"is for python .*3\.9.*, and this environment has Python 3\.8\.18"):
+    with pytest.raises(
+        LockFileError, match=r"is for python .*3\.9.*, and this environment has Python 3\.8\.18"
+    ):
         lock.select(replace(old, environment=environment), Wish())
 
 
 EDITS = [
     ('version = "^2.28"', 'version = "^99"', "asks for requests ^99; poetry.lock has 2."),
-    ("[tool.poetry.extras]", 'nowhere = "*"\n[tool.poetry.extras]', "asks for nowhere, which poetry.lock does not have"),
+    (
+        "[tool.poetry.extras]",
+        'nowhere = "*"\n[tool.poetry.extras]',
+        "asks for nowhere, which poetry.lock does not have",
+    ),
     ('Jinja2 = "^3.1"', "", "poetry.lock has jinja2, which nothing asks for any more"),
-    ('cli = ["click", "rich"]', 'terminal = ["click", "rich"]', "has the extra 'terminal', which poetry.lock does not"),
+    (
+        'cli = ["click", "rich"]',
+        'terminal = ["click", "rich"]',
+        "has the extra 'terminal', which poetry.lock does not",
+    ),
     ('python = ">=3.9"', 'python = ">=3.10"', "is for Python >=3.10; poetry.lock was made for >=3.9"),
     ('priority = "primary"', 'priority = "supplemental"', "its content-hash differs"),
 ]
@@ -149,7 +163,9 @@ def test_places_become_direct_references():
     assert (pins["toy-folder"].reference, pins["toy-folder"].editable) == (str(root / "lib/toy_folder"), True)
     repository = pins["toy-repository"]
     # The host is poetry's own invention, for a URL that has none.
-    assert re.fullmatch(r"git\+file://None/tmp/wheelfarm-toys/toy_repository@[0-9a-f]{40}", repository.reference)
+    assert re.fullmatch(
+        r"git\+file://None/tmp/wheelfarm-toys/toy_repository@[0-9a-f]{40}", repository.reference
+    )
     assert repository.subdirectory == "below"
     assert (pins["toy-private"].reference, pins["toy-private"].version) == ("", "1.0")
 
@@ -169,7 +185,9 @@ def test_setuptools_that_is_not_locked_is_told_by_name(tmp_path):
         '[package.dependencies]\nsetuptools = ">=40"\n[metadata]\nlock-version = "1.1"\n'
         'python-versions = "*"\ncontent-hash = "0"\n[metadata.files]\na = []\n'
     )
-    lock = read(tmp_path, text, '[tool.poetry]\nname = "me"\n[tool.poetry.dependencies]\npython = "*"\na = "*"\n')
+    lock = read(
+        tmp_path, text, '[tool.poetry]\nname = "me"\n[tool.poetry.dependencies]\npython = "*"\na = "*"\n'
+    )
     with pytest.raises(RequiresUnsafeDepError, match=r"a needs setuptools \(>=40\), and gives no version"):
         lock.select(recorded.target(), Wish())
 
@@ -181,6 +199,39 @@ def test_two_versions_that_no_requirement_decides_are_refused(tmp_path):
     assert recorded.versions(lock.select(recorded.target(), Wish())) == {"a": "1.0"}
     with pytest.raises(LockFileError, match=r"two versions of a, 1\.0 and 2\.0, and no single one satisfies"):
         lock.select(recorded.target(), Wish(dev=True))
+
+
+def test_groups_that_include_each_other_end(tmp_path):
+    """Groups and extras that include each other, many times over, are read once each."""
+    names = [f"g{number}" for number in range(200)]
+    groups = "".join(
+        f"{name} = ['a', {{include-group = '{other}'}}, {{include-group = '{other}'}}]\n"
+        for name, other in zip(names, [*names[1:], names[0]], strict=True)
+    )
+    extras = "".join(
+        f"{name} = ['a', 'me[{other}]', 'me[{other}]']\n"
+        for name, other in zip(names, [*names[1:], names[0]], strict=True)
+    )
+    project = (
+        f"[project]\nname = 'me'\n[project.optional-dependencies]\n{extras}[dependency-groups]\n{groups}"
+    )
+    lock = read(tmp_path, package("a", "1.0", groups='["g0"]') + HEAD, project)
+    wish = Wish(groups=frozenset({"g0"}), extras=frozenset({"g5"}))
+    assert recorded.versions(lock.select(recorded.target(), wish)) == {"a": "1.0"}
+
+
+def test_the_project_may_be_given(tmp_path):
+    """A pyproject.toml that is given is used instead of the one beside the lock."""
+    text = (recorded.FILES / "poetry-1.8/poetry.lock").read_bytes()
+    lock = PoetryLock.read(tmp_path / "poetry.lock", text, recorded.project("poetry-1.8").document)
+    assert "requests" in recorded.versions(lock.select(recorded.target(), Wish()))
+
+
+def test_a_name_may_ask_for_extras(lock):
+    """`requests[socks]` as a locked dependency brings what the extra needs; `requests` does not."""
+    with_socks = lock.select(recorded.target(), replace(NAMES, names=("requests[socks]",)))
+    without = lock.select(recorded.target(), replace(NAMES, names=("requests",)))
+    assert set(recorded.versions(with_socks)) - set(recorded.versions(without)) == {"pysocks"}
 
 
 def test_a_weak_hash_is_no_hash(tmp_path):
@@ -210,7 +261,10 @@ HOSTILE = [
     (package("a", "1", SOURCE.format("url", "javascript:x", "")) + HEAD, "is no URL"),
     (package("a", "1", SOURCE.format("directory", "-e x", "")) + HEAD, "is no path"),
     (package("a", "1", SOURCE.format("hg", "https://h", "")) + HEAD, "source type 'hg' is not known"),
-    (package("a", "1").replace("optional = false", "groups = 1").replace('groups = ["main"]\n', "") + HEAD, "not a list"),
+    (
+        package("a", "1").replace("optional = false", "groups = 1").replace('groups = ["main"]\n', "") + HEAD,
+        "not a list",
+    ),
 ]
 
 

@@ -110,6 +110,16 @@ def toys():
         '<a href="toy_private-1.0-py3-none-any.whl">toy_private-1.0-py3-none-any.whl</a>'
     )
     repository(TOYS / "toy_repository")
+    # pdm cannot clone from a `file` URL.
+    git(
+        "clone",
+        "-q",
+        "--bare",
+        str(TOYS / "toy_repository"),
+        str(TOYS / "index/toy_repository.git"),
+        cwd=TOYS,
+    )
+    git("update-server-info", cwd=TOYS / "index/toy_repository.git")
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(TOYS / "index"))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", PORT), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -149,13 +159,14 @@ def source(folder, name):
 def repository(folder):
     """A git repository with a project below it, and the tag v1; the same commit every time."""
     source(folder / "below", "toy_repository")
+    who = ("-c", "user.name=toys", "-c", "user.email=toys@example.org", "-c", "commit.gpgsign=false")
+    git("init", "-q", "-b", "main", cwd=folder)
+    git("add", ".", cwd=folder)
+    git(*who, "commit", "-q", "-m", "A toy", cwd=folder)
+    git("tag", "v1", cwd=folder)
+
+
+def git(*arguments, cwd):
+    """Run git, with fixed dates."""
     dates = {"GIT_AUTHOR_DATE": DATE, "GIT_COMMITTER_DATE": DATE}
-    who = ["-c", "user.name=toys", "-c", "user.email=toys@example.org", "-c", "commit.gpgsign=false"]
-    for arguments in (
-        ["init", "-q", "-b", "main"],
-        ["add", "."],
-        [*who, "commit", "-q", "-m", "A toy"],
-        ["tag", "v1"],
-    ):
-        environment = {**os.environ, **dates}
-        subprocess.run(["git", *arguments], cwd=folder, env=environment, timeout=60, check=True)
+    subprocess.run(["git", *arguments], cwd=cwd, env={**os.environ, **dates}, timeout=60, check=True)

@@ -10,9 +10,11 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from tox_wheelfarm.errors import ExtraNotFoundError, InstallerError, LockedDepNotFoundError, LockFileError
 from tox_wheelfarm.locks.condition import ALWAYS, Condition
-from tox_wheelfarm.locks.graph import Edge, Graph, Part
+from tox_wheelfarm.locks.graph import Edge, Graph, Part, by_name
 from tox_wheelfarm.locks.poetry_versions import ANY, versions
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ class Contents:
         return part.pins(environment)
 
     def _groups(self, wish: Wish) -> frozenset[str]:
-        asked = frozenset(MAIN if one == "default" else one for one in wish.groups)
+        asked = frozenset(MAIN if one == "default" else str(canonicalize_name(one)) for one in wish.groups)
         found = set(self._known(asked, self.groups, "dependency group"))
         if wish.dev:
             found |= self.groups - {MAIN}
@@ -108,7 +110,7 @@ class Contents:
         if self.asked and len({one.pin.name for one in kept}) < len(kept):
             # Poetry 2 and pdm lock two versions of a name for overlapping groups or extras, and would install both,
             # one over the other. The requirements of what is asked for decide between them.
-            return replace(self.graph, releases=_by_name(kept)).walk(roots, environment)
+            return replace(self.graph, releases=by_name(kept)).walk(roots, environment)
         part = Part()
         for release in kept:
             part.add(release, self.graph.file)
@@ -143,7 +145,7 @@ class Contents:
         if self.flat:
             tried = [extras, self.extras, *(frozenset({one}) for one in sorted(self.extras)[:200])]
             kept = [one for one in self._all() if _for(one, environment, tried)]
-            return replace(self.graph, releases=_by_name(kept))
+            return replace(self.graph, releases=by_name(kept))
         if self.asked is None:
             return self._candidates(environment)
         try:
@@ -153,7 +155,7 @@ class Contents:
             return self._candidates(environment)
         # The others stay known by name: an old poetry's requirement of one of them is then none here.
         others: dict[str, tuple[Release, ...]] = dict.fromkeys(self.graph.releases, ())
-        return replace(self.graph, releases={**others, **_by_name(part.releases.values())})
+        return replace(self.graph, releases={**others, **by_name(part.releases.values())})
 
     def _candidates(self, environment: Mapping[str, str]) -> Graph:
         found = {name: tuple(self.graph.candidates(name, environment)) for name in self.graph.releases}
@@ -177,20 +179,13 @@ class Contents:
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """The end of a sentence that names what may have been meant; empty if nothing is near."""
-    near = difflib.get_close_matches(name, list(names), 3)
+    near = difflib.get_close_matches(name, list(names)[:5000], 3)
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def _for(release: Release, environment: Mapping[str, str], tried: list[frozenset[str]]) -> bool:
     conditions = (release.groups or {}).values()
     return any(one.holds(environment, extras) for one in conditions for extras in tried)
-
-
-def _by_name(releases: Iterable[Release]) -> dict[str, tuple[Release, ...]]:
-    found: dict[str, tuple[Release, ...]] = {}
-    for release in releases:
-        found[release.pin.name] = (*found.get(release.pin.name, ()), release)
-    return found
 
 
 def _texts(release: Release, environment: Mapping[str, str]) -> list[str]:

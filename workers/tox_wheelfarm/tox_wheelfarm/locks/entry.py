@@ -10,7 +10,7 @@ import json
 import re
 import sys
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -134,6 +134,18 @@ def toml(file: str, data: bytes) -> Entry:
         raise LockFileError(f"{file} is not UTF-8 (byte {wrong.start})") from None
     except (tomllib.TOMLDecodeError, RecursionError) as wrong:
         raise LockFileError(f"{file} is not TOML: {wrong}") from None
+
+
+def toml_file(path: Path) -> Entry:
+    """A TOML file on this machine (the pyproject.toml or Pipfile beside a lock file), parsed.
+
+    Raises:
+        LockFileError: it cannot be read, or `toml` refuses it.
+    """
+    try:
+        return toml(path.name, path.read_bytes())
+    except OSError as wrong:
+        raise LockFileError(f"{path} cannot be read: {wrong.strerror}") from None
 
 
 def json_file(file: str, data: bytes) -> Entry:

@@ -191,14 +191,17 @@ class Graph:
             exact = [one for one in fitting if references and one.pin.reference.startswith(references)]
             if fitting:
                 return max(exact or fitting, key=_newness)
+        if len(here) == 1:
+            # Nothing to decide: the tool chose it against the requirement (an override), or the lock is stale.
+            return here[0]
         raise self._missing(edge)
 
     def _settled(self, part: Part, demands: Mapping[str, Mapping[int, Edge]]) -> None:
         """Refuse a choice that does not satisfy everyone: then the lock file itself has two versions."""
         for name, edges in demands.items():
-            chosen = part.releases[name]
+            chosen, several = part.releases[name], len(self.releases[name]) > 1
             for edge in edges.values():
-                if not edge.fits(chosen):
+                if several and not edge.fits(chosen):
                     asked = sorted(
                         {f"{one.by or 'the project'} ({one.accepts.text})" for one in edges.values()}
                     )
@@ -225,6 +228,14 @@ class Graph:
             told = f"{needs}, and gives no version of it: lock again with a newer version of the tool"
             return RequiresUnsafeDepError(told)
         return LockFileError(f"{needs}, which is not in it: lock again")
+
+
+def by_name(releases: Iterable[Release]) -> dict[str, tuple[Release, ...]]:
+    """Releases by their names."""
+    found: dict[str, list[Release]] = {}
+    for release in releases:
+        found.setdefault(release.pin.name, []).append(release)
+    return {name: tuple(ones) for name, ones in found.items()}
 
 
 def _newness(release: Release) -> Version:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tox_wheelfarm.locks import pdm_staleness
 from tox_wheelfarm.locks.contents import MAIN, Contents
-from tox_wheelfarm.locks.entry import Entry, toml
+from tox_wheelfarm.locks.entry import Entry, toml, toml_file
 from tox_wheelfarm.locks.graph import Graph
 from tox_wheelfarm.locks.pdm_package import group, releases
 from tox_wheelfarm.locks.pdm_project import asked
@@ -101,7 +101,7 @@ def _project(root: Path, document: Mapping[str, Any] | None) -> Asked | None:
     if document is not None:
         return asked(document)
     beside = root / "pyproject.toml"
-    return asked(toml("pyproject.toml", beside.read_bytes()).data) if beside.is_file() else None
+    return asked(toml_file(beside).data) if beside.is_file() else None
 
 
 def _contents(metadata: Entry, graph: Graph, project: Asked | None, *, flat: bool) -> Contents:

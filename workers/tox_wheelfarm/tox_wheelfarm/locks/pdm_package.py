@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from tox_wheelfarm.locks.condition import Condition, marker, pythons
 from tox_wheelfarm.locks.contents import MAIN
 from tox_wheelfarm.locks.entry import Entry, normalised
-from tox_wheelfarm.locks.graph import Edge, Release
+from tox_wheelfarm.locks.graph import Edge, Release, by_name
 from tox_wheelfarm.locks.origin import INDEX, Origin, archive, folder, repository
 from tox_wheelfarm.locks.pin import Pin, PinnedFile
 from tox_wheelfarm.locks.poetry_project import requirement
@@ -47,10 +47,7 @@ def releases(
         at = (one.pin.name, one.pin.version, one.pin.reference, entry.text("marker"))
         there = found.get(at)
         found[at] = _joined(there, one) if there and (told or there.edges != one.edges) else there or one
-    by_name: dict[str, tuple[Release, ...]] = {}
-    for one in found.values():
-        by_name[one.pin.name] = (*by_name.get(one.pin.name, ()), one)
-    return by_name
+    return by_name(found.values())
 
 
 def _release(

@@ -7,20 +7,23 @@ selected. It never needs pipenv.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from packaging.utils import canonicalize_name
 
 from tox_wheelfarm.errors import ExtraNotFoundError, LockedDepNotFoundError, LockFileError
 from tox_wheelfarm.locks import pipfile_staleness
 from tox_wheelfarm.locks.contents import nearest
-from tox_wheelfarm.locks.entry import Entry, json_file
+from tox_wheelfarm.locks.entry import Entry, json_file, normalised, toml_file
 from tox_wheelfarm.locks.graph import Part
-from tox_wheelfarm.locks.pipfile_package import release
+from tox_wheelfarm.locks.pipfile_package import condition, release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from tox_wheelfarm.locks.condition import Condition
     from tox_wheelfarm.locks.graph import Release
     from tox_wheelfarm.locks.pin import Pin
     from tox_wheelfarm.locks.project import Project
@@ -42,17 +45,24 @@ class PipfileLock:
         sha256: of its bytes, hexadecimal.
         lock: the whole file.
         categories: releases by category.
+        asked: for which environments the Pipfile asks for what, by category and name; empty without a Pipfile.
     """
 
     path: Path
     sha256: str
     lock: Entry
     categories: Mapping[str, tuple[Release, ...]]
+    asked: Mapping[str, Mapping[str, Condition]] = field(default_factory=dict)
     format: str = "pipfile"
 
     @classmethod
-    def read(cls, path: Path, data: bytes) -> PipfileLock:
+    def read(cls, path: Path, data: bytes, document: Mapping[str, Any] | None = None) -> PipfileLock:
         """Read it.
+
+        Args:
+            path: where it was.
+            data: its bytes.
+            document: the Pipfile, parsed; by default the one beside it is read, if there is one.
 
         Raises:
             LockFileError: it is no Pipfile.lock, or one of a generation that is not known.
@@ -69,7 +79,7 @@ class PipfileLock:
             if category != "_meta":
                 table = whole.table(category)
                 found[category] = tuple(release(name, table.table(name), path.parent) for name in table.data)
-        return cls(path, hashlib.sha256(data).hexdigest(), whole, found)
+        return cls(path, hashlib.sha256(data).hexdigest(), whole, found, _asked(path.parent, document))
 
     def select(self, target: Target, wish: Wish) -> tuple[Pin, ...]:
         """The set for this interpreter and wish, by name.
@@ -89,9 +99,13 @@ class PipfileLock:
             self._refuse_names(wish.names, target.environment)
         part = Part()
         for category in sorted(self._wanted(wish)):
+            asked = self.asked.get(category, {})
             for one in self.categories[category]:
-                if one.condition.holds(target.environment):
+                # pipenv may lose the markers of what it could not pin; the Pipfile has them.
+                wanted = one.pin.name not in asked or asked[one.pin.name].holds(target.environment)
+                if wanted and one.condition.holds(target.environment):
                     part.add(self._exact(one, category), self.path.name)
+            self._refuse_gaps(category, part, target.environment)
         return tuple(one.pin for _, one in sorted(part.releases.items()))
 
     def differences(self, project: Project) -> tuple[str, ...]:
@@ -106,9 +120,9 @@ class PipfileLock:
         found = {MAIN} if wish.project else set()
         if wish.dev:
             found |= set(self.categories) - {MAIN}
-        known = {category.lower(): category for category in self.categories}
+        known = {str(canonicalize_name(category)): category for category in self.categories}
         for one in sorted(wish.groups):
-            category = known.get(CALLED.get(one, one).lower())
+            category = known.get(str(canonicalize_name(CALLED.get(one, one))))
             if category is None:
                 has = ", ".join(sorted(self.categories))
                 raise ExtraNotFoundError(f"{self.path.name} has no category {one!r}; it has: {has}")
@@ -139,6 +153,21 @@ class PipfileLock:
             "give them a category of their own in the Pipfile, and ask for that group"
         )
 
+    def _refuse_gaps(self, category: str, part: Part, environment: Mapping[str, str]) -> None:
+        """Refuse a lock that was made where something the Pipfile asks for here could not be had.
+
+        The markers in it are those of the releases that were chosen where it was made, so that what has no release
+        there for an older Python would be left out without a word.
+        """
+        for name, asked in self.asked.get(category, {}).items():
+            there = [one for one in self.categories[category] if one.pin.name == name]
+            if there and name not in part.releases and asked.holds(environment):
+                raise LockFileError(
+                    f"{self.path.name}, {category}: {name} is locked only where {there[0].condition.text}, which does "
+                    f"not hold for Python {environment['python_full_version']} on {environment['sys_platform']}: "
+                    "run `pipenv lock` with the oldest Python that it is for"
+                )
+
     def _exact(self, one: Release, category: str) -> Release:
         if not one.pin.version and not one.pin.reference:
             raise LockFileError(
@@ -149,3 +178,17 @@ class PipfileLock:
 
     def _all(self) -> Iterator[Release]:
         return (one for ones in self.categories.values() for one in ones)
+
+
+def _asked(root: Path, document: Mapping[str, Any] | None) -> dict[str, dict[str, Condition]]:
+    beside = root / "Pipfile"
+    if document is None and not beside.is_file():
+        return {}
+    whole = toml_file(beside) if document is None else Entry("Pipfile", "", document)
+    found: dict[str, dict[str, Condition]] = {}
+    for section, table in pipfile_staleness.sections(whole):
+        here = found.setdefault(section, {})
+        for name, given in table.data.items():
+            asked = Entry(whole.file, f"{table.where}.{name[:80]}", given if isinstance(given, dict) else {})
+            here[normalised(name, table)] = condition(asked)
+    return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tox_wheelfarm.locks.condition import marker
+from tox_wheelfarm.locks.condition import Condition, marker
 from tox_wheelfarm.locks.entry import Entry, normalised, strong
 from tox_wheelfarm.locks.graph import Release
 from tox_wheelfarm.locks.origin import INDEX, Origin, archive, folder, repository
@@ -16,6 +16,20 @@ from tox_wheelfarm.locks.pin import Pin, PinnedFile
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+VARIABLES = (
+    "implementation_name",
+    "os_name",
+    "platform_machine",
+    "platform_python_implementation",
+    "platform_release",
+    "platform_system",
+    "platform_version",
+    "python_full_version",
+    "python_version",
+    "sys_platform",
+)
 
 
 def release(name: str, entry: Entry, root: Path) -> Release:
@@ -40,7 +54,20 @@ def release(name: str, entry: Entry, root: Path) -> Release:
         origin.subdirectory,
         frozenset(normalised(extra, entry) for extra in entry.texts("extras")),
     )
-    return Release(pin, marker(entry.text("markers"), entry))
+    return Release(pin, condition(entry))
+
+
+def condition(entry: Entry) -> Condition:
+    """For which environments an entry is: `markers`, and the variables of PEP 508 that pipenv takes as keys.
+
+    Raises:
+        LockFileError: they are no markers.
+    """
+    found = marker(entry.text("markers"), entry)
+    for variable in VARIABLES:
+        if variable in entry.data:
+            found &= marker(f"{variable} {entry.text(variable)}", entry)
+    return found
 
 
 def _version(entry: Entry) -> str:

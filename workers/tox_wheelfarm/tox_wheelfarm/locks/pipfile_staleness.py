@@ -61,19 +61,24 @@ def _requires(lock: Entry, whole: Entry) -> Iterator[str]:
             yield f"The Pipfile requires {is_} of {key}; {lock.file} was made for {was}."
 
 
-def _categories(file: str, categories: Mapping[str, tuple[Release, ...]], whole: Entry) -> Iterator[str]:
+def sections(whole: Entry) -> Iterator[tuple[str, Entry]]:
+    """The tables of packages of a Pipfile, each with the name of its category in the lock file."""
     for section, table in whole.data.items():
-        if section in OTHERS - set(CALLED) or not isinstance(table, dict):
-            continue
-        locked = {one.pin.name: one for one in categories.get(CALLED.get(section, section), ())}
-        for name, given in table.items():
+        if section in CALLED or (section not in OTHERS and isinstance(table, dict)):
+            yield CALLED.get(section, section), whole.table(section)
+
+
+def _categories(file: str, categories: Mapping[str, tuple[Release, ...]], whole: Entry) -> Iterator[str]:
+    for category, table in sections(whole):
+        locked = {one.pin.name: one for one in categories.get(category, ())}
+        for name, given in table.data.items():
             range_ = _range(whole, name, given)
             shown = f"{name} {range_.text}" if range_.text != "*" else name
             one = locked.get(normalised(name, whole))
             if one is None:
-                yield f"The Pipfile asks for {shown} ({section}), which {file} does not have."
+                yield f"The Pipfile asks for {shown} ({table.where}), which {file} does not have."
             elif one.pin.version and one.pin.version not in range_:
-                yield f"The Pipfile asks for {shown} ({section}); {file} has {one.pin.version}."
+                yield f"The Pipfile asks for {shown} ({table.where}); {file} has {one.pin.version}."
 
 
 def _range(whole: Entry, name: str, given: Any) -> Versions:

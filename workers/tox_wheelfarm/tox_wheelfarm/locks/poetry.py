@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from tox_wheelfarm.locks import poetry_staleness
 from tox_wheelfarm.locks.condition import pythons
 from tox_wheelfarm.locks.contents import MAIN, Contents
-from tox_wheelfarm.locks.entry import Entry, normalised, toml
-from tox_wheelfarm.locks.graph import Graph, Release
+from tox_wheelfarm.locks.entry import Entry, normalised, toml, toml_file
+from tox_wheelfarm.locks.graph import Graph, Release, by_name
 from tox_wheelfarm.locks.poetry_package import files_apart, hashes_apart, release
 from tox_wheelfarm.locks.poetry_project import Asked, asked
 
@@ -87,18 +87,14 @@ class PoetryLock:
 def _releases(whole: Entry, root: Path, *, grouped: bool) -> dict[str, tuple[Release, ...]]:
     metadata = whole.table("metadata")
     apart = files_apart(metadata.table("files")) or hashes_apart(metadata.table("hashes"))
-    found: dict[str, tuple[Release, ...]] = {}
-    for entry in whole.tables("package"):
-        one = release(entry, root, apart, grouped=grouped)
-        found[one.pin.name] = (*found.get(one.pin.name, ()), one)
-    return found
+    return by_name(release(entry, root, apart, grouped=grouped) for entry in whole.tables("package"))
 
 
 def _project(root: Path, document: Mapping[str, Any] | None) -> Asked | None:
     if document is not None:
         return asked(document, root)
     beside = root / "pyproject.toml"
-    return asked(toml("pyproject.toml", beside.read_bytes()).data, root) if beside.is_file() else None
+    return asked(toml_file(beside).data, root) if beside.is_file() else None
 
 
 def _contents(whole: Entry, graph: Graph, project: Asked | None, *, grouped: bool) -> Contents:

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-DEEPEST = 50
-"""Groups that include groups: deeper is a circle."""
-
 
 @dataclass
 class Asked:
@@ -49,6 +46,9 @@ class Asked:
         found = [edge for group in sorted(groups) for edge in self.groups.get(group, ())]
         if "main" in groups:
             found += [edge for extra in sorted(extras) for edge in self.extras.get(extra, ())]
+        # A group may ask for extras of the project itself.
+        asked = {extra for edge in found if edge.name == self.own for extra in edge.extras}
+        found += [edge for extra in sorted(asked) for edge in self.extras.get(extra, ())]
         return [edge for edge in found if edge.condition.holds(environment, extras)]
 
     def everything(self) -> list[Edge]:
@@ -93,41 +93,44 @@ def requirement(line: str, entry: Entry) -> Edge:
     )
 
 
-def included(name: str, tables: Mapping[str, Any], entry: Entry, depth: int = 0) -> list[Edge]:
-    """The requirements of a group of PEP 735, with those of the groups that it includes.
+def included(name: str, tables: Mapping[str, Any], entry: Entry) -> list[Edge]:
+    """The requirements of a group of PEP 735, with those of the groups that it includes, each group once.
 
     Args:
-        name: of the group, as one of the keys of `tables` normalised.
+        name: of the group, as one of the keys of `tables`.
         tables: `dependency-groups`, by normalised name.
         entry: for messages.
-        depth: of inclusion so far.
 
     Raises:
-        LockFileError: a group includes itself, or one that is not there, or holds what PEP 735 does not know.
+        LockFileError: a group includes one that is not there, or holds what PEP 735 does not know.
     """
-    if depth > DEEPEST:
-        raise entry.wrong(f"the group {name!r} includes itself")
-    if not isinstance(tables.get(name), list):
-        raise entry.wrong(f"the group {name!r} is not a list")
     found: list[Edge] = []
-    for line in tables[name]:
-        other = line.get("include-group") if isinstance(line, dict) else None
-        if isinstance(line, str):
-            found.append(requirement(line, Entry(entry.file, f"group {name}", {})))
-        elif isinstance(other, str) and normalised(other, entry) in tables:
-            found += included(normalised(other, entry), tables, entry, depth + 1)
-        else:
-            raise entry.wrong(
-                f"the group {name!r} holds {str(line)[:80]!r}, which is neither a requirement nor a group"
-            )
+    waiting, seen = [name], {name}
+    while waiting:
+        group = waiting.pop()
+        if not isinstance(tables[group], list):
+            raise entry.wrong(f"the group {group!r} is not a list")
+        for line in tables[group]:
+            other = line.get("include-group") if isinstance(line, dict) else None
+            if isinstance(line, str):
+                found.append(requirement(line, Entry(entry.file, f"group {group}", {})))
+            elif not isinstance(other, str) or normalised(other, entry) not in tables:
+                told = f"{str(line)[:80]!r}, which is neither a requirement nor a group"
+                raise entry.wrong(f"the group {group!r} holds {told}")
+            elif normalised(other, entry) not in seen:
+                seen.add(normalised(other, entry))
+                waiting.append(normalised(other, entry))
     return found
 
 
 def _python(poetry: Entry) -> str:
+    """The range of `python` among poetry's own dependencies; several are a union."""
     given = poetry.table("dependencies").data.get("python", "")
-    if isinstance(given, list):
-        return " || ".join(str(one) for one in given)
-    return given if isinstance(given, str) else Entry(poetry.file, "python", given).text("version")
+    tables = [
+        one if isinstance(one, dict) else {"version": one}
+        for one in (given if isinstance(given, list) else [given])
+    ]
+    return " || ".join(Entry(poetry.file, "python", table).text("version") for table in tables)
 
 
 def _main(found: Asked, project: Entry, poetry: Entry, root: Path) -> list[Edge]:
@@ -165,18 +168,21 @@ def _extras(found: Asked, poetry: Entry, optional: list[Edge]) -> None:
 
 def unfold(found: Asked) -> None:
     """Give an extra that asks for others of the project itself (`all = ["me[one,two]"]`) their requirements."""
-    found.extras = {extra: tuple(_unfolded(found, extra, frozenset())) for extra in found.extras}
+    found.extras = {extra: tuple(_unfolded(found, extra)) for extra in found.extras}
 
 
-def _unfolded(found: Asked, extra: str, above: frozenset[str]) -> list[Edge]:
-    """An extra's requirements, with those of the extras that it asks of the project itself."""
+def _unfolded(found: Asked, extra: str) -> list[Edge]:
+    """An extra's requirements, with those of the extras that it asks of the project itself, each extra once."""
     lines: list[Edge] = []
-    for edge in found.extras.get(extra, ()):
-        if edge.name != found.own:
-            lines.append(edge)
-            continue
-        for other in sorted(edge.extras - above - {extra}):
-            lines += _unfolded(found, other, above | {extra})
+    waiting, seen = [extra], {extra}
+    while waiting:
+        for edge in found.extras.get(waiting.pop(), ()):
+            if edge.name != found.own:
+                lines.append(edge)
+                continue
+            more = sorted(edge.extras - seen)
+            seen |= edge.extras
+            waiting += more
     return lines
 
 
