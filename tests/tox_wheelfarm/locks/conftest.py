@@ -1,6 +1,7 @@
 """The committed lock files, and targets to select for."""
 
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,12 +32,13 @@ def copied(tmp_path):
 
 @pytest.fixture(scope="session")
 def read():
-    """Reads the lock file of a folder as an environment would."""
+    """Reads the lock file of a folder as an environment would; a committed one only once."""
 
     def reading(folder, name=""):
         return files.read(files.find(folder, name), Project.read(folder))
 
-    return reading
+    once = cache(reading)
+    return lambda folder, name="": (once if FILES in folder.parents else reading)(folder, name)
 
 
 @pytest.fixture(scope="session")

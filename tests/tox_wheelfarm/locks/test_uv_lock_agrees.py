@@ -63,7 +63,7 @@ def _holds(marker, target):
 
 
 @pytest.mark.parametrize("name", PROJECTS + MEMBERS)
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_the_selection_is_that_of_uvs_export(name, data, committed, read, targets):
     """For any target, extras and groups the set is what uv exports, and what uv refuses is refused."""
@@ -105,3 +105,21 @@ def test_every_need_of_a_selected_release_is_selected(committed, read):
         pins = lock.select(platforms.target("3.12"), Wish(groups=lock.groups - {"old"}))
         names = {pin.name for pin in pins}
         assert {needed for pin in pins for needed in pin.requires} <= names
+
+
+@pytest.mark.parametrize(
+    ("name", "extras"), [("uv_web", {"all"}), ("uv_conflicts", {"cpu"}), ("uv_sources", set())]
+)
+def test_a_names_closure_is_closed(name, extras, committed, read):
+    """What a name brings is part of the set that has it, in the same releases, with everything that each needs."""
+    lock = read(committed(name))
+    target = platforms.target("3.12")
+    whole = {pin.name: pin for pin in lock.select(target, Wish(extras=frozenset(extras)))}
+    for wanted in whole:
+        some = lock.select(target, Wish(names=(wanted,), extras=frozenset(extras), project=False))
+        names = {pin.name for pin in some}
+        assert wanted in names
+        assert {needed for pin in some for needed in pin.requires} <= names
+        assert names <= set(whole)
+        if name == "uv_web":
+            assert {(pin.name, pin.version) for pin in some} <= {(p.name, p.version) for p in whole.values()}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from packaging.markers import Marker, UndefinedEnvironmentName
 from packaging.specifiers import SpecifierSet
 
-from tox_wheelfarm.errors import LockFileError
+from tox_wheelfarm.locks.trust import DistrustError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +43,7 @@ class Conditions:
         """Whether a marker is true; an empty one is.
 
         Raises:
-            LockFileError: it is none, or cannot be decided.
+            DistrustError: it is none, or cannot be decided.
         """
         if marker not in self._decided:
             self._decided[marker] = self._decide(marker)
@@ -53,7 +53,7 @@ class Conditions:
         try:
             return parsed(marker).evaluate(self._environment, context="lock_file")
         except (ValueError, KeyError, RecursionError, UndefinedEnvironmentName) as wrong:
-            raise LockFileError(f"the marker {marker[:200]!r} cannot be decided: {wrong}") from wrong
+            raise DistrustError(f"the marker {marker[:200]!r} cannot be decided: {wrong}") from wrong
 
 
 @lru_cache(maxsize=16384)

@@ -78,8 +78,8 @@ def _candidates(root: Path) -> list[list[Path]]:
     by_name = {path.name: path for path in there}
     exact = [[by_name[name]] if name in by_name else [] for name in ("pylock.toml", *NAMES)]
     exact.insert(1, [path for path in there if PYLOCK.fullmatch(path.name) and path.name != "pylock.toml"])
-    if not exact[2]:
-        exact[2] = _workspace(root)
+    if not any(exact):
+        exact.append(_workspace(root))
     exact.append(
         [
             path
@@ -91,20 +91,14 @@ def _candidates(root: Path) -> list[list[Path]]:
 
 
 def _workspace(root: Path) -> list[Path]:
-    """The uv.lock of the workspace that a folder is a member of, in the nearest folder above that has one."""
+    """The uv.lock of the workspace that a folder is a member of: the nearest one above that holds the folder."""
     for above in root.absolute().parents:
         path = above / "uv.lock"
-        if path.is_file() and _is_workspace(above):
-            return [path]
+        if path.is_file():
+            inside = re.escape(root.absolute().relative_to(above).as_posix().encode())
+            held = re.search(rb'(editable|virtual|directory) = "' + inside + rb'"', document.contents(path))
+            return [path] if held else []
     return []
-
-
-def _is_workspace(folder: Path) -> bool:
-    path = folder / "pyproject.toml"
-    if not path.is_file():
-        return False
-    tool = document.toml(path, document.contents(path)).table("tool")
-    return "workspace" in tool.table("uv")
 
 
 def _format(path: Path, data: bytes) -> str:

@@ -99,7 +99,10 @@ class Pylock:
             for package in self._closure(name, target, found):
                 if found.setdefault(package.name, package) is not package:
                     raise LockFileError(f"{self.path} has {package.name} twice for this interpreter")
-        pins = (self._pin(package, found, target) for package in found.values())
+        pins = []
+        for package in found.values():
+            with trust.at(f"{self.path}, {package.name}"):
+                pins.append(self._pin(package, found, target))
         return selection.exact(self.path, (pin for pin in pins if pin), target)
 
     def differences(self, project: Project) -> tuple[str, ...]:

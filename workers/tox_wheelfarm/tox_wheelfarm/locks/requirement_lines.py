@@ -11,13 +11,11 @@ import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
-from tox_wheelfarm.errors import LockFileError
 from tox_wheelfarm.locks import document, trust
 from tox_wheelfarm.locks.pin import Pin, PinnedFile
 from tox_wheelfarm.locks.project import Project
@@ -86,15 +84,12 @@ class Reader:
         self.contents.append(data)
         for number, text in _logical(document.text(path, data)):
             where = f"{path}, line {number}"
-            try:
+            with trust.at(where):
                 self._line(path, where, text)
-            except LockFileError as wrong:
-                told = str(wrong)
-                raise LockFileError(told if ", line " in told else f"{where}: {told}") from wrong
 
     def _line(self, path: Path, where: str, text: str) -> None:
         if re.search(r"\$\{[A-Z0-9_]+\}", text) and not text.startswith("-"):
-            raise LockFileError(
+            raise trust.DistrustError(
                 "environment variables in a requirement are not filled in; write what is meant"
             )
         if not text.startswith("-"):
@@ -109,18 +104,18 @@ class Reader:
         elif option in IGNORED:
             self.ignored.append(f"{where}: {text}")
         else:
-            raise LockFileError(f"the option {option!r} has no place in a lock file")
+            raise trust.DistrustError(f"the option {option!r} has no place in a lock file")
 
     def _include(self, path: Path, value: str) -> None:
         if "://" in value:
-            raise LockFileError(
+            raise trust.DistrustError(
                 f"{value[:120]} is included from elsewhere; keep a copy of it beside this file"
             )
         other = Path(trust.folder(path.parent, value))
         if other.resolve() in self._seen:
             return
         if len(self._seen) >= MOST_FILES:
-            raise LockFileError(f"more than {MOST_FILES} files include each other")
+            raise trust.DistrustError(f"more than {MOST_FILES} files include each other")
         self.read(other, document.contents(other))
 
 
@@ -162,7 +157,9 @@ def _requirement(where: str, text: str, root: Path) -> Line:
         return Line(where, pin, marker)
     pins = [each for each in asked.specifier if each.operator in {"==", "==="} and "*" not in each.version]
     if len(pins) != 1 or len(asked.specifier) != 1:
-        raise LockFileError(f"{told[:120]!r} decides no exact version; write {name}==… as a lock file has it")
+        raise trust.DistrustError(
+            f"{told[:120]!r} decides no exact version; write {name}==… as a lock file has it"
+        )
     return Line(where, Pin(name, trust.version(pins[0].version), files, extras=extras), marker)
 
 
@@ -174,7 +171,9 @@ def _own_options(text: str) -> tuple[str, tuple[str, ...]]:
     try:
         words = shlex.split(text[start.start() :])
     except ValueError as wrong:
-        raise LockFileError(f"{text[start.start() :].strip()[:120]!r} is not understood: {wrong}") from wrong
+        raise trust.DistrustError(
+            f"{text[start.start() :].strip()[:120]!r} is not understood: {wrong}"
+        ) from wrong
     found = []
     while words:
         word = words.pop(0)
@@ -182,7 +181,9 @@ def _own_options(text: str) -> tuple[str, tuple[str, ...]]:
         if not equals and words:
             value = words.pop(0)
         if option != "--hash":
-            raise LockFileError(f"{option} changes how something is built, which a lock file cannot pass on")
+            raise trust.DistrustError(
+                f"{option} changes how something is built, which a lock file cannot pass on"
+            )
         found.append(value)
     return text[: start.start()].strip(), trust.hashes(found)
 
@@ -194,11 +195,11 @@ def _unnamed(where: str, told: str, hashes: tuple[str, ...], root: Path) -> Line
     if not re.match(r"(?:\.{0,2}[/\\]|\.$|[A-Za-z]:[/\\]|[\w+]+://)", place) and not place.endswith(
         (".whl", ".tar.gz", ".zip")
     ):
-        raise LockFileError(f"{told[:120]!r} is no requirement (PEP 508)")
+        raise trust.DistrustError(f"{told[:120]!r} is no requirement (PEP 508)")
     url = place if "://" in place else Path(trust.folder(root, place)).as_uri()
     if "://" in place and not place.startswith("file:"):
         return Line(where, _reference(_name_of(place), url, hashes), marker.strip())
-    folder = Path(url2pathname(urlsplit(url).path))
+    folder = Path(url2pathname(trust.parts(url).path))
     if folder.suffix in {".whl", ".gz", ".zip"}:
         return Line(where, _reference(_name_of(url), url, hashes), marker.strip())
     return Line(where, Pin(_name_in(folder), "", reference=str(folder)), marker.strip())
@@ -211,7 +212,7 @@ def _editable(where: str, value: str, root: Path) -> Line:
         pin = _reference(_name_of(place), place, ())
         return Line(where, replace(pin, editable=True), marker.strip())
     place, extras = re.fullmatch(r"(.*?)(?:\[([\w., -]*)\])?", place, re.DOTALL).groups()  # type: ignore[union-attr]  # everything matches it
-    folder = url2pathname(urlsplit(place).path) if place.startswith("file:") else trust.folder(root, place)
+    folder = url2pathname(trust.parts(place).path) if place.startswith("file:") else trust.folder(root, place)
     asked = frozenset(
         canonicalize_name(extra.strip()) for extra in (extras or "").split(",") if extra.strip()
     )
@@ -228,15 +229,15 @@ def _reference(name: str, url: str, hashes: tuple[str, ...]) -> Pin:
     if plus and kind in {"git", "hg", "svn", "bzr"}:
         repository, at, commit = where.rpartition("@")
         if not at or "/" in commit:
-            raise LockFileError(f"{plain[:120]} names no commit; write it behind @")
+            raise trust.DistrustError(f"{plain[:120]} names no commit; write it behind @")
         return Pin(name, "", reference=trust.repository(kind, repository, commit), subdirectory=subdirectory)
     trust.url(plain)
-    if plain.startswith("file:") and Path(url2pathname(urlsplit(plain).path)).suffix not in {
+    if plain.startswith("file:") and Path(url2pathname(trust.parts(plain).path)).suffix not in {
         ".whl",
         ".gz",
         ".zip",
     }:
-        return Pin(name, "", reference=url2pathname(urlsplit(plain).path), subdirectory=subdirectory)
+        return Pin(name, "", reference=url2pathname(trust.parts(plain).path), subdirectory=subdirectory)
     told = [f"{found[1]}:{found[2]}" for found in FRAGMENT_HASH.finditer(url)]
     file = PinnedFile(trust.file_name(plain), hashes or trust.hashes(told), plain)
     return Pin(name, _version_of(file.name), (file,), reference=plain, subdirectory=subdirectory)
@@ -257,7 +258,7 @@ def _name_of(url: str) -> str:
     try:
         return str(parse_wheel_filename(file)[0] if file.endswith(".whl") else parse_sdist_filename(file)[0])
     except ValueError as wrong:
-        raise LockFileError(
+        raise trust.DistrustError(
             f"{url[:120]} does not say which package it is; write `name @ {url[:80]}`"
         ) from wrong
 

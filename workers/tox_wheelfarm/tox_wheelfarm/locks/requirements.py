@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tox_wheelfarm.errors import LockFileError
-from tox_wheelfarm.locks import selection, staleness
+from tox_wheelfarm.locks import selection, staleness, trust
 from tox_wheelfarm.locks.conditions import Conditions
 from tox_wheelfarm.locks.requirement_lines import Line, Reader
 
@@ -109,8 +109,9 @@ class RequirementsLock:
         found: dict[tuple[str, str, str], Pin] = {}
         for line in self.lines:
             pin = line.pin
-            if pin.reference == own or not conditions.hold(line.marker):
-                continue
+            with trust.at(line.where):
+                if pin.reference == own or not conditions.hold(line.marker):
+                    continue
             key = (pin.name, pin.version, pin.reference)
             known = found.get(key, pin)
             files = known.files if known.files == pin.files else (*known.files, *pin.files)

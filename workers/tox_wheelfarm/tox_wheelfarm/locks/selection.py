@@ -7,11 +7,13 @@ with a file that this interpreter takes, or it is refused.
 from __future__ import annotations
 
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from packaging.utils import parse_wheel_filename
 
 from tox_wheelfarm.errors import ExtraNotFoundError, LockedDepNotFoundError, LockFileError
+from tox_wheelfarm.locks.trust import DistrustError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -33,7 +35,7 @@ def exact(path: Path, pins: Iterable[Pin], target: Target) -> tuple[Pin, ...]:
     for pin in pins:
         other = found.setdefault(pin.name, pin)
         if other != pin:
-            told = " and ".join(each.version or each.reference for each in (other, pin))
+            told = " and ".join(sorted(each.version or each.reference for each in (other, pin)))
             raise LockFileError(f"{path} selects {pin.name} twice for this interpreter: {told}")
         if pin.files and not pin.reference and best(pin.files, target) is None:
             python = target.environment["python_full_version"]
@@ -49,13 +51,18 @@ def best(files: Sequence[PinnedFile], target: Target) -> PinnedFile | None:
 
     A file without a name, of which nobody can tell, fits.
     """
-    ranks = {tag: rank for rank, tag in enumerate(target.tags)}
+    ranks = _ranks(target.tags)
     found: tuple[int, PinnedFile] | None = None
     for file in files:
         rank = _rank(file.name, ranks)
         if rank is not None and (found is None or rank < found[0]):
             found = (rank, file)
     return found[1] if found else None
+
+
+@lru_cache(maxsize=16)
+def _ranks(tags: tuple[Tag, ...]) -> dict[Tag, int]:
+    return {tag: rank for rank, tag in enumerate(tags)}
 
 
 def _rank(name: str, ranks: dict[Tag, int]) -> int | None:
@@ -66,7 +73,7 @@ def _rank(name: str, ranks: dict[Tag, int]) -> int | None:
     try:
         tags = parse_wheel_filename(name)[3]
     except ValueError as wrong:
-        raise LockFileError(f"{name!r} is no name of a wheel: {wrong}") from wrong
+        raise DistrustError(f"{name!r} is no name of a wheel: {wrong}") from wrong
     return min((ranks[tag] for tag in tags if tag in ranks), default=None)
 
 

@@ -42,7 +42,7 @@ class Asked:
         name: normalised.
         extras: of it.
         specifier: None where a source other than an index decides.
-        where: on which places of the grid its marker holds.
+        where: on which places of the grid its marker holds; all of one comparison have the same places.
     """
 
     name: str
@@ -70,24 +70,22 @@ def requirement(text: str, path: Path) -> Requirement:
 
 @lru_cache(maxsize=4096)
 def where(marker: str, extra: str, requires_python: str) -> tuple[bool, ...]:
-    """On which places of the grid a marker holds, with an extra; places outside `requires_python` hold nothing."""
-    return tuple(
-        requires_python_holds(requires_python, python) and conditions.hold(marker)
-        for (python, _), conditions in zip(GRID, _grid(extra))
-    )
+    """On which places of the grid a marker holds, with an extra; only those inside `requires_python` count."""
+    inside = _inside(requires_python)
+    return tuple(grid.hold(marker) for grid, counts in zip(_grid(extra), inside) if counts)
+
+
+@lru_cache(maxsize=256)
+def _inside(requires_python: str) -> tuple[bool, ...]:
+    specifier = SpecifierSet(requires_python)
+    found = tuple(any(specifier.contains(f"{python}.{micro}") for micro in (0, 99)) for python, _ in GRID)
+    return found if any(found) else tuple(True for _ in GRID)
 
 
 @lru_cache(maxsize=256)
 def _grid(extra: str) -> tuple[Conditions, ...]:
     extras = {extra} if extra else ()
     return tuple(Conditions(platforms.target(python, system), extras) for python, system in GRID)
-
-
-def requires_python_holds(requires_python: str, python: str) -> bool:
-    """Whether any release of a minor version (`3.12`) or a version (`3.12.1`) satisfies a specifier."""
-    specifier = SpecifierSet(requires_python)
-    tried = (python,) if python.count(".") == 2 else (f"{python}.0", f"{python}.99")
-    return any(specifier.contains(each) for each in tried)
 
 
 def changed(context: str, locked: Collection[Asked], wanted: Collection[Asked], path: Path) -> Iterator[str]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os.path
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -17,7 +18,7 @@ from packaging.version import InvalidVersion, Version
 from tox_wheelfarm.errors import LockFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,254}[A-Za-z0-9])?")
@@ -32,14 +33,31 @@ REPOSITORY = frozenset({"http", "https", "ssh", "git", "file"})
 """How a repository is reached; git's own `ext::` would run a program."""
 
 
+class DistrustError(LockFileError):
+    """Something in a lock file that is not taken; `at` adds where it stands."""
+
+
+@contextmanager
+def at(where: object) -> Iterator[None]:
+    """Say where something that is not taken stands.
+
+    Raises:
+        LockFileError: in place of the DistrustError that is raised inside, with the place before its message.
+    """
+    try:
+        yield
+    except DistrustError as wrong:
+        raise LockFileError(f"{where}: {wrong}") from wrong
+
+
 def name(told: str) -> str:
     """A name, normalised (PEP 503).
 
     Raises:
-        LockFileError: it is none (PEP 508).
+        DistrustError: it is none (PEP 508).
     """
     if not NAME.fullmatch(told):
-        raise LockFileError(f"{told[:80]!r} is no name of a package")
+        raise DistrustError(f"{told[:80]!r} is no name of a package")
     return canonicalize_name(told)
 
 
@@ -47,12 +65,12 @@ def version(told: str) -> str:
     """An exact version (PEP 440), as it is written.
 
     Raises:
-        LockFileError: it is none.
+        DistrustError: it is none.
     """
     try:
         Version(told)
     except InvalidVersion as wrong:
-        raise LockFileError(f"{told[:80]!r} is no version") from wrong
+        raise DistrustError(f"{told[:80]!r} is no version") from wrong
     return told
 
 
@@ -60,14 +78,14 @@ def hashes(told: Iterable[str]) -> tuple[str, ...]:
     """Hashes as `algorithm:hexdigest` in lower case; weak ones are left out.
 
     Raises:
-        LockFileError: one of them is no hash.
+        DistrustError: one of them is no hash.
     """
     found = []
     for text in told:
         match = HASH.fullmatch(text)
         algorithm = match[1].lower() if match else ""
         if not match or len(match[2]) != LENGTHS.get(algorithm, len(match[2])):
-            raise LockFileError(f"{text[:120]!r} is no hash such as sha256:… with 64 hexadecimal digits")
+            raise DistrustError(f"{text[:120]!r} is no hash such as sha256:… with 64 hexadecimal digits")
         if algorithm not in WEAK:
             found.append(f"{algorithm}:{match[2].lower()}")
     return tuple(dict.fromkeys(found))
@@ -77,26 +95,35 @@ def file_name(told: str) -> str:
     """The file name at the end of a URL or path, without any folder.
 
     Raises:
-        LockFileError: there is none, or it is no plain name.
+        DistrustError: there is none, or it is no plain name.
     """
-    last = unquote(urlsplit(told).path if "://" in told else told).replace("\\", "/").rpartition("/")[2]
+    last = unquote(parts(told).path if "://" in told else told).replace("\\", "/").rpartition("/")[2]
     if not FILE_NAME.fullmatch(last):
-        raise LockFileError(f"{told[:120]!r} does not end in the name of a file")
+        raise DistrustError(f"{told[:120]!r} does not end in the name of a file")
     return last
+
+
+def parts(told: str) -> SplitResult:
+    """The parts of a URL.
+
+    Raises:
+        DistrustError: it is none.
+    """
+    try:
+        return urlsplit(told)
+    except ValueError as wrong:
+        raise DistrustError(f"{told[:120]!r} is no URL") from wrong
 
 
 def url(told: str, schemes: frozenset[str] = WEB) -> str:
     """A URL that can stand in a requirements file.
 
     Raises:
-        LockFileError: it has spaces, control characters or another scheme.
+        DistrustError: it has spaces, control characters or another scheme.
     """
-    try:
-        scheme = urlsplit(told).scheme
-    except ValueError as wrong:
-        raise LockFileError(f"{told[:120]!r} is no URL") from wrong
+    scheme = parts(told).scheme
     if scheme not in schemes or not told.isprintable() or re.search(r"[\s\"'<>\\`]", told):
-        raise LockFileError(f"{told[:120]!r} is no URL that is taken: {', '.join(sorted(schemes))} are")
+        raise DistrustError(f"{told[:120]!r} is no URL that is taken: {', '.join(sorted(schemes))} are")
     return told
 
 
@@ -104,12 +131,12 @@ def repository(kind: str, told: str, commit: str) -> str:
     """A direct reference to a commit of a repository: `git+https://…@commit`.
 
     Raises:
-        LockFileError: another kind than git or hg, a URL that is not taken, or no whole commit.
+        DistrustError: another kind than git or hg, a URL that is not taken, or no whole commit.
     """
     if kind not in {"git", "hg"}:
-        raise LockFileError(f"a {kind[:20]!r} repository ({told[:120]}) cannot be installed from")
+        raise DistrustError(f"a {kind[:20]!r} repository ({told[:120]}) cannot be installed from")
     if not COMMIT.fullmatch(commit):
-        raise LockFileError(f"{told[:120]}: {commit[:80]!r} is no whole commit")
+        raise DistrustError(f"{told[:120]}: {commit[:80]!r} is no whole commit")
     return f"{kind}+{url(told, REPOSITORY)}@{commit}"
 
 
@@ -117,10 +144,10 @@ def folder(root: Path, told: str) -> str:
     """A folder or file below or beside the lock file's folder, made absolute.
 
     Raises:
-        LockFileError: it cannot stand in a requirements file.
+        DistrustError: it cannot stand in a requirements file.
     """
     if not told.isprintable() or told.startswith("-"):
-        raise LockFileError(f"{told[:120]!r} is no path that is taken")
+        raise DistrustError(f"{told[:120]!r} is no path that is taken")
     # Not resolved: a link stays what the project wrote; only `..` is folded.
     return os.path.normpath(root.absolute() / told)
 
@@ -129,9 +156,13 @@ def subdirectory(told: str) -> str:
     """A folder inside a repository or archive.
 
     Raises:
-        LockFileError: it leads out of it.
+        DistrustError: it leads out of it.
     """
-    parts = told.replace("\\", "/").split("/")
-    if ".." in parts or told.startswith(("/", "-")) or not told.isprintable() or re.search(r"[\s#&]", told):
-        raise LockFileError(f"{told[:120]!r} is no folder inside a repository or archive")
+    if (
+        ".." in told.replace("\\", "/").split("/")
+        or told.startswith(("/", "-"))
+        or not told.isprintable()
+        or re.search(r"[\s#&]", told)
+    ):
+        raise DistrustError(f"{told[:120]!r} is no folder inside a repository or archive")
     return told

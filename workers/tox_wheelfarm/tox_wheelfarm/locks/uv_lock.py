@@ -129,7 +129,12 @@ class UvLock:
 
     def select(self, target: Target, wish: Wish) -> tuple[Pin, ...]:
         """The set for an interpreter; see `Lock.select`. Extras count with the project, as in the other formats."""
-        self._check(target, wish)
+        with trust.at(self.path):
+            self._check(target, wish)
+            visits = self._visited(target, wish)
+            return selection.exact(self.path, self._pins(visits, target), target)
+
+    def _visited(self, target: Target, wish: Wish) -> Mapping[Entry, Visit[Entry]]:
         groups = wish.groups | (self.groups if wish.dev else frozenset())
         roots = Roots(wish.project, wish.extras if wish.project else frozenset(), groups)
         chosen = _Selection(self, target, roots)
@@ -139,14 +144,32 @@ class UvLock:
                 known = visits.get(entry, visit)
                 needs = tuple(dict.fromkeys([*known.needs, *visit.needs]))
                 visits[entry] = Visit(known.extras | visit.extras, needs)
-        return selection.exact(self.path, self._pins(visits, target), target)
+        return visits
 
     def differences(self, project: Project) -> tuple[str, ...]:
-        """What of pyproject.toml it was not made for; see `Lock.differences`."""
+        """What of pyproject.toml it was not made for; see `Lock.differences`.
+
+        The folders that the project needs, such as other members of its workspace, are held against theirs as well.
+        """
         lock = replace(self, root=project.root)
         if not lock.members:
             return (f"{self.path.name} does not hold the project in {project.root}",)
-        return tuple(differences(self.path, self.table, lock.members, project))
+        own = next((entry for entry in lock.members if lock.own(entry)), None)
+        others = [entry for entry in lock.reachable() if entry.folder and entry is not own]
+        return tuple(differences(self.path, self.table, own, others, project))
+
+    def reachable(self) -> Iterator[Entry]:
+        """Every entry that the project can need, with any extra or group and on any platform."""
+        waiting, seen = list(self.members), set(self.members)
+        while waiting:
+            entry = waiting.pop()
+            yield entry
+            groups = entry.groups if entry in self.members else ()
+            needs = [entry.needs(), *map(entry.needs, entry.extras), *map(entry.group, groups)]
+            names = {need.name for found in needs for need in found}
+            new = [other for name in names for other in self._by_name.get(name, ()) if other not in seen]
+            seen.update(new)
+            waiting.extend(new)
 
     def find(self, need: Need, conditions: Conditions) -> Entry:
         """The entry that is meant.
@@ -239,7 +262,9 @@ class UvLock:
             if self.own(entry) or "virtual" in entry.table.table("source"):
                 continue
             requires = tuple(sorted({needed.name for needed in visit.needs}))
-            yield entry.pin(root, visit.extras, requires, target)
+            with trust.at(f"{self.path}, {entry.name} {entry.version}"):
+                pin = entry.pin(root, visit.extras, requires, target)
+            yield pin
 
 
 class _Selection:

@@ -6,19 +6,19 @@ extras, simplified markers), so they are compared by what they mean; it never ru
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from tox_wheelfarm.locks import staleness
+from tox_wheelfarm.locks import staleness, trust
 from tox_wheelfarm.locks.project import Project
 from tox_wheelfarm.locks.staleness import Asked
 from tox_wheelfarm.locks.uv_packages import LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from tox_wheelfarm.locks.document import Table
     from tox_wheelfarm.locks.uv_packages import Entry
@@ -27,20 +27,28 @@ DIRECT = ("git", "url", "path", *LOCAL)
 """Sources other than an index."""
 
 
-def differences(path: Path, lock: Table, members: tuple[Entry, ...], project: Project) -> Iterator[str]:
+def differences(
+    path: Path, lock: Table, own: Entry | None, others: list[Entry], project: Project
+) -> Iterator[str]:
     """What of a project its lock was not made for, one sentence each.
 
     Args:
         path: of the lock.
         lock: all of it.
-        members: the project's entry; several where the workspace's root is no package, which are not looked into.
+        own: the project's entry; None where the workspace's root is no package.
+        others: folders that the project needs.
         project: what is there now.
     """
     root = project if project.root == path.parent else Project.read(path.parent)
     yield from _pythons(path, lock, project)
     yield from _overall(path, lock, root)
-    if len(members) == 1 and project.name:
-        yield from _Comparison(path, lock, members[0], project, root).all()
+    if own and project.name:
+        yield from _Comparison(path, lock, own, project, root).all()
+    for entry in sorted(others, key=lambda other: other.name):
+        there = Project.read(Path(trust.folder(path.parent, entry.folder)))
+        if there.name:
+            found = _Comparison(path, lock, entry, there, root).all()
+            yield from (f"{entry.folder}: {told}" for told in found)
 
 
 def _pythons(path: Path, lock: Table, project: Project) -> Iterator[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlunsplit
 from urllib.request import url2pathname
 
 from packaging.utils import canonicalize_name
@@ -67,7 +67,8 @@ class Entry:
         version = table.string("version")
         if not table.table("source").values:
             raise table.wrong("has no source")
-        return cls(trust.name(table.needed("name")), trust.version(version) if version else "", table)
+        with trust.at(f"{table.path}, {table.where}"):
+            return cls(trust.name(table.needed("name")), trust.version(version) if version else "", table)
 
     @cached_property
     def source(self) -> tuple[tuple[str, Any], ...]:
@@ -166,13 +167,13 @@ class Entry:
 
 def _local(root: Path, registry: str) -> str:
     if registry.startswith("file:"):
-        return url2pathname(urlsplit(registry).path)
+        return url2pathname(trust.parts(registry).path)
     return trust.folder(root, registry)
 
 
 def _git(told: str) -> tuple[str, str]:
     """A repository's direct reference and subdirectory, from `https://…?subdirectory=…&rev=…#commit`."""
-    parts = urlsplit(told)
+    parts = trust.parts(told)
     below = parse_qs(parts.query).get("subdirectory", [""])[0]
     url = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
     return trust.repository("git", url, parts.fragment), trust.subdirectory(below)

@@ -1,0 +1,113 @@
+"""A uv.lock is held against pyproject.toml, and `uv lock --check` agrees."""
+
+import re
+import subprocess
+
+import pytest
+from uv import find_uv_bin
+
+from tox_wheelfarm.locks.project import Project
+
+EDITS = [
+    ('"click",', '"click>=8",', r"dependencies: uv\.lock was made for click, the project asks for click>=8"),
+    ('"click",', "", "dependencies: uv.lock was made with click, which the project does not ask for"),
+    ('"click",', '"click", "idna",', "dependencies: idna is not in uv.lock"),
+    ('"requests[socks]>=2.30"', '"requests>=2.30"', "requests"),
+    ("python_version < '3.11'", "python_version < '3.12'", "tomli"),
+    ("sys_platform == 'win32'\",\n    \"pywin32", "sys_platform == 'cygwin'\",\n    \"pywin32", "colorama"),
+    ('"uvicorn[standard]"', '"uvicorn"', "the extra 'web': .*uvicorn"),
+    ('docs = ["sphinx"]', 'docs = ["sphinx"]\nmore = ["six"]', "the extra 'more' is not in uv.lock"),
+    ("empty = []\n", "", "has the extra 'empty', which the project has not"),
+    ('"pytest>=8"', '"pytest>=7"', "the group 'dev': .*pytest>=8, the project asks for pytest>=7"),
+    ("lint = [\"mypy; python_version >= '3.10'\"", 'lint = ["mypy"', "the group 'dev': .*mypy"),
+    ('requires-python = ">=3.9"', 'requires-python = ">=3.10"', "requires-python: .* made for >=3.9"),
+    ('requires-python = ">=3.9"', 'requires-python = ">=3.8"', "requires-python"),
+    ('"urllib3<3"', '"urllib3<2.5"', "tool.uv.constraint-dependencies: .*urllib3"),
+    ('name = "web-shop"', 'name = "web-stall"', "name: uv.lock was made for web-shop"),
+]
+HARMLESS = [
+    ('"click",', '"Click" ,', "nothing: a name is normalised"),
+    ("python_version < '3.11'", "python_full_version < '3.11'", "nothing: a marker means the same"),
+    ('"requests[socks]>=2.30"', '"requests [Socks] >= 2.30"', "nothing: spaces"),
+    (
+        '{ include-group = "lint" }',
+        '"pycodestyle", "mypy; python_version >= \'3.10\'"',
+        "nothing: included by hand",
+    ),
+    ('requires-python = ">=3.9"', 'requires-python = ">= 3.9"', "nothing: spaces"),
+]
+
+
+def _fresh(folder):
+    command = [find_uv_bin(), "--no-config", "lock", "--check", "--offline"]
+    return subprocess.run(command, cwd=folder, capture_output=True, timeout=60, check=False).returncode == 0
+
+
+def _edited(folder, old, new):
+    path = folder / "pyproject.toml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["uv_web", "uv_conflicts", "uv_workspace", "uv_forks", "uv_workspace/libs/a", "uv_workspace/libs/c"],
+)
+def test_an_untouched_project_is_fresh(name, committed, read):
+    """A lock that uv made for the project as it is has no difference."""
+    assert read(committed(name)).differences(Project.read(committed(name))) == ()
+
+
+@pytest.mark.parametrize(("old", "new", "told"), EDITS)
+def test_a_change_that_matters_is_told(copied, read, old, new, told):
+    """What differs is named in one sentence, and uv finds the lock out of date as well."""
+    folder = copied("uv_web")
+    _edited(folder, old, new)
+    differences = read(folder).differences(Project.read(folder))
+    assert any(re.search(told, difference) for difference in differences), differences
+    assert all("\n" not in difference for difference in differences)
+    assert not _fresh(folder)
+
+
+@pytest.mark.parametrize(("old", "new", "why"), HARMLESS)
+def test_a_change_of_spelling_is_no_difference(copied, read, old, new, why):
+    """What only reads differently is fresh, for uv as well."""
+    folder = copied("uv_web")
+    _edited(folder, old, new)
+    assert read(folder).differences(Project.read(folder)) == (), why
+    assert _fresh(folder)
+
+
+def test_a_source_that_was_added_is_told(copied, read):
+    """A dependency that the lock has from an index and the project from a folder is a difference."""
+    folder = copied("uv_web")
+    with (folder / "pyproject.toml").open("a") as text:
+        text.write('\n[tool.uv.sources]\nclick = { path = "../click" }\n')
+    (told,) = read(folder).differences(Project.read(folder))
+    assert "click from an index" in told
+
+
+def test_what_is_dynamic_is_not_compared(copied, read):
+    """Dependencies that only a build backend knows are unknown, not missing."""
+    folder = copied("uv_forks")
+    path = folder / "pyproject.toml"
+    text = path.read_text()
+    start, end = text.index("dependencies = ["), text.index("[dependency-groups]")
+    path.write_text(text[:start] + 'dynamic = ["dependencies"]\n\n' + text[end:])
+    project = Project.read(folder)
+    assert project.dependencies is None
+    assert read(folder).differences(project) == ()
+
+
+def test_a_member_that_the_project_needs_is_compared_as_well(copied, read):
+    """A change of another member is told where the project needs it, and not where it does not."""
+    folder = copied("uv_workspace")
+    _edited(folder / "libs/b", '"attrs"', '"attrs>=20"')
+    needing, root = folder / "libs/a", folder
+    (told,) = read(needing).differences(Project.read(needing))
+    assert told.startswith("libs/b: dependencies: ")
+    assert read(root).differences(Project.read(root)) == (told,)
+    assert read(folder / "libs/b").differences(Project.read(folder / "libs/b")) == (told.partition(": ")[2],)
+    _edited(folder / "libs/c", '"idna"', '"idna>3"')
+    assert read(needing).differences(Project.read(needing)) == (told,)
