@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -106,6 +107,11 @@ class Index:
     files: dict = field(default_factory=dict)
     asked: list = field(default_factory=list)
     dead: bool = False
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self):
+        """Open: files are given at once until a test closes the gate."""
+        self.gate.set()
 
     @property
     def simple(self):
@@ -157,13 +163,16 @@ def index():
 
         def do_GET(self):
             toy.asked.append(self.path)
+            if self.path.startswith("/files/"):
+                toy.gate.wait(SECONDS)
             found = None if toy.dead else toy.answer(self.path, self.headers.get("Accept", ""))
             body, kind = found or (b"", "text/plain")
             self.send_response(200 if found else 503 if toy.dead else 404)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(b"" if self.command == "HEAD" else body)
+            with suppress(BrokenPipeError):  # who asked may have been killed
+                self.wfile.write(b"" if self.command == "HEAD" else body)
 
         do_HEAD = do_GET  # noqa: N815 - the name is the base class's
 
@@ -176,6 +185,7 @@ def index():
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield toy
+    toy.gate.set()
     server.shutdown()
     server.server_close()
     thread.join()

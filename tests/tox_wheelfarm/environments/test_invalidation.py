@@ -1,9 +1,12 @@
 """When an environment is kept, and when it is made anew."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -141,6 +144,29 @@ def test_a_kill_in_the_middle_is_seen(made):
     assert "half-made" in run.said
     assert made.born() != born
     assert (made.site() / "low.py").read_text("utf-8") != "half"
+
+
+def test_a_run_that_is_killed_while_it_installs_is_seen(made, index):
+    """After SIGKILL in the middle of an install the next run makes the environment anew."""
+    index.release("late", "1.0")
+    made.pylock(("low", "1.0"), ("late", "1.0"))
+    made.ini("skip_install = true")
+    index.gate.clear()
+    command = [sys.executable, "-m", "tox"]
+    with subprocess.Popen(
+        command, cwd=made.root, env=made.environment(), stdout=subprocess.DEVNULL, start_new_session=True
+    ) as run:
+        end = time.monotonic() + 60
+        # The state goes before the install; the index lets no file out.
+        while (made.env() / STATE).exists() and time.monotonic() < end:
+            time.sleep(0.02)
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait(timeout=60)
+    index.gate.set()
+    assert not (made.env() / STATE).exists()
+    said = made.passes()
+    assert "half-made" in said.said
+    assert said.packages() == ["late==1.0", "low==1.0"]
 
 
 def test_a_state_that_is_nonsense_is_none(made):

@@ -73,6 +73,18 @@ def test_a_withdrawn_release_of_a_lock_file_is_refused_on_wish(bench):
     assert "YankedError" in bench.fails().said
 
 
+def test_a_withdrawn_release_of_a_lock_file_is_told_from_the_last_index_data(bench, index):
+    """What uv's cache knows of a withdrawal is said without asking the index again."""
+    bench.pylock(("gone", "1.0"))
+    bench.ini("skip_install = true")
+    assert "withdrawn by their authors: gone 1.0 (it eats data)" in bench.passes().said
+    index.asked.clear()
+    assert "withdrawn by their authors: gone 1.0 (it eats data)" in bench.passes("--recreate").said
+    assert index.asked == []
+    bench.ini("skip_install = true", "yanked = refuse")
+    assert "YankedError" in bench.fails("--recreate").said
+
+
 def test_pips_variables_say_where_the_index_is(bench, index):
     """`PIP_INDEX_URL` in set_env is the index that is asked."""
     bench.variables["UV_DEFAULT_INDEX"] = ""

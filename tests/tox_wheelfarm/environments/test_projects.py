@@ -106,6 +106,9 @@ def test_a_build_needs_what_it_says_under_the_same_constraints(bench, index):
     bench.write("upper.txt", "builder===1.0\nlow===1.0\n")
     bench.ini("package = wheel", "constraints = upper.txt")
     assert "low==1.0" in bench.passes().packages()
+    bench.ini("package = wheel")
+    bench.variables |= {"WHEELFARM_INSTALLER": "constraints", "WHEELFARM_CONSTRAINTS": "builder===1.0"}
+    assert "low==2.0" in bench.passes().packages()
 
 
 def test_skipping_the_package_leaves_what_is_there(bench):

@@ -106,8 +106,15 @@ def test_dependency_groups_are_installed(bench):
 def test_deps_beside_a_lock_are_resolved_around_it(bench):
     """What the lock decides is a bound for `deps`, and never changed by them."""
     bench.pylock(("low", "1.0"))
-    bench.ini("skip_install = true", "deps = top")
+    bench.ini("skip_install = true", "installer = lockfile", "deps = top")
     assert bench.passes().packages() == ["low==1.0", "top==2.0"]
+
+
+def test_a_lock_that_is_only_found_is_not_put_beside_deps(bench):
+    """An environment without the project that names deps gets these, and not what the project needs."""
+    bench.pylock(("low", "1.0"))
+    bench.ini("skip_install = true", "deps = tool")
+    assert bench.passes().packages() == ["tool==1.0"]
 
 
 def test_the_seeds_that_are_asked_for_are_installed(bench, index):

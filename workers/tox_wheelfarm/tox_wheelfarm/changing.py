@@ -70,8 +70,8 @@ def change(
     )
 
 
-def carry_out(case: Case, steps: Change) -> None:
-    """Do it.
+def carry_out(case: Case, steps: Change) -> str:
+    """Do it, and give what uv had to say while it installed (its warnings).
 
     Raises:
         OfflineMissError: offline was asked for, and something is not in the cache.
@@ -80,7 +80,7 @@ def carry_out(case: Case, steps: Change) -> None:
     if case.pip is not None:
         case.pip.uninstall([*steps.remove, *steps.anew])
         _by_pip(case, steps)
-        return
+        return ""
     where = ["--python", str(case.python)]
     if steps.remove:
         case.uv.run(["pip", "uninstall", *where, *steps.remove], cwd=case.root, network=False)
@@ -92,7 +92,8 @@ def carry_out(case: Case, steps: Change) -> None:
         flags += [word for name in steps.anew for word in ("--reinstall-package", name)]
         flags += [f"--config-setting={key}={value}" for key, value in _settings(steps.artifacts)]
         command = ["pip", "install", "--no-deps", *where, *flags, "-r", str(listed)]
-        case.uv.run(command, cwd=case.root)
+        return case.uv.answer(command, cwd=case.root).said
+    return ""
 
 
 def _by_pip(case: Case, steps: Change) -> None:

@@ -34,7 +34,8 @@ def choose(settings: Options, root: Path) -> tuple[Options, Path | None]:
     lockfile = _lockfile(settings, root)
     if settings.installer == options.AUTO:
         other = options.CONSTRAINTS if settings.constraints else options.LATEST
-        settings = replace(settings, installer=options.LOCKFILE if lockfile else other)
+        found = lockfile is not None and not _names_a_lock(settings)
+        settings = replace(settings, installer=options.LOCKFILE if lockfile else other, found=found)
     if settings.installer == options.CONSTRAINTS and not settings.constraints:
         raise ConstraintsError("installer = constraints, but constraints names no file, URL or line")
     if settings.constraints and settings.installer in {options.LATEST, options.LOWEST}:

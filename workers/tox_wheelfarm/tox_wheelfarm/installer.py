@@ -117,7 +117,7 @@ class SetInstaller(Installer[Any]):
         steps = replace(steps, formats=self.order.lines.formats)
         # From here until the state is written, whatever happens means that the next run makes it anew.
         state.remove(runner.env_dir)
-        changing.carry_out(case, steps)
+        decision = settlement.heard(case, decision, changing.carry_out(case, steps))
         folders = runner.package_folders()
         if left := changing.residue(folders, steps.remove):
             runner.again(f"{', '.join(left)} cannot be taken out of it cleanly")

@@ -64,8 +64,9 @@ def select(case: Case, order: Order) -> tuple[Lock, tuple[Pin, ...]]:
 def wish(options: Options, order: Order) -> Wish:
     """What an environment asks of its lock file.
 
-    The project's own dependencies are wanted with the project; without it only where nothing else is named, so that a
-    lock file that is one flat list is installed as it is.
+    The project's own dependencies are wanted with the project. Without it they are wanted only where nothing else is
+    named, so that a lock file that is one flat list is installed as it is; `deps` are something else for a lock file
+    that was only found (an environment for a linter, say).
 
     Raises:
         LockedDepVersionConflictError, ExtraNotFoundError: a name of locked_deps is more than a name.
@@ -75,7 +76,8 @@ def wish(options: Options, order: Order) -> Wish:
     project = options.install_project_deps
     if project is None:
         installs = bool(order.artifacts) or order.deps_only
-        project = installs or not (names or groups or options.install_dev_deps)
+        loose = options.found and not order.lines.empty
+        project = installs or not (names or groups or options.install_dev_deps or loose)
     extras = frozenset(extra for artifact in order.artifacts for extra in artifact.extras) | order.extras
     return Wish(project=project, extras=extras, groups=groups, dev=options.install_dev_deps, names=names)
 

@@ -56,6 +56,7 @@ class Options:
         seeds: of pip, setuptools and wheel, those that are wanted though nothing requires them.
         require_poetry: whether poetry must be importable.
         threads: how many downloads, builds and installs at a time.
+        found: whether the lock file was only found, and nothing in the settings asks for one.
     """
 
     installer: str
@@ -76,6 +77,7 @@ class Options:
     seeds: tuple[str, ...]
     require_poetry: bool
     threads: int
+    found: bool = False
 
 
 def one_of(name: str, *words: str) -> Callable[[str], str]:
@@ -166,11 +168,10 @@ def read(conf: EnvConfigSet, flags: Parsed, version: tuple[int, int], provisions
     offline = Offline.ALWAYS if getattr(flags, "wheelfarm_offline", False) else Offline(conf["offline"])
     told = {} if provisions else os.environ
     installer = told.get(INSTALLER_VARIABLE) or conf["installer"]
-    constraints = Lines.of(told.get(CONSTRAINTS_VARIABLE, "")) or conf["constraints"]
     return Options(
         installer=one_of(INSTALLER_VARIABLE, *INSTALLERS)(installer),
         lockfile=conf["lockfile"] or _pylock(conf),
-        constraints=tuple(constraints),
+        constraints=tuple(conf["constraints"]) if provisions else constraints(conf),
         locked_deps=tuple(word for line in conf["locked_deps"] for word in _unlisted(line)),
         require_locked_deps=conf["require_locked_deps"],
         install_dev_deps=conf["install_dev_deps"],
@@ -187,6 +188,17 @@ def read(conf: EnvConfigSet, flags: Parsed, version: tuple[int, int], provisions
         require_poetry=conf["require_poetry"] or getattr(flags, "require_poetry", False),
         threads=max(1, getattr(flags, "parallel_install_threads", 1)),
     )
+
+
+def constraints(conf: EnvConfigSet) -> tuple[str, ...]:
+    """The lines of constraints of an environment, the farm's instead of its own if there are any."""
+    return tuple(Lines.of(os.environ.get(CONSTRAINTS_VARIABLE, "")) or conf["constraints"])
+
+
+def build_constraints(conf: EnvConfigSet) -> tuple[str, ...]:
+    """Those of them that hold where the project is built: none with `latest` and `lowest`."""
+    installer = os.environ.get(INSTALLER_VARIABLE) or conf["installer"]
+    return () if installer in {LATEST, LOWEST} else constraints(conf)
 
 
 def folder(conf: Any, key: str) -> Path:

@@ -18,7 +18,7 @@ from tox.tox_env.python.package import PythonPackageToxEnv
 from tox.tox_env.python.pip.req_file import PythonDeps
 from tox.tox_env.python.virtual_env.package.pyproject import Pep517VenvPackager
 
-from tox_wheelfarm import damage, installed, state
+from tox_wheelfarm import damage, installed, options, state
 from tox_wheelfarm.deps import sort
 from tox_wheelfarm.environment import Environment
 from tox_wheelfarm.order import fingerprint
@@ -125,7 +125,7 @@ class BuildEnvironment(Environment, PythonPackageToxEnv):
     def register_run_env(self, run_env: RunToxEnv) -> Generator[tuple[str, str], PackageToxEnv, None]:
         """Take the constraints and the network setting of the environment that wants the package."""
         if "constraints" in run_env.conf and "offline" in run_env.conf:
-            self._words = tuple(run_env.conf["constraints"])
+            self._words = options.build_constraints(run_env.conf)
             always = getattr(self.options, "wheelfarm_offline", False)
             self.offline = Offline.ALWAYS if always else Offline(run_env.conf["offline"])
         yield from super().register_run_env(run_env)

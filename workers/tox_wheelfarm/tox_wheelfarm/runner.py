@@ -121,7 +121,7 @@ class Runner(Environment, PythonRun, Settling):
     def get_package_env_types(self) -> tuple[str, str] | None:
         """The package environment: one for each set of constraints, because these bind builds as well."""
         told = super().get_package_env_types()
-        constraints = tuple(self.conf["constraints"])
+        constraints = options.build_constraints(self.conf)
         if told is None or not constraints or told[0] not in {".pkg", ".pkg_external"}:
             return told
         return f"{told[0]}-{fingerprint(constraints)[:8]}", told[1]

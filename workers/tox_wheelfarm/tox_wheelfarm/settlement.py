@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
 
-from tox_wheelfarm import conflicts, decision, options
+from tox_wheelfarm import conflicts, decision, options, variables
 from tox_wheelfarm.errors import (
     ConflictError,
     PoetryNotInstalledError,
@@ -25,9 +25,10 @@ from tox_wheelfarm.locked import UNSAFE
 from tox_wheelfarm.order import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tox_wheelfarm.decision import Case, Decision
+    from tox_wheelfarm.locks.pin import Pin
     from tox_wheelfarm.order import Order
     from tox_wheelfarm.runner import Runner
     from tox_wheelfarm.state import State
@@ -60,9 +61,7 @@ def case(runner: Runner, order: Order) -> Case:
 def prints(runner: Runner, order: Order, case: Case) -> dict[str, str]:
     """Fingerprints of everything that decides what is installed, by phase."""
     settings = {name: value for name, value in vars(case.options).items() if name not in NEVER_DECIDES}
-    places = {
-        name: value for name, value in case.uv.variables.items() if not name.startswith("UV_CONCURRENT")
-    }
+    places = variables.places(case.uv.variables)
     files = [_digest(path) for path in case.constraints]
     locked = []
     if case.lockfile is not None:
@@ -99,19 +98,37 @@ def same(held: State, prints: Mapping[str, str], there: Mapping[str, str], runne
 
 
 def decide(case: Case, order: Order) -> Decision:
-    """Decide, and speak of withdrawn releases.
+    """Decide, and speak of the withdrawn releases that are known of before anything is fetched.
 
     Raises:
         YankedError: one would be installed, and the settings refuse that.
     """
     decided = _marked(case, decision.decide(case, order))
-    yanked = [pin for pin in decided.pins if pin.yanked is not None]
-    if yanked:
-        told = ", ".join(f"{pin.name} {pin.version} ({pin.yanked or 'no reason given'})" for pin in yanked)
-        if case.options.yanked == "refuse":
-            raise YankedError(f"withdrawn by their authors: {told}; choose others, or set yanked = warn")
-        LOGGER.warning("withdrawn by their authors: %s", told)
+    _speak(case, [pin for pin in decided.pins if pin.yanked is not None])
     return decided
+
+
+def heard(case: Case, decided: Decision, said: str) -> Decision:
+    """The decision with what uv said of withdrawn releases while it installed: it has just seen the index's pages.
+
+    Raises:
+        YankedError: one was installed, and the settings refuse that.
+    """
+    from tox_wheelfarm import yanked
+
+    known = {pin.name for pin in decided.pins if pin.yanked is not None}
+    pins = yanked.told(decided.pins, said)
+    _speak(case, [pin for pin in pins if pin.yanked is not None and pin.name not in known])
+    return replace(decided, pins=pins)
+
+
+def _speak(case: Case, yanked: Sequence[Pin]) -> None:
+    if not yanked:
+        return
+    told = ", ".join(f"{pin.name} {pin.version} ({pin.yanked or 'no reason given'})" for pin in yanked)
+    if case.options.yanked == "refuse":
+        raise YankedError(f"withdrawn by their authors: {told}; choose others, or set yanked = warn")
+    LOGGER.warning("withdrawn by their authors: %s", told)
 
 
 def _marked(case: Case, decided: Decision) -> Decision:

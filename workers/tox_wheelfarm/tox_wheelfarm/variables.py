@@ -18,15 +18,41 @@ FROM_PIP = {
     "PIP_TRUSTED_HOST": "UV_INSECURE_HOST",
     "PIP_NO_INDEX": "UV_NO_INDEX",
 }
-DECIDED = {
-    "UV_OFFLINE",
-    "UV_PYTHON",
-    "UV_PROJECT",
-    "UV_WORKING_DIR",
-    "UV_REQUIRE_HASHES",
-    "UV_NO_VERIFY_HASHES",
-}
+DECIDED = frozenset(
+    {
+        "UV_BREAK_SYSTEM_PACKAGES",
+        "UV_BUILD_CONSTRAINT",
+        "UV_CONFIG_FILE",
+        "UV_CONSTRAINT",
+        "UV_EXCLUDE",
+        "UV_EXCLUDE_NEWER",
+        "UV_FORK_STRATEGY",
+        "UV_NO_BUILD_ISOLATION",
+        "UV_NO_CONFIG",
+        "UV_NO_EDITABLE",
+        "UV_NO_VERIFY_HASHES",
+        "UV_OFFLINE",
+        "UV_OVERRIDE",
+        "UV_PRERELEASE",
+        "UV_PROJECT",
+        "UV_PYTHON",
+        "UV_REQUIREMENTS",
+        "UV_REQUIRE_HASHES",
+        "UV_RESOLUTION",
+        "UV_SYSTEM_PYTHON",
+        "UV_TORCH_BACKEND",
+        "UV_WORKING_DIR",
+    }
+)
 """What a setting of tox or the lock file decides; from the outside it would only break that."""
+
+PLACES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX")
+"""How the names of the variables begin that say where releases come from."""
+
+
+def places(variables: Mapping[str, str]) -> dict[str, str]:
+    """Of uv's variables, those that can change what is decided."""
+    return {name: value for name, value in variables.items() if name.startswith(PLACES)}
 
 
 def for_uv(variables: Mapping[str, str], threads: int) -> dict[str, str]:
