@@ -59,9 +59,13 @@ class Confinement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
-    """All paths of one machine; `memory` is a shared file while a template is made, a private view in a clone."""
+    """All paths of one machine; `memory` is a shared file while a template is made, a private view in a clone.
+
+    `name` is libvirt's for it; `machine` is the farm's own, by which the index proxy knows it.
+    """
 
     name: str
+    machine: str
     shape: Shape
     emulator: Path
     kernel: Path
@@ -150,7 +154,7 @@ class Domain:
     def _environment(self) -> dict[str, str]:
         confinement = self.confinement
         return {
-            "WHEELFARM_MACHINE": self.name,
+            "WHEELFARM_MACHINE": self.machine,
             "WHEELFARM_HOME": str(confinement.home),
             "WHEELFARM_USER": confinement.user,
             "WHEELFARM_VISIBLE": "\n".join(confinement.visible),

@@ -207,6 +207,7 @@ def _domain(  # noqa: PLR0913 - one machine is these facts; a class for them wou
     )
     return Domain(
         name=PREFIX + identity,
+        machine=identity,
         shape=shape,
         emulator=hypervisor.emulator,
         kernel=image.kernel,

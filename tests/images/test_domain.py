@@ -19,6 +19,7 @@ def _domain(folder: Path, **changes: object) -> Domain:
     )
     fields: dict[str, object] = {
         "name": "wheelfarm-m-1",
+        "machine": "m-1",
         "shape": shape,
         "emulator": folder / "emulator",
         "kernel": folder / "vmlinuz",
@@ -70,3 +71,8 @@ def test_kvm_takes_the_hosts_processor() -> None:
     shape = {"memory_mib": 512, "vcpus": 1, "machine_type": "pc-i440fx-7.2"}
     assert Shape(accelerator="kvm", **shape).cpu_model == "host-passthrough"  # type: ignore[arg-type]  # mixed values
     assert Shape(accelerator="tcg", **shape).cpu_model == "maximum"  # type: ignore[arg-type]  # mixed values
+
+
+def test_the_proxy_is_told_the_farms_own_name(tmp_path: Path) -> None:
+    """The index proxy knows a machine by the name that a lease has, not by libvirt's."""
+    assert "name='WHEELFARM_MACHINE' value='m-1'" in _domain(tmp_path).xml().replace('"', "'")
