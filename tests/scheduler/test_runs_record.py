@@ -2,7 +2,6 @@
 
 import io
 import tarfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,6 @@ from farm_scheduler.claims import (
 )
 from farm_scheduler.database import Database
 from farm_scheduler.errors import PlanError, StateError, TargetError
-from farm_scheduler.installers import Installer
 from farm_scheduler.judgement import Judgement
 from farm_scheduler.plan import Narrowing
 from farm_scheduler.retries import MAX_ATTEMPTS
@@ -120,29 +118,6 @@ def test_a_run_is_planned_and_ticketed(database: Database, settings: Settings, p
     assert [message for message, _ in engine.messages] == ["wheelfarm.ticket"] * 3
     assert len(jobs_of(database, run)) == 4
     assert (settings.sources / f"{run.source_sha256}.tar.gz").is_file()
-
-
-def test_a_claim_knows_what_decides_what_is_installed(
-    database: Database, settings: Settings, project: Path
-) -> None:
-    """Installer, constraints and cut-off go from a person's choice through the record into the claim."""
-    add_image(database)
-    (project / "c.txt").write_text("six==1.17.0\n")
-    wish = Narrowing(
-        pythons=("3.12",),
-        installers=(Installer.CONSTRAINTS,),
-        constraints=("c.txt",),
-        cutoff=datetime(2026, 2, 1, tzinfo=UTC),
-    )
-    run = runs.submit(database, Sent(), settings, str(project), wish)
-    claim = claim_one(database)
-    assert (claim.installer, claim.constraints, claim.cutoff) == (
-        Installer.CONSTRAINTS,
-        ("c.txt",),
-        wish.cutoff,
-    )
-    assert claim.variables["TOX_OVERRIDE"] == "testenv.runner=wheelfarm"
-    assert Narrowing.of(run_now(database, run).narrowing) == wish
 
 
 def test_what_no_image_has_is_finished_at_once(database: Database, settings: Settings, project: Path) -> None:
