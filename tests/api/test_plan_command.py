@@ -205,3 +205,42 @@ def test_a_plan_uses_what_a_guest_told(farm, project, settings):
     assert (document["project"], document["version"]) == ("Demo", "2")
     assert [cell["python"] for cell in document["cells"]] == ["3.12"]
     assert "a machine of debian-12 was asked for requires-python" in document["notes"][0]["reason"]
+
+
+def test_installers_are_words_with_commas(farm, project):
+    """Each word has its cells, the constraints and the day stand beside them, and a program reads the same."""
+    folder = project(tox_DOT_ini="[tox]\nenv_list = py312\n", c_DOT_txt="six==1.17.0\n", uv_DOT_lock="")
+    options = ["--installer", "latest, constraints", "--installer", "lockfile", "--constraints", "c.txt"]
+    options += ["--cutoff", "2026-01-31"]
+    code, out, _ = farm("plan", folder, *options)
+    assert (code, out.splitlines()[1:]) == (
+        0,
+        [
+            "  py3.12 · debian-12 · lockfile     tox: py312 · from the index as of 2026-02-01 00:00 UTC",
+            "  py3.12 · debian-12 · constraints  tox: py312 · by c.txt · from the index as of 2026-02-01 00:00 UTC",
+            "  py3.12 · debian-12 · latest       tox: py312 · from the index as of 2026-02-01 00:00 UTC",
+        ],
+    )
+    (line,) = farm("plan", folder, *options, "--json")[1].splitlines()
+    cell = json.loads(line)["cells"][1]
+    assert (cell["installer"], cell["constraints"]) == ("constraints", ["c.txt"])
+    assert cell["cutoff"] == "2026-02-01T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            ("--installer", "lockfile,pip"),
+            "--installer pip is none of project, lockfile, constraints, latest, lowest",
+        ),
+        (("--cutoff", "soon"), "the cut-off 'soon' is no day; write it as 2026-01-31"),
+        (("--constraints", "../c.txt"), "is no file below the project's folder"),
+        (("--installer", "lockfile"), "the source has no lock file"),
+    ],
+)
+def test_installers_that_cannot_be_are_wrong_use(farm, project, options, sentence):
+    """A word that is none, a day that is none, and what the source does not have are one sentence each."""
+    code, out, err = farm("plan", project(tox_DOT_ini="[tox]\nenv_list = py312\n"), *options)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert sentence in err

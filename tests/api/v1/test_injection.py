@@ -26,11 +26,14 @@ TEXTS = (
     "../../tokens", "..%2f..%2ftokens", "x" * 5000, "-1", "1e999", "NaN", "[]", "null",
 )  # fmt: skip
 GOOD = {
-    "run": RUN, "job": JOB, "cell": CELL, "attempt": "a-22222222", "project": "demo", "token": "t-22222222",
-    "upload": "u-22222222", "system": "debian-12", "secret": "s-22222222", "pattern": "x*", "channel": "email",
+    "run": RUN, "job": JOB, "other": JOB, "cell": CELL, "attempt": "a-22222222", "project": "demo",
+    "token": "t-22222222", "upload": "u-22222222", "system": "debian-12", "secret": "s-22222222", "pattern": "x*", "channel": "email",
 }  # fmt: skip
 BODIES = {
-    "start_run": {"target": "six", "upload": "u-22222222", "pythons": ["3.12"], "systems": ["debian-12"]},
+    "start_run": {
+        "target": "six", "upload": "u-22222222", "pythons": ["3.12"], "systems": ["debian-12"],
+        "installers": ["latest"], "constraints": ["c.txt"], "cutoff": "2026-01-31T00:00:00Z",
+    },
     "make_project": {"name": "six", "forge": "github", "repository": "https://github.com/me/six.git"},
     "change_project": {"repository": "https://github.com/me/demo.git", "forge": "github"},
     "make_token": {"name": "ci", "role": "reader", "project": "demo"},
