@@ -27,7 +27,8 @@ TEXTS = (
 )  # fmt: skip
 GOOD = {
     "run": RUN, "job": JOB, "other": JOB, "cell": CELL, "attempt": "a-22222222", "project": "demo",
-    "token": "t-22222222", "upload": "u-22222222", "system": "debian-12", "secret": "s-22222222", "pattern": "x*", "channel": "email",
+    "token": "t-22222222", "upload": "u-22222222", "system": "debian-12", "secret": "s-22222222",
+    "pattern": "x*", "channel": "email",
 }  # fmt: skip
 BODIES = {
     "start_run": {
