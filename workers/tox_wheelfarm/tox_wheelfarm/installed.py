@@ -10,12 +10,11 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass
-from email.parser import HeaderParser
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from tox_wheelfarm.errors import InstallerError
+from tox_wheelfarm.errors import DamagedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,12 +23,13 @@ if TYPE_CHECKING:
 LIMIT = 8 * 2**20
 """Bytes of one file of metadata."""
 
+HEAD = 16 * 2**10
+"""Bytes in which the headers of most metadata end."""
+
+WANTED = ("name", "version", "requires-dist", "provides-extra")
+
 KEPT = "/tox-wheelfarm/wheels/files/"
 """In the path of a file that `pip` (for Python 2.7) installs from."""
-
-
-class DamagedError(InstallerError):
-    """Something of an environment's packages is missing or cannot be read; it has to be rebuilt."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def missing_files(folder: Path, base: Path) -> str:
     if folder.suffix != ".dist-info":
         return ""
     try:
-        lines = _text(record).splitlines()
+        lines = _text(str(record)).splitlines()
     except OSError:
         return f"{folder.name}/RECORD"
     place = str(base)
@@ -143,41 +143,74 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _read(folder: Path) -> Installed:
-    for name in ("METADATA", "PKG-INFO", ""):
-        path = folder / name if name else folder
-        if path.is_file():
+    place = str(folder)
+    for path in (f"{place}/METADATA", f"{place}/PKG-INFO", place):
+        if os.path.isfile(path):  # noqa: PTH113 - pathlib is several times as slow, and there are many of them
             break
     else:
         raise DamagedError(f"{folder.name} has no metadata")
     try:
-        told = HeaderParser().parsestr(_text(path))
-        url, editable = _origin(folder)
+        told = _headers(path)
+        url, editable = _origin(place)
     except (OSError, ValueError) as wrong:
         raise DamagedError(f"the metadata of {folder.name} cannot be read: {wrong}") from wrong
-    if not told["Name"] or not told["Version"]:
+    if not told["name"] or not told["version"]:
         raise DamagedError(f"the metadata of {folder.name} has no name or no version")
     return Installed(
-        name=str(told["Name"]).strip(),
-        version=str(told["Version"]).strip(),
+        name=told["name"][0].strip(),
+        version=told["version"][0].strip(),
         folder=folder,
-        requires=tuple(str(line) for line in told.get_all("Requires-Dist", [])),
-        extras=frozenset(canonicalize_name(str(extra)) for extra in told.get_all("Provides-Extra", [])),
+        requires=tuple(told["requires-dist"]),
+        extras=frozenset(canonicalize_name(extra) for extra in told["provides-extra"]),
         url=url,
         editable=editable,
     )
 
 
-def _origin(folder: Path) -> tuple[str, bool]:
-    path = folder / "direct_url.json"
-    if not folder.is_dir() or not path.is_file():
+def _headers(path: str) -> dict[str, list[str]]:
+    """The values of the headers that are wanted; the description, most of the file, is not looked at."""
+    found: dict[str, list[str]] = {name: [] for name in WANTED}
+    last: list[str] | None = None
+    for line in _head(path).split("\n"):
+        if line[:1] in {" ", "\t"}:
+            if last:
+                last[-1] += f"\n{line}"
+            continue
+        name, colon, value = line.partition(":")
+        if not colon:
+            break
+        last = found.get(name.lower())
+        if last is not None:
+            last.append(value.strip())
+    return found
+
+
+def _head(path: str) -> str:
+    with open(path, "rb") as file:  # noqa: PTH123 - as above
+        _bounded(file.fileno(), path)
+        head = file.read(HEAD)
+        if b"\n\n" not in head:
+            head = (head + file.read()).replace(b"\r\n", b"\n")
+    return head.partition(b"\n\n")[0].decode("utf-8", errors="replace")
+
+
+def _origin(folder: str) -> tuple[str, bool]:
+    try:
+        text = _text(f"{folder}/direct_url.json")
+    except (FileNotFoundError, NotADirectoryError):
         return "", False
-    told = json.loads(_text(path))
+    told = json.loads(text)
     if not isinstance(told, dict) or not isinstance(told.get("url"), str):
         raise ValueError("direct_url.json is not as PEP 610 says")  # noqa: TRY004 - bad data, not a bad call
     return told["url"], bool((told.get("dir_info") or {}).get("editable"))
 
 
-def _text(path: Path) -> str:
-    if path.stat().st_size > LIMIT:
-        raise OSError(f"{path.name} is larger than {LIMIT} bytes")
-    return path.read_text("utf-8", errors="replace")
+def _text(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - as above
+        _bounded(file.fileno(), path)
+        return file.read()
+
+
+def _bounded(descriptor: int, path: str) -> None:
+    if os.fstat(descriptor).st_size > LIMIT:
+        raise OSError(f"{os.path.basename(path)} is larger than {LIMIT} bytes")  # noqa: PTH119 - as above

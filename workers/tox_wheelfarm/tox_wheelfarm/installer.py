@@ -18,7 +18,7 @@ from tox.tox_env.python.pip.req_file import PythonDeps
 from tox_wheelfarm import changing, damage, installed, release_set, settlement, state
 from tox_wheelfarm.artifact import artifact
 from tox_wheelfarm.deps import sort
-from tox_wheelfarm.errors import InstallFailedError
+from tox_wheelfarm.errors import DamagedError, InstallFailedError
 from tox_wheelfarm.order import Order
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class SetInstaller(Installer[Any]):
         prints = settlement.prints(self._runner, self.order, case)
         try:
             there = self._there()
-        except installed.DamagedError as wrong:
+        except DamagedError as wrong:
             self._runner.again(str(wrong))
         if settlement.same(held, prints, there, self._runner):
             if self._runner.journal and not held.record:
@@ -105,7 +105,7 @@ class SetInstaller(Installer[Any]):
     def _there(self) -> dict[str, str]:
         folders = self._runner.package_folders()
         if gone := damage.packages(folders):
-            raise installed.DamagedError(gone)
+            raise DamagedError(gone)
         return {name: version for name, (version, _) in installed.names(folders).items()}
 
     def _change(self, held: state.State, case: Case, prints: dict[str, str], there: dict[str, str]) -> None:

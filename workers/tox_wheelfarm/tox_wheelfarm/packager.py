@@ -21,6 +21,7 @@ from tox.tox_env.python.virtual_env.package.pyproject import Pep517VenvPackager
 from tox_wheelfarm import damage, installed, options, state
 from tox_wheelfarm.deps import sort
 from tox_wheelfarm.environment import Environment
+from tox_wheelfarm.errors import DamagedError
 from tox_wheelfarm.order import fingerprint
 from tox_wheelfarm.uv import Offline
 
@@ -82,7 +83,7 @@ class BuildInstaller(Installer[Any]):
         try:
             names = installed.names(folders)
             gone = damage.packages(folders)
-        except installed.DamagedError as wrong:
+        except DamagedError as wrong:
             self._packager.again(str(wrong))
         if gone or {name: version for name, (version, _) in names.items()} != dict(held.versions):
             self._packager.again(gone or "its packages are not those that were installed")
