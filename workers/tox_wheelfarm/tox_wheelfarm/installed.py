@@ -116,22 +116,34 @@ def missing_files(folder: Path, base: Path) -> str:
         folder: a `.dist-info`; anything else is not looked into.
         base: where the paths of its RECORD begin.
     """
-    record = folder / "RECORD"
-    if folder.suffix != ".dist-info":
-        return ""
     try:
-        lines = _text(str(record)).splitlines()
+        paths = recorded(folder)
     except OSError:
         return f"{folder.name}/RECORD"
     place = str(base)
-    for line in lines:
-        # What is compiled comes and goes. A quoted path has a comma in it: rare enough to let it be.
-        path = line.partition(",")[0]
-        if not path or path.startswith('"') or path.endswith(".pyc") or "__pycache__" in path:
-            continue
-        if not os.path.lexists(f"{place}/{path}"):
-            return path
-    return ""
+    return next((path for path in paths if not os.path.lexists(f"{place}/{path}")), "")
+
+
+def recorded(folder: Path) -> list[str]:
+    """The files that a distribution's RECORD names, relative to the folder that it is in.
+
+    What is compiled comes and goes, and is left out; so is a quoted path, with a comma in it: they are rare.
+
+    Args:
+        folder: a `.dist-info`; anything else has no such files.
+
+    Raises:
+        OSError: its RECORD cannot be read.
+    """
+    if folder.suffix != ".dist-info":
+        return []
+    lines = _text(f"{folder}/RECORD").splitlines()
+    paths = [line.partition(",")[0] for line in lines]
+    return [
+        path
+        for path in paths
+        if path and path[0] != '"' and not path.endswith(".pyc") and "__pycache__" not in path
+    ]
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
