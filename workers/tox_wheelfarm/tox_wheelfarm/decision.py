@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from tox_wheelfarm.locks.lock import Lock
     from tox_wheelfarm.locks.pin import Pin
+    from tox_wheelfarm.locks.project import Project
     from tox_wheelfarm.options import Options
     from tox_wheelfarm.order import Order
     from tox_wheelfarm.pip import Pip
@@ -41,6 +42,7 @@ class Case:
         constraints: the files of constraints, whatever they came from.
         uv: how uv is run.
         pip: the environment's own pip, where uv cannot fill it (Python 2.7); None elsewhere.
+        ahead: the lock file and the project, where they were read already (`locked.ahead`).
     """
 
     root: Path
@@ -51,6 +53,7 @@ class Case:
     constraints: tuple[Path, ...]
     uv: Uv
     pip: Pip | None = None
+    ahead: tuple[Lock, Project] | None = None
 
 
 @dataclass(frozen=True)

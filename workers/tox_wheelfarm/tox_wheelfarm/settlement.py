@@ -55,7 +55,9 @@ def case(runner: Runner, order: Order) -> Case:
     uv = replace(uv, variables={**uv.variables, **order.lines.places})
     python = runner.env_python()
     pip = runner.pip(uv) if runner.interpreter.version_info[:2] < (3, 6) else None
-    return decision.Case(root, python, runner.env_dir, settings, runner.lockfile, files, uv, pip)
+    return decision.Case(
+        root, python, runner.env_dir, settings, runner.lockfile, files, uv, pip, runner.ahead
+    )
 
 
 def prints(runner: Runner, order: Order, case: Case) -> dict[str, str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -35,6 +34,9 @@ WARNING = re.compile(
 LONGEST_REASON = 1000
 MOST_BYTES = 64 << 20
 """Of one page of an index; the longest of PyPI are about a third of it."""
+
+KEPT = "index-"
+"""How the names of files begin that hold the last data of a project."""
 
 AT_ONCE = 8
 PYPI = "https://pypi.org/simple/"
@@ -62,6 +64,12 @@ def asked(pins: Sequence[Pin], indexes: Sequence[str], cache: Path, offline: Off
         offline: only NEVER asks, and then each time (with the ETag of the last answer); otherwise, and where the index
             does not answer, the last data counts.
     """
+    if offline is not Offline.NEVER:
+        if not any(cache.glob(f"{KEPT}*.json")):
+            return tuple(pins)
+        return tuple(_marked(pin, indexes, cache, offline) for pin in pins)
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return tuple(pool.map(lambda pin: _marked(pin, indexes, cache, offline), pins))
 
@@ -100,7 +108,7 @@ class _Page:
 
 
 def _page(url: str, cache: Path, offline: Offline) -> _Page | None:
-    path = cache / f"index-{hashlib.sha256(url.encode()).hexdigest()}.json"
+    path = cache / f"{KEPT}{hashlib.sha256(url.encode()).hexdigest()}.json"
     last = _last(path)
     if offline is not Offline.NEVER or not url.startswith(("http://", "https://")):
         return last
