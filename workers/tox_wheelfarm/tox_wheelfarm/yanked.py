@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from tox_wheelfarm.download import DownloadError, fetch
-from tox_wheelfarm.index_page import ACCEPT, IndexFile, read_page
 from tox_wheelfarm.kept import keep
 from tox_wheelfarm.uv import Offline
 
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from tox_wheelfarm.index_page import IndexFile
     from tox_wheelfarm.locks.pin import Pin
 
 WARNING = re.compile(
@@ -44,6 +43,8 @@ PYPI = "https://pypi.org/simple/"
 
 def told(pins: Iterable[Pin], said: str) -> tuple[Pin, ...]:
     """The pins, those marked that uv warned of in what it said (on stderr)."""
+    if "is yanked" not in said:
+        return tuple(pins)
     reasons: dict[tuple[str, str], str] = {
         (canonicalize_name(found["name"]), found["version"]): (found["reason"] or "")[:LONGEST_REASON]
         for found in WARNING.finditer(said)
@@ -112,6 +113,9 @@ def _page(url: str, cache: Path, offline: Offline) -> _Page | None:
     last = _last(path)
     if offline is not Offline.NEVER or not url.startswith(("http://", "https://")):
         return last
+    from tox_wheelfarm.download import DownloadError, fetch
+    from tox_wheelfarm.index_page import ACCEPT, read_page
+
     try:
         document = fetch(url, most=MOST_BYTES, etag=last.etag if last else "", accept=ACCEPT)
         if not document.changed:
@@ -127,6 +131,8 @@ def _page(url: str, cache: Path, offline: Offline) -> _Page | None:
 def _last(path: Path) -> _Page | None:
     try:
         kept = json.loads(path.read_bytes())
+        from tox_wheelfarm.index_page import IndexFile
+
         return _Page(kept["etag"], tuple(IndexFile(*file) for file in kept["files"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -96,12 +96,12 @@ def target(python: Path) -> Target:
         real = str(python.resolve())
     except OSError as wrong:
         raise InterpreterError(f"{python} cannot be started: {wrong.strerror}") from wrong
-    return _target(str(python), real, status.st_mtime_ns, status.st_size)
+    return _target(real, status.st_mtime_ns, status.st_size)
 
 
 @lru_cache(maxsize=64)
-def _target(python: str, real: str, changed_ns: int, size: int) -> Target:  # noqa: ARG001 - two are the key of the cache
-    answer = answers.answer(QUESTION, Path(real), lambda: _ask(python))
+def _target(python: str, changed_ns: int, size: int) -> Target:  # noqa: ARG001 - the key of the cache
+    answer = answers.answer(QUESTION, Path(python), lambda: _ask(python))
     environment = {str(key): str(value) for key, value in answer["marker"].items()}
     return Target(environment=environment, tags=tuple(tags.of(_build(answer), _platforms(answer, python))))
 
