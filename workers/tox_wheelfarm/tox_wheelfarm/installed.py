@@ -10,6 +10,7 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -18,7 +19,6 @@ from tox_wheelfarm.errors import DamagedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
 LIMIT = 8 * 2**20
 """Bytes of one file of metadata."""
@@ -65,7 +65,9 @@ class Installed:
 
 
 def names(folders: Iterable[Path]) -> dict[str, tuple[str, Path]]:
-    """The version and the metadata folder of everything installed, by normalised name; from file names only.
+    """The version and the metadata folder of everything installed, by normalised name.
+
+    File names tell; only for what setuptools installed in place its metadata is read.
 
     Raises:
         DamagedError: one name is there twice.
@@ -74,15 +76,29 @@ def names(folders: Iterable[Path]) -> dict[str, tuple[str, Path]]:
     for folder in dict.fromkeys(folders):
         for entry in _entries(folder):
             stem, _, kind = entry.name.rpartition(".")
-            if kind not in {"dist-info", "egg-info"}:
+            if kind not in {"dist-info", "egg-info", "egg-link"}:
                 continue
             written, _, version = stem.partition("-")
             version = version.split("-py")[0] if kind == "egg-info" else version
-            name = canonicalize_name(written)
+            name, info = canonicalize_name(written), folder / entry.name
+            if kind == "egg-link":
+                version, info = _linked(name, info)
             if name in found:
                 raise DamagedError(f"{name} is installed twice ({found[name][1].name} and {entry.name})")
-            found[name] = (version, folder / entry.name)
+            found[name] = (version, info)
     return found
+
+
+def _linked(name: str, link: Path) -> tuple[str, Path]:
+    """Version and metadata of what setuptools installed in place, as pip does for Python 2.7."""
+    try:
+        place = Path(_text(str(link)).splitlines()[0])
+        for info in sorted(place.glob("*.egg-info")):
+            if canonicalize_name(info.stem.partition("-")[0]) == name:
+                return _read(info).version, info
+    except (OSError, IndexError) as wrong:
+        raise DamagedError(f"{link.name} cannot be read: {wrong}") from wrong
+    raise DamagedError(f"{link.name} leads to {place}, where no {name} is")
 
 
 def read(folders: Sequence[Path]) -> dict[str, Installed]:

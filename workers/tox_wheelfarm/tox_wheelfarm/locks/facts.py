@@ -107,10 +107,18 @@ def _target(python: str, changed_ns: int, size: int) -> Target:  # noqa: ARG001 
 
 
 def _ask(python: str) -> dict[str, Any]:
+    # Without site: nothing that is installed there may speak for the interpreter, or be kept with the answer. Only an
+    # environment of Python 2.7 finds its library by site; it is a file of its own, so its answer is its own.
+    try:
+        return _said(python, "-S")
+    except InterpreterError:
+        return _said(python)
+
+
+def _said(python: str, *flags: str) -> dict[str, Any]:
     try:
         done = subprocess.run(
-            # Without site: nothing that is installed there may speak for the interpreter, or be kept with the answer.
-            [python, "-E", "-s", "-S", "-c", QUESTION],
+            [python, "-E", "-s", *flags, "-c", QUESTION],
             # macOS 11 and later tells an old program that it is 10.16 unless this is set.
             env={**os.environ, "SYSTEM_VERSION_COMPAT": "0"},
             capture_output=True,
