@@ -81,7 +81,7 @@ def test_a_build_that_python_2_7_cannot_do_is_refused(bench, package):
 
 
 def test_what_setuptools_installs_in_place_is_there(tmp_path):
-    """An egg-link, as `package = editable-legacy` leaves it under Python 2.7, is read; one that leads nowhere is not."""
+    """An egg-link, as `package = editable-legacy` leaves it under 2.7, is read; one that leads nowhere is damage."""
     site, project = tmp_path / "site-packages", tmp_path / "project"
     info = project / "my_app.egg-info"
     for folder in (site, info):

@@ -82,6 +82,7 @@ def names(folders: Iterable[Path]) -> dict[str, tuple[str, Path]]:
             version = version.split("-py")[0] if kind == "egg-info" else version
             name, info = canonicalize_name(written), folder / entry.name
             if kind == "egg-link":
+                name = canonicalize_name(stem)  # nothing but the name
                 version, info = _linked(name, info)
             if name in found:
                 raise DamagedError(f"{name} is installed twice ({found[name][1].name} and {entry.name})")
