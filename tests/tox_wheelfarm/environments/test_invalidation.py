@@ -33,7 +33,8 @@ def made(bench):
 
 
 def test_nothing_changed_means_nothing_is_done(made, index):
-    """A second run asks no index, and touches neither the environment nor its state."""
+    """A further run asks no index, and touches neither the environment nor its state."""
+    made.passes()  # may still seal its folders: right after an install it is too early
     born, state = made.born(), (made.env() / STATE).stat().st_mtime_ns
     index.asked.clear()
     made.passes()
@@ -55,6 +56,40 @@ def test_a_file_of_a_package_is_gone(made):
     (made.site() / "low.py").unlink()
     assert "low.py of low is gone" in made.passes().said
     assert (made.site() / "low.py").exists()
+
+
+def test_a_file_of_a_sealed_package_is_gone(made):
+    """What goes after several runs that found everything in its place is seen as well."""
+    for _ in range(2):
+        made.passes()
+    assert json.loads((made.env() / STATE).read_text("utf-8"))["folders"]
+    (made.site() / "low.py").unlink()
+    assert "low.py of low is gone" in made.passes().said
+
+
+def test_what_python_compiles_breaks_nothing(made):
+    """A folder in which Python wrote its own is looked at again, and the environment stays."""
+    for _ in range(2):
+        made.passes()
+    born = made.born()
+    (made.site() / "__pycache__").mkdir()
+    (made.site() / "__pycache__/low.cpython-312.pyc").write_bytes(b"compiled")
+    assert "recreate" not in made.passes().said
+    assert made.born() == born
+
+
+def test_a_stray_of_a_run_that_spares_it_is_seen_later(made):
+    """What a run without pruning left in place goes with the next run that prunes."""
+    made.passes()
+    stray = made.site() / "stray-1.dist-info"
+    stray.mkdir()
+    (stray / "METADATA").write_text("Metadata-Version: 2.1\nName: stray\nVersion: 1\n")
+    (stray / "RECORD").write_text("stray-1.dist-info/METADATA,,\nstray-1.dist-info/RECORD,,\n")
+    made.passes("--no-prune")
+    made.passes("--no-prune")
+    assert stray.exists()
+    made.passes()
+    assert not stray.exists()
 
 
 def test_metadata_is_gone(made):

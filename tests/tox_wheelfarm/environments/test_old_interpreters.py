@@ -2,9 +2,13 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
+
+from tox_wheelfarm import installed
+from tox_wheelfarm.errors import DamagedError
 
 
 @pytest.fixture
@@ -63,3 +67,40 @@ def test_python_2_7_is_an_environment_like_the_others(bench, index):
     index.asked.clear()
     bench.passes()
     assert (bench.born(), index.asked) == (born, [])
+
+
+@pytest.mark.parametrize("package", ["wheel", "editable"])
+def test_a_build_that_python_2_7_cannot_do_is_refused(bench, package):
+    """No backend builds a wheel under it; the sentence says what does work, and it is found wherever it is."""
+    del bench.variables["UV_DEFAULT_INDEX"]
+    bench.project()
+    bench.ini(f"package = {package}", f"base_python = {interpreter('2.7')}")
+    said = bench.fails().said
+    assert "InterpreterError: package = wheel and package = editable cannot be built with Python 2.7" in said
+    assert "write package = sdist" in said
+
+
+def test_what_setuptools_installs_in_place_is_there(tmp_path):
+    """An egg-link, as `package = editable-legacy` leaves it under 2.7, is read; one that leads nowhere is damage."""
+    site, project = tmp_path / "site-packages", tmp_path / "project"
+    info = project / "my_app.egg-info"
+    for folder in (site, info):
+        folder.mkdir(parents=True)
+    (site / "my-app.egg-link").write_text(f"{project}\n.")
+    (info / "PKG-INFO").write_text("Metadata-Version: 1.1\nName: my-app\nVersion: 1.0\n")
+    assert installed.names([site]) == {"my-app": ("1.0", info)}
+    assert installed.read([site])["my-app"].line == "my-app==1.0"
+    shutil.rmtree(info)
+    with pytest.raises(DamagedError, match=r"my-app\.egg-link leads to .*, where no my-app is"):
+        installed.names([site])
+
+
+def test_a_wheel_is_built_with_an_interpreter_that_is_not_on_path(bench):
+    """The environment's own interpreter builds it, though nothing is found by its name."""
+    bench.project()
+    other = "3.12" if sys.version_info[:2] != (3, 12) else "3.13"
+    bench.ini("package = wheel", f"base_python = {interpreter(other)}")
+    bench.variables["PATH"] = "/usr/bin:/bin"
+    run = bench.passes()
+    assert run.packages()[0].startswith("app @ ")
+    assert (bench.root / f".tox/.pkg-cpython{other.replace('.', '')}").is_dir()

@@ -25,6 +25,19 @@ print(json.dumps([default_environment(), [str(tag) for tag in sys_tags()]]))
 FIRST = {"2.7.18": "cp27-cp27mu", "3.6.15": "cp36-cp36m", "3.7.16": "cp37-cp37m", "3.8.18": "cp38-cp38"}
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """What other runs were told does not count here; gives a function that forgets what this one was told."""
+
+    def forget(name):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / name))
+        facts._target.cache_clear()
+
+    forget("cache")
+    yield forget
+    facts._target.cache_clear()
+
+
 def _interpreter(version):
     path = VERSIONS / version / "bin/python"
     assert path.exists(), f"this test needs CPython {version} in {path}"
@@ -63,19 +76,44 @@ def test_the_working_folder_is_not_imported(tmp_path, monkeypatch):
     for name in ("json.py", "platform.py", "sysconfig.py", "struct.py"):
         (tmp_path / name).write_text("raise SystemExit('imported')")
     monkeypatch.chdir(tmp_path)
-    facts._target.cache_clear()
     assert facts.target(_interpreter("2.7.18")).tags
     assert facts.target(Path(sys.executable)).tags
 
 
-def test_what_else_is_written_does_not_disturb(tmp_path):
-    """An environment whose `.pth` file writes to stdout is understood all the same."""
+def test_what_else_is_written_does_not_disturb(tmp_path, cache):
+    """An environment whose `.pth` file writes to stdout, and would say it is another, is understood all the same."""
     place = tmp_path / "environment"
     command = [sys.executable, "-m", "venv", "--without-pip", str(place)]
     subprocess.run(command, timeout=120, check=True)
     site = next(place.glob("lib/python*/site-packages"))
-    (site / "noise.pth").write_text("import sys; sys.stdout.write('tox says hello {}')\n")
-    assert facts.target(place / "bin/python").tags == facts.target(Path(sys.executable)).tags
+    lines = "import sys; sys.stdout.write('tox says hello {}'); sys.maxunicode = 1; sys.platform = 'atari'\n"
+    (site / "noise.pth").write_text(lines)
+    told = facts.target(place / "bin/python")
+    cache("another")
+    assert told == facts.target(Path(sys.executable))
+
+
+def test_an_answer_is_kept_for_the_file_that_gave_it(tmp_path):
+    """A program is asked once for all processes, and again when it was written anew."""
+    program = tmp_path / "python"
+    asked = tmp_path / "asked"
+    text = f'#!/bin/sh\necho x >> {asked}\nexec {sys.executable} "$@"\n'
+    for written in (text, text + "# written anew\n"):
+        program.write_text(written)
+        program.chmod(0o755)
+        for _ in range(3):
+            facts._target.cache_clear()
+            assert facts.target(program).tags
+    assert asked.read_text().split() == ["x", "x"]
+
+
+def test_a_damaged_answer_is_asked_for_again(tmp_path):
+    """A file of the cache that was cut off is not believed."""
+    told = facts.target(Path(sys.executable))
+    facts._target.cache_clear()
+    (kept,) = (tmp_path / "cache/tox-wheelfarm").glob("interpreter-*.json")
+    kept.write_bytes(kept.read_bytes()[:-20])
+    assert facts.target(Path(sys.executable)) == told
 
 
 @pytest.mark.parametrize(

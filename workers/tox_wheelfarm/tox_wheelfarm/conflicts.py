@@ -6,6 +6,7 @@ the first, and changes nothing.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tox_wheelfarm.installed import Installed
+
+
+ONLY_EXTRA = re.compile(r"""[\s;(]extra\s*==\s*['"]([A-Za-z0-9._-]+)['"]\s*\)?\s*$""")
+"""The end of a requirement that counts with one extra only, if no `or` is in it."""
+
+OR = re.compile(r"\bor\b")
 
 
 @dataclass(frozen=True)
@@ -64,11 +71,25 @@ def find(
         markers: the interpreter's environment markers (PEP 508).
         lenient: normalised names of requirers that may lack what they need, but not have it wrong.
     """
+    forgiven = frozenset(lenient)
+    # Who comes first decides the chains, not whether there are any, and mostly there are none.
+    if not _walk(installed, roots, markers, forgiven, sorted(installed)):
+        return ()
+    return _walk(installed, roots, markers, forgiven, _outermost_first(installed, markers))
+
+
+def _walk(
+    installed: Mapping[str, Installed],
+    roots: Sequence[str],
+    markers: Mapping[str, str],
+    forgiven: frozenset[str],
+    order: Iterable[str],
+) -> tuple[Conflict, ...]:
     seen: set[tuple[str, frozenset[str]]] = set()
     found: dict[tuple[str, str], Conflict] = {}
-    forgiven = frozenset(lenient)
     waiting = deque(Wanted(each, ("you asked for",)) for each in _parsed(roots, markers, frozenset()))
-    rest = iter(_outermost_first(installed, markers))
+    rest = iter(order)
+    reached: set[str] = set()
     while True:
         while waiting:
             wanted = waiting.popleft()
@@ -77,10 +98,12 @@ def find(
             if conflict and (conflict.found or _requirer(wanted) not in forgiven):
                 found.setdefault((_requirer(wanted), str(wanted.requirement)), conflict)
             if name in installed:
+                reached.add(name)
                 waiting.extend(_further(wanted, installed[name], markers, seen))
-        alone = next((name for name in rest if not any(name == known for known, _ in seen)), None)
+        alone = next((name for name in rest if name not in reached), None)
         if alone is None:
             return tuple(sorted(found.values(), key=lambda each: (each.name, each.chain)))
+        reached.add(alone)
         waiting.extend(_further(Wanted(Requirement(alone), ()), installed[alone], markers, seen))
 
 
@@ -117,11 +140,15 @@ def _parsed(
     lines: Iterable[str], markers: Mapping[str, str], extras: frozenset[str]
 ) -> Iterator[Requirement]:
     for line in lines:
+        only = ONLY_EXTRA.search(line)
+        if only and not OR.search(line) and canonicalize_name(only[1]) not in extras:
+            continue  # Most lines are of this kind, and parsing is most of the time of a check.
         requirement = _requirement(line)
         if requirement is None:
             continue
+        asked = {"", *extras} if "extra" in line else {""}
         if requirement.marker is None or any(
-            requirement.marker.evaluate({**markers, "extra": extra}) for extra in {"", *extras}
+            requirement.marker.evaluate({**markers, "extra": extra}) for extra in asked
         ):
             yield requirement
 
@@ -136,19 +163,21 @@ def _requirement(line: str) -> Requirement | None:
 
 def _check(wanted: Wanted, dist: Installed | None) -> Conflict | None:
     requirement = wanted.requirement
-    name = canonicalize_name(requirement.name)
-    bare = Requirement(str(requirement))
-    bare.marker = None
-    chain = (*wanted.chain, str(bare))
     if dist is None:
-        return Conflict(name, "", chain)
+        return _conflict(wanted, "")
     if requirement.url or not requirement.specifier:
         return None
     try:
         fits = requirement.specifier.contains(Version(dist.version), prereleases=True)
     except (InvalidVersion, InvalidSpecifier):
         fits = any(spec.operator == "===" and spec.version == dist.version for spec in requirement.specifier)
-    return None if fits else Conflict(name, dist.version, chain)
+    return None if fits else _conflict(wanted, dist.version)
+
+
+def _conflict(wanted: Wanted, found: str) -> Conflict:
+    bare = Requirement(str(wanted.requirement))
+    bare.marker = None
+    return Conflict(canonicalize_name(bare.name), found, (*wanted.chain, str(bare)))
 
 
 def _requirer(wanted: Wanted) -> str:

@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING, cast
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from tox_wheelfarm import locked
 from tox_wheelfarm.errors import HashMissingError, ResolutionError
-from tox_wheelfarm.locks.pin import Pin
-from tox_wheelfarm.locks.project import Project
 from tox_wheelfarm.options import LOCKFILE, LOWEST
 
 if TYPE_CHECKING:
@@ -23,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tox_wheelfarm.locks.lock import Lock
+    from tox_wheelfarm.locks.pin import Pin
+    from tox_wheelfarm.locks.project import Project
     from tox_wheelfarm.options import Options
     from tox_wheelfarm.order import Order
     from tox_wheelfarm.pip import Pip
@@ -43,6 +42,7 @@ class Case:
         constraints: the files of constraints, whatever they came from.
         uv: how uv is run.
         pip: the environment's own pip, where uv cannot fill it (Python 2.7); None elsewhere.
+        ahead: the lock file and the project, where they were read already (`locked.ahead`).
     """
 
     root: Path
@@ -53,6 +53,7 @@ class Case:
     constraints: tuple[Path, ...]
     uv: Uv
     pip: Pip | None = None
+    ahead: tuple[Lock, Project] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,8 @@ def decide(case: Case, order: Order) -> Decision:
 
 
 def _from_lock(case: Case, order: Order) -> Decision:
+    from tox_wheelfarm import locked
+
     lock, pins = locked.select(case, order)
     _refuse_unhashed(lock, pins, case.options.allow_unhashed)
     extra = [*_lines(order), *(seed for seed in case.options.seeds if seed not in {pin.name for pin in pins})]
@@ -183,6 +186,9 @@ def _asked(case: Case, order: Order, wanted: Sequence[str]) -> tuple[Pin, ...]:
 def _by_pip(
     case: Case, wanted: Sequence[str], folders: Sequence[Folder], prereleases: bool
 ) -> tuple[Pin, ...]:
+    from tox_wheelfarm.locks.pin import Pin
+    from tox_wheelfarm.locks.project import Project
+
     options = case.options
     pip = cast("Pip", case.pip)
     lowest = options.installer == LOWEST

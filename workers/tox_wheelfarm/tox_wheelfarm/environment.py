@@ -119,7 +119,8 @@ class Environment(Python, ABC):
                 *flags,
                 str(self.env_dir),
             ]
-            self.uv().run(command, cwd=Path(self.core["tox_root"]), network=False)
+            root = Path(self.core["tox_root"])
+            self.uv().run(command, cwd=root, network=False, meanwhile=self._meanwhile)
         state.State(made).write(self.env_dir)
 
     def _made(self) -> state.Made:
@@ -132,6 +133,9 @@ class Environment(Python, ABC):
 
     def _seeds(self) -> tuple[str, ...]:
         return ()
+
+    def _meanwhile(self) -> None:
+        """Nothing; a chance to prepare what comes after the creation, while uv is at it."""
 
     def uv(self, offline: Offline = Offline.AUTO, constraints: tuple[Path, ...] = ()) -> Uv:
         """How uv is run for this environment: with its variables, never the configuration of a person."""

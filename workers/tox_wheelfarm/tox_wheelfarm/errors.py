@@ -71,3 +71,7 @@ class ResolutionError(InstallerError):
 
 class InstallFailedError(InstallerError):
     """A program that installs (uv, pip) failed; the message ends with what it said."""
+
+
+class DamagedError(InstallerError):
+    """Something of an environment's packages is missing or cannot be read; it has to be rebuilt."""

@@ -10,26 +10,26 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass
-from email.parser import HeaderParser
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from tox_wheelfarm.errors import InstallerError
+from tox_wheelfarm.errors import DamagedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
 LIMIT = 8 * 2**20
 """Bytes of one file of metadata."""
 
+HEAD = 16 * 2**10
+"""Bytes in which the headers of most metadata end."""
+
+WANTED = ("name", "version", "requires-dist", "provides-extra")
+
 KEPT = "/tox-wheelfarm/wheels/files/"
 """In the path of a file that `pip` (for Python 2.7) installs from."""
-
-
-class DamagedError(InstallerError):
-    """Something of an environment's packages is missing or cannot be read; it has to be rebuilt."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,9 @@ class Installed:
 
 
 def names(folders: Iterable[Path]) -> dict[str, tuple[str, Path]]:
-    """The version and the metadata folder of everything installed, by normalised name; from file names only.
+    """The version and the metadata folder of everything installed, by normalised name.
+
+    File names tell; only for what setuptools installed in place its metadata is read.
 
     Raises:
         DamagedError: one name is there twice.
@@ -74,15 +76,30 @@ def names(folders: Iterable[Path]) -> dict[str, tuple[str, Path]]:
     for folder in dict.fromkeys(folders):
         for entry in _entries(folder):
             stem, _, kind = entry.name.rpartition(".")
-            if kind not in {"dist-info", "egg-info"}:
+            if kind not in {"dist-info", "egg-info", "egg-link"}:
                 continue
             written, _, version = stem.partition("-")
             version = version.split("-py")[0] if kind == "egg-info" else version
-            name = canonicalize_name(written)
+            name, info = canonicalize_name(written), folder / entry.name
+            if kind == "egg-link":
+                name = canonicalize_name(stem)  # nothing but the name
+                version, info = _linked(name, info)
             if name in found:
                 raise DamagedError(f"{name} is installed twice ({found[name][1].name} and {entry.name})")
-            found[name] = (version, folder / entry.name)
+            found[name] = (version, info)
     return found
+
+
+def _linked(name: str, link: Path) -> tuple[str, Path]:
+    """Version and metadata of what setuptools installed in place, as pip does for Python 2.7."""
+    try:
+        place = Path(_text(str(link)).splitlines()[0])
+        for info in sorted(place.glob("*.egg-info")):
+            if canonicalize_name(info.stem.partition("-")[0]) == name:
+                return _read(info).version, info
+    except (OSError, IndexError) as wrong:
+        raise DamagedError(f"{link.name} cannot be read: {wrong}") from wrong
+    raise DamagedError(f"{link.name} leads to {place}, where no {name} is")
 
 
 def read(folders: Sequence[Path]) -> dict[str, Installed]:
@@ -116,22 +133,34 @@ def missing_files(folder: Path, base: Path) -> str:
         folder: a `.dist-info`; anything else is not looked into.
         base: where the paths of its RECORD begin.
     """
-    record = folder / "RECORD"
-    if folder.suffix != ".dist-info":
-        return ""
     try:
-        lines = _text(record).splitlines()
+        paths = recorded(folder)
     except OSError:
         return f"{folder.name}/RECORD"
     place = str(base)
-    for line in lines:
-        # What is compiled comes and goes. A quoted path has a comma in it: rare enough to let it be.
-        path = line.partition(",")[0]
-        if not path or path.startswith('"') or path.endswith(".pyc") or "__pycache__" in path:
-            continue
-        if not os.path.lexists(f"{place}/{path}"):
-            return path
-    return ""
+    return next((path for path in paths if not os.path.lexists(f"{place}/{path}")), "")
+
+
+def recorded(folder: Path) -> list[str]:
+    """The files that a distribution's RECORD names, relative to the folder that it is in.
+
+    What is compiled comes and goes, and is left out; so is a quoted path, with a comma in it: they are rare.
+
+    Args:
+        folder: a `.dist-info`; anything else has no such files.
+
+    Raises:
+        OSError: its RECORD cannot be read.
+    """
+    if folder.suffix != ".dist-info":
+        return []
+    lines = _text(f"{folder}/RECORD").splitlines()
+    paths = [line.partition(",")[0] for line in lines]
+    return [
+        path
+        for path in paths
+        if path and path[0] != '"' and not path.endswith(".pyc") and "__pycache__" not in path
+    ]
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -143,41 +172,74 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _read(folder: Path) -> Installed:
-    for name in ("METADATA", "PKG-INFO", ""):
-        path = folder / name if name else folder
-        if path.is_file():
+    place = str(folder)
+    for path in (f"{place}/METADATA", f"{place}/PKG-INFO", place):
+        if os.path.isfile(path):  # noqa: PTH113 - pathlib is several times as slow, and there are many of them
             break
     else:
         raise DamagedError(f"{folder.name} has no metadata")
     try:
-        told = HeaderParser().parsestr(_text(path))
-        url, editable = _origin(folder)
+        told = _headers(path)
+        url, editable = _origin(place)
     except (OSError, ValueError) as wrong:
         raise DamagedError(f"the metadata of {folder.name} cannot be read: {wrong}") from wrong
-    if not told["Name"] or not told["Version"]:
+    if not told["name"] or not told["version"]:
         raise DamagedError(f"the metadata of {folder.name} has no name or no version")
     return Installed(
-        name=str(told["Name"]).strip(),
-        version=str(told["Version"]).strip(),
+        name=told["name"][0].strip(),
+        version=told["version"][0].strip(),
         folder=folder,
-        requires=tuple(str(line) for line in told.get_all("Requires-Dist", [])),
-        extras=frozenset(canonicalize_name(str(extra)) for extra in told.get_all("Provides-Extra", [])),
+        requires=tuple(told["requires-dist"]),
+        extras=frozenset(canonicalize_name(extra) for extra in told["provides-extra"]),
         url=url,
         editable=editable,
     )
 
 
-def _origin(folder: Path) -> tuple[str, bool]:
-    path = folder / "direct_url.json"
-    if not folder.is_dir() or not path.is_file():
+def _headers(path: str) -> dict[str, list[str]]:
+    """The values of the headers that are wanted; the description, most of the file, is not looked at."""
+    found: dict[str, list[str]] = {name: [] for name in WANTED}
+    last: list[str] | None = None
+    for line in _head(path).split("\n"):
+        if line[:1] in {" ", "\t"}:
+            if last:
+                last[-1] += f"\n{line}"
+            continue
+        name, colon, value = line.partition(":")
+        if not colon:
+            break
+        last = found.get(name.lower())
+        if last is not None:
+            last.append(value.strip())
+    return found
+
+
+def _head(path: str) -> str:
+    with open(path, "rb") as file:  # noqa: PTH123 - as above
+        _bounded(file.fileno(), path)
+        head = file.read(HEAD)
+        if b"\n\n" not in head:
+            head = (head + file.read()).replace(b"\r\n", b"\n")
+    return head.partition(b"\n\n")[0].decode("utf-8", errors="replace")
+
+
+def _origin(folder: str) -> tuple[str, bool]:
+    try:
+        text = _text(f"{folder}/direct_url.json")
+    except (FileNotFoundError, NotADirectoryError):
         return "", False
-    told = json.loads(_text(path))
+    told = json.loads(text)
     if not isinstance(told, dict) or not isinstance(told.get("url"), str):
         raise ValueError("direct_url.json is not as PEP 610 says")  # noqa: TRY004 - bad data, not a bad call
     return told["url"], bool((told.get("dir_info") or {}).get("editable"))
 
 
-def _text(path: Path) -> str:
-    if path.stat().st_size > LIMIT:
-        raise OSError(f"{path.name} is larger than {LIMIT} bytes")
-    return path.read_text("utf-8", errors="replace")
+def _text(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - as above
+        _bounded(file.fileno(), path)
+        return file.read()
+
+
+def _bounded(descriptor: int, path: str) -> None:
+    if os.fstat(descriptor).st_size > LIMIT:
+        raise OSError(f"{os.path.basename(path)} is larger than {LIMIT} bytes")  # noqa: PTH119 - as above

@@ -15,10 +15,9 @@ from packaging.requirements import Requirement
 from tox.tox_env.installer import Installer
 from tox.tox_env.python.pip.req_file import PythonDeps
 
-from tox_wheelfarm import changing, damage, installed, release_set, settlement, state
-from tox_wheelfarm.artifact import artifact
+from tox_wheelfarm import damage, installed, seal, settlement, state
 from tox_wheelfarm.deps import sort
-from tox_wheelfarm.errors import InstallFailedError
+from tox_wheelfarm.errors import DamagedError, InstallFailedError
 from tox_wheelfarm.order import Order
 
 if TYPE_CHECKING:
@@ -65,6 +64,8 @@ class SetInstaller(Installer[Any]):
             self.order.deps_only = True
             self.order.package_requirements = lines
             return
+        from tox_wheelfarm.artifact import artifact
+
         built = [each for each in arguments if not isinstance(each, Requirement)]
         markers = self._runner.interpreter.markers
         self.order.artifacts = tuple(artifact(each, self._runner.extras, markers) for each in built)
@@ -87,10 +88,13 @@ class SetInstaller(Installer[Any]):
         case = settlement.case(self._runner, self.order)
         prints = settlement.prints(self._runner, self.order, case)
         try:
-            there = self._there()
-        except installed.DamagedError as wrong:
+            there, fresh = self._there(held)
+        except DamagedError as wrong:
             self._runner.again(str(wrong))
         if settlement.same(held, prints, there, self._runner):
+            if fresh and there == dict(held.versions):
+                held = replace(held, folders=fresh)
+                held.write(self._runner.env_dir)
             if self._runner.journal and not held.record:
                 self._report(held, case)
             return
@@ -102,13 +106,21 @@ class SetInstaller(Installer[Any]):
         told = settlement.record(case, decision, self._runner.package_folders(), reported=True)
         replace(held, record=told).write(self._runner.env_dir)
 
-    def _there(self) -> dict[str, str]:
+    def _there(self, held: state.State) -> tuple[dict[str, str], dict[str, int]]:
+        """The versions that are there, by name, and a seal that is better than the one of the state, if any."""
+        if seal.holds(held.folders):
+            return dict(held.versions), {}
         folders = self._runner.package_folders()
+        found = installed.names(folders)
+        # The seal before the look: what goes in between breaks it.
+        fresh = seal.taken(folders, [info for _, info in found.values()])
         if gone := damage.packages(folders):
-            raise installed.DamagedError(gone)
-        return {name: version for name, (version, _) in installed.names(folders).items()}
+            raise DamagedError(gone)
+        return {name: version for name, (version, _) in found.items()}, fresh
 
     def _change(self, held: state.State, case: Case, prints: dict[str, str], there: dict[str, str]) -> None:
+        from tox_wheelfarm import changing, release_set
+
         runner = self._runner
         decision = settlement.decide(case, self.order)
         prune = case.options.prune and not runner.without_package
@@ -123,11 +135,13 @@ class SetInstaller(Installer[Any]):
             runner.again(f"{', '.join(left)} cannot be taken out of it cleanly")
         found = installed.read(folders)
         settlement.check(runner, self.order, decision, found)
+        sealed = seal.taken(folders, [each.folder for each in found.values()])
         fresh = state.State(
             made=held.made,
             order=prints,
             releases=release_set.prints(decision.pins, self.order.artifacts),
             versions={name: version for name, (version, _) in installed.names(folders).items()},
             record=settlement.record(case, decision, folders, reported=bool(runner.journal)),
+            folders=sealed,
         )
         fresh.write(runner.env_dir)

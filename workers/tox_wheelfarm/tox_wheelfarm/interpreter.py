@@ -1,6 +1,7 @@
 """One interpreter: what it says of itself, and whether it is still the one it was.
 
-Found by `discovery`, kept in `state`. Asking starts it once, with a time limit; it never imports anything of a project.
+Found by `discovery`, kept in `state`. Asking starts it once for all environments (`answers`), with a time limit; it
+never imports anything of a project.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tox_wheelfarm.answers import answer
 from tox_wheelfarm.errors import InterpreterError
 
 SECONDS = 60
@@ -127,22 +129,25 @@ class Interpreter:
 
 
 def ask(executable: Path) -> Interpreter:
-    """Start an interpreter and read what it says of itself.
+    """What an interpreter says of itself; it is started unless this very file has said it before.
 
     Raises:
         InterpreterError: it does not start, or says something else.
     """
     real = executable.resolve()
-    isolated = [str(executable), "-E", "-s", "-S", "-c", PROBE]
     try:
-        done = subprocess.run(isolated, capture_output=True, text=True, timeout=SECONDS, check=True)
-        told = json.loads(done.stdout)
+        told = answer(PROBE, real, lambda: _asked(executable, real))
         found = real.stat()
-        digest = hashlib.sha256(real.read_bytes()).hexdigest()
-    except (OSError, subprocess.SubprocessError, ValueError) as wrong:
+        where = {"size": found.st_size, "modified": found.st_mtime_ns, "inode": found.st_ino}
+        return Interpreter.from_json({"executable": str(real), **told, **where})
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as wrong:
         raise InterpreterError(f"{executable} is no interpreter that can be used: {_end(wrong)}") from wrong
-    where = {"size": found.st_size, "modified": found.st_mtime_ns, "inode": found.st_ino, "sha256": digest}
-    return Interpreter.from_json({"executable": str(real), **told, **where})
+
+
+def _asked(executable: Path, real: Path) -> dict[str, Any]:
+    isolated = [str(executable), "-E", "-s", "-S", "-c", PROBE]
+    done = subprocess.run(isolated, capture_output=True, text=True, timeout=SECONDS, check=True)
+    return {**json.loads(done.stdout), "sha256": hashlib.sha256(real.read_bytes()).hexdigest()}
 
 
 def _end(wrong: Exception) -> str:

@@ -7,6 +7,7 @@ refused unless the settings soften it.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -14,6 +15,7 @@ from packaging.utils import canonicalize_name
 
 from tox_wheelfarm.errors import (
     ExtraNotFoundError,
+    InstallerError,
     LockedDepsRequiredError,
     LockedDepVersionConflictError,
     LockFileError,
@@ -24,11 +26,13 @@ from tox_wheelfarm.locks.wish import Wish
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from tox_wheelfarm.decision import Case
     from tox_wheelfarm.deps import DepsFolder
     from tox_wheelfarm.locks.lock import Lock
     from tox_wheelfarm.locks.pin import Pin
+    from tox_wheelfarm.locks.project import Project
     from tox_wheelfarm.options import Options
     from tox_wheelfarm.order import Order
 
@@ -38,6 +42,30 @@ UNSAFE = frozenset({"pip", "setuptools", "wheel", "distribute"})
 """What older tools leave out of their lock files as unsafe to pin."""
 
 
+def ahead(path: Path, root: Path, python: Path) -> tuple[Lock, Project] | None:
+    """What `select` needs, read while something else is waited for; None if it cannot be, and `select` says why.
+
+    Args:
+        path: the lock file.
+        root: the project's folder.
+        python: the environment's interpreter, or the one that it is made of.
+    """
+    from tox_wheelfarm.locks import facts
+
+    with suppress(InstallerError):
+        facts.target(python)
+        return _read(path, root)
+    return None
+
+
+def _read(path: Path, root: Path) -> tuple[Lock, Project]:
+    from tox_wheelfarm.locks import files
+    from tox_wheelfarm.locks.project import Project
+
+    project = Project.read(root)
+    return files.read(path, project), project
+
+
 def select(case: Case, order: Order) -> tuple[Lock, tuple[Pin, ...]]:
     """Read the lock file, check it, and take what is asked for.
 
@@ -45,13 +73,11 @@ def select(case: Case, order: Order) -> tuple[Lock, tuple[Pin, ...]]:
         LockFileError, StaleLockError, LockedDepNotFoundError, LockedDepVersionConflictError, ExtraNotFoundError,
             RequiresUnsafeDepError: as they say.
     """
-    from tox_wheelfarm.locks import facts, files
-    from tox_wheelfarm.locks.project import Project
+    from tox_wheelfarm.locks import facts
 
     if case.lockfile is None:
         raise LockFileError(f"{case.root} has no lock file")
-    project = Project.read(case.root)
-    lock = files.read(case.lockfile, project)
+    lock, project = case.ahead or _read(case.lockfile, case.root)
     _fresh(lock, lock.differences(project), case.options)
     target = facts.target(case.python)
     chosen = lock.select(target, wish(case.options, order))

@@ -21,6 +21,7 @@ from tox.tox_env.python.virtual_env.package.pyproject import Pep517VenvPackager
 from tox_wheelfarm import damage, installed, options, state
 from tox_wheelfarm.deps import sort
 from tox_wheelfarm.environment import Environment
+from tox_wheelfarm.errors import DamagedError, InterpreterError
 from tox_wheelfarm.order import fingerprint
 from tox_wheelfarm.uv import Offline
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from tox.tox_env.api import ToxEnvCreateArgs
     from tox.tox_env.package import PackageToxEnv
+    from tox.tox_env.python.api import PythonInfo
     from tox.tox_env.runner import RunToxEnv
 
 
@@ -82,7 +84,7 @@ class BuildInstaller(Installer[Any]):
         try:
             names = installed.names(folders)
             gone = damage.packages(folders)
-        except installed.DamagedError as wrong:
+        except DamagedError as wrong:
             self._packager.again(str(wrong))
         if gone or {name: version for name, (version, _) in names.items()} != dict(held.versions):
             self._packager.again(gone or "its packages are not those that were installed")
@@ -112,6 +114,7 @@ class BuildEnvironment(Environment, PythonPackageToxEnv):
         self._installer: BuildInstaller | None = None
         self._words: tuple[str, ...] = ()
         self._files: tuple[Path, ...] | None = None
+        self._alike: Path | None = None
         self.offline = Offline.AUTO
         super().__init__(create_args)
 
@@ -128,7 +131,43 @@ class BuildEnvironment(Environment, PythonPackageToxEnv):
             self._words = options.build_constraints(run_env.conf)
             always = getattr(self.options, "wheelfarm_offline", False)
             self.offline = Offline.ALWAYS if always else Offline(run_env.conf["offline"])
-        yield from super().register_run_env(run_env)
+        stages = super().register_run_env(run_env)
+        try:
+            asked = next(stages)
+            while True:
+                made = yield asked
+                if (
+                    isinstance(made, BuildEnvironment)
+                    and made is not self
+                    and isinstance(run_env, Environment)
+                ):
+                    made.alike(run_env)
+                asked = stages.send(made)
+        except StopIteration:
+            return
+
+    def alike(self, run_env: Environment) -> None:
+        """Use the interpreter of this environment, if the one that tox names is not found by its name."""
+        self._alike = Path(run_env.base_python.extra["executable"])
+
+    def _get_python(self, base_python: list[str]) -> PythonInfo | None:
+        found = super()._get_python(base_python)
+        return found if found or self._alike is None else super()._get_python([str(self._alike)])
+
+    def create_python_env(self) -> None:
+        """Make it.
+
+        Raises:
+            InterpreterError: no build backend runs with so old a Python under tox.
+        """
+        if self.interpreter.version_info[:2] < (3, 6):
+            version = ".".join(map(str, self.interpreter.version_info[:2]))
+            raise InterpreterError(
+                f"package = wheel and package = editable cannot be built with Python {version} "
+                f"({self.interpreter.executable}): write package = sdist (or editable-legacy), which the environment's "
+                "own pip builds, or wheel_build_env = .pkg if the wheel is the same for every Python"
+            )
+        super().create_python_env()
 
     def constraints(self) -> tuple[Path, ...]:
         """The files of constraints that hold for builds."""

@@ -23,6 +23,8 @@ from tox_wheelfarm.packager import Packager
 if TYPE_CHECKING:
     from tox.tox_env.api import ToxEnvCreateArgs
 
+    from tox_wheelfarm.locks.lock import Lock
+    from tox_wheelfarm.locks.project import Project
     from tox_wheelfarm.pip import Pip
     from tox_wheelfarm.uv import Uv
 
@@ -52,6 +54,7 @@ class Runner(Environment, PythonRun, Settling):
     def __init__(self, create_args: ToxEnvCreateArgs) -> None:
         self._installer: SetInstaller | None = None
         self._chosen: tuple[options.Options, Path | None] | None = None
+        self.ahead: tuple[Lock, Project] | None = None
         super().__init__(create_args)
 
     @staticmethod
@@ -143,7 +146,15 @@ class Runner(Environment, PythonRun, Settling):
     def _seeds(self) -> tuple[str, ...]:
         return self.settings.seeds
 
+    def _meanwhile(self) -> None:
+        if self.lockfile is not None and not self._without_install:
+            from tox_wheelfarm import locked
+
+            root = options.folder(self.core, "package_root")
+            self.ahead = locked.ahead(self.lockfile, root, Path(self.interpreter.executable))
+
     def _setup_env(self) -> None:
+        self.ahead = None
         self.installer.begin()
         for told in meaningless.found(self.conf):
             LOGGER.warning("%s", told)

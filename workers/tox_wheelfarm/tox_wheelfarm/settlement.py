@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
 
-from tox_wheelfarm import conflicts, decision, options, variables
+from tox_wheelfarm import decision, options, variables
 from tox_wheelfarm.errors import (
     ConflictError,
     PoetryNotInstalledError,
     RequiresUnsafeDepError,
     YankedError,
 )
-from tox_wheelfarm.installed import Installed, seen
-from tox_wheelfarm.locked import UNSAFE
 from tox_wheelfarm.order import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from tox_wheelfarm.conflicts import Conflict
     from tox_wheelfarm.decision import Case, Decision
+    from tox_wheelfarm.installed import Installed
     from tox_wheelfarm.locks.pin import Pin
     from tox_wheelfarm.order import Order
     from tox_wheelfarm.runner import Runner
@@ -55,7 +55,9 @@ def case(runner: Runner, order: Order) -> Case:
     uv = replace(uv, variables={**uv.variables, **order.lines.places})
     python = runner.env_python()
     pip = runner.pip(uv) if runner.interpreter.version_info[:2] < (3, 6) else None
-    return decision.Case(root, python, runner.env_dir, settings, runner.lockfile, files, uv, pip)
+    return decision.Case(
+        root, python, runner.env_dir, settings, runner.lockfile, files, uv, pip, runner.ahead
+    )
 
 
 def prints(runner: Runner, order: Order, case: Case) -> dict[str, str]:
@@ -151,6 +153,10 @@ def check(runner: Runner, order: Order, decided: Decision, found: Mapping[str, I
     """
     if order.lines.no_deps or runner.without_package:
         return
+    from tox_wheelfarm import conflicts
+    from tox_wheelfarm.installed import seen
+    from tox_wheelfarm.locked import UNSAFE
+
     lenient = (
         set()
         if runner.settings.install_project_deps is not False
@@ -194,7 +200,7 @@ def record(case: Case, decided: Decision, folders: Iterable[Path], *, reported: 
     return records.entry(case.options.installer, pins, text, folders, decided.lock, case.constraints)
 
 
-def _begins_in(problem: conflicts.Conflict, found: Mapping[str, Installed]) -> bool:
+def _begins_in(problem: Conflict, found: Mapping[str, Installed]) -> bool:
     return problem.chain[0] == "you asked for" or problem.chain[0].partition(" ")[0] in found
 
 

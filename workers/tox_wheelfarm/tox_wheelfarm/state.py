@@ -50,6 +50,7 @@ class State:
         releases: the fingerprint of each release that was decided on, by normalised name.
         versions: what was installed, by normalised name, when the file was written.
         record: what the result of a run says of it.
+        folders: the seal of its packages (`seal`).
     """
 
     made: Made
@@ -57,6 +58,7 @@ class State:
     releases: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     record: Mapping[str, Any] = field(default_factory=dict)
+    folders: Mapping[str, int] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Write it into an environment, whole or not at all."""
@@ -70,9 +72,10 @@ class State:
             "releases": dict(self.releases),
             "versions": dict(self.versions),
             "record": dict(self.record),
+            "folders": dict(self.folders),
         }
         fresh = folder / f"{NAME}.{os.getpid()}"
-        fresh.write_text(json.dumps(held, indent=1), "utf-8")
+        fresh.write_text(json.dumps(held), "utf-8")
         fresh.replace(folder / NAME)
 
 
@@ -87,7 +90,8 @@ def read(folder: Path) -> State | None:
             return None
         interpreter = Interpreter.from_json(held["interpreter"])
         made = Made(held["path"], interpreter, held["system_site_packages"], tuple(held["seeds"]))
-        return State(made, **{name: dict(held[name]) for name in ("order", "releases", "versions", "record")})
+        told = {name: dict(held[name]) for name in ("order", "releases", "versions", "record")}
+        return State(made, **told, folders=dict(held.get("folders", {})))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

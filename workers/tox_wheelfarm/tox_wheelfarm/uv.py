@@ -18,7 +18,7 @@ from uv import find_uv_bin
 from tox_wheelfarm.errors import InstallFailedError, OfflineMissError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 SECONDS = 1800
@@ -70,17 +70,32 @@ class Uv:
     constraints: tuple[Path, ...] = ()
     seconds: float = SECONDS
 
-    def run(self, arguments: Sequence[str], *, cwd: Path, network: bool = True) -> str:
+    def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        cwd: Path,
+        network: bool = True,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> str:
         """What `answer` writes to stdout; its arguments, its errors."""
-        return self.answer(arguments, cwd=cwd, network=network).text
+        return self.answer(arguments, cwd=cwd, network=network, meanwhile=meanwhile).text
 
-    def answer(self, arguments: Sequence[str], *, cwd: Path, network: bool = True) -> Answer:
+    def answer(
+        self,
+        arguments: Sequence[str],
+        *,
+        cwd: Path,
+        network: bool = True,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Answer:
         """Run uv and give what it had to say.
 
         Args:
             arguments: without the program; the subcommand first.
             cwd: relative paths in requirements are relative to it.
             network: False for what never needs one, such as `venv` and `pip check`.
+            meanwhile: called once while uv runs; what it raises stops uv.
 
         Raises:
             OfflineMissError: offline was asked for, and something is not in the cache.
@@ -88,7 +103,8 @@ class Uv:
         """
         arguments = [*arguments, *self._bound(arguments)]
         if not network or self.offline is not Offline.NEVER:
-            done = self._once([*arguments, "--offline"], cwd)
+            done = self._once([*arguments, "--offline"], cwd, meanwhile)
+            meanwhile = None
             if done.returncode == 0:
                 return Answer(done.stdout, done.stderr, asked=False)
             missing = bool(MISS.search(done.stderr))
@@ -96,7 +112,7 @@ class Uv:
                 raise InstallFailedError(_said(arguments, done))
             if self.offline is Offline.ALWAYS:
                 raise OfflineMissError(_said(arguments, done))
-        done = self._once(arguments, cwd)
+        done = self._once(arguments, cwd, meanwhile)
         if done.returncode:
             raise InstallFailedError(_said(arguments, done))
         return Answer(done.stdout, done.stderr, asked=True)
@@ -106,22 +122,25 @@ class Uv:
             return []
         return [word for path in self.constraints for word in ("--build-constraints", str(path))]
 
-    def _once(self, arguments: Sequence[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    def _once(
+        self, arguments: Sequence[str], cwd: Path, meanwhile: Callable[[], None] | None
+    ) -> subprocess.CompletedProcess[str]:
         command = [find_uv_bin(), "--no-config", *arguments]
-        try:
-            return subprocess.run(
-                command,
-                cwd=cwd,
-                env=self._environment(),
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=self.seconds,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as late:
-            told = f"uv {arguments[0]} took longer than {self.seconds:.0f} s and was stopped"
-            raise InstallFailedError(told) from late
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            command, cwd=cwd, env=self._environment(), stdout=pipe, stderr=pipe, text=True, errors="replace"
+        ) as process:
+            try:
+                if meanwhile is not None:
+                    meanwhile()
+                text, said = process.communicate(timeout=self.seconds)
+            except BaseException as wrong:
+                process.kill()
+                if not isinstance(wrong, subprocess.TimeoutExpired):
+                    raise
+                told = f"uv {arguments[0]} took longer than {self.seconds:.0f} s and was stopped"
+                raise InstallFailedError(told) from wrong
+        return subprocess.CompletedProcess(command, process.returncode, text, said)
 
     def _environment(self) -> dict[str, str]:
         kept = {

@@ -6,6 +6,7 @@ variable of uv that would change a decision is made up here.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def for_uv(variables: Mapping[str, str], threads: int) -> dict[str, str]:
 
     Args:
         variables: the environment's, after `pass_env` and `set_env`.
-        threads: how many downloads, builds and installs run at a time.
+        threads: how many downloads run at a time; builds and installs too, but no more than there are processors.
     """
     found = {
         uvs: _joined(pips, variables[pips])
@@ -72,8 +73,11 @@ def for_uv(variables: Mapping[str, str], threads: int) -> dict[str, str]:
         for name, value in variables.items()
         if name.startswith("UV_") and name not in DECIDED and value.strip()
     )
-    for name in ("UV_CONCURRENT_DOWNLOADS", "UV_CONCURRENT_BUILDS", "UV_CONCURRENT_INSTALLS"):
-        found.setdefault(name, str(threads))
+    # More builds or installs than processors only get into each other's way.
+    busy = min(threads, os.cpu_count() or 1)
+    found.setdefault("UV_CONCURRENT_DOWNLOADS", str(threads))
+    found.setdefault("UV_CONCURRENT_BUILDS", str(busy))
+    found.setdefault("UV_CONCURRENT_INSTALLS", str(busy))
     return found
 
 

@@ -9,14 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from tox_wheelfarm.download import DownloadError, fetch
-from tox_wheelfarm.index_page import ACCEPT, IndexFile, read_page
 from tox_wheelfarm.kept import keep
 from tox_wheelfarm.uv import Offline
 
@@ -24,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from tox_wheelfarm.index_page import IndexFile
     from tox_wheelfarm.locks.pin import Pin
 
 WARNING = re.compile(
@@ -36,12 +34,17 @@ LONGEST_REASON = 1000
 MOST_BYTES = 64 << 20
 """Of one page of an index; the longest of PyPI are about a third of it."""
 
+KEPT = "index-"
+"""How the names of files begin that hold the last data of a project."""
+
 AT_ONCE = 8
 PYPI = "https://pypi.org/simple/"
 
 
 def told(pins: Iterable[Pin], said: str) -> tuple[Pin, ...]:
     """The pins, those marked that uv warned of in what it said (on stderr)."""
+    if "is yanked" not in said:
+        return tuple(pins)
     reasons: dict[tuple[str, str], str] = {
         (canonicalize_name(found["name"]), found["version"]): (found["reason"] or "")[:LONGEST_REASON]
         for found in WARNING.finditer(said)
@@ -62,6 +65,12 @@ def asked(pins: Sequence[Pin], indexes: Sequence[str], cache: Path, offline: Off
         offline: only NEVER asks, and then each time (with the ETag of the last answer); otherwise, and where the index
             does not answer, the last data counts.
     """
+    if offline is not Offline.NEVER:
+        if not any(cache.glob(f"{KEPT}*.json")):
+            return tuple(pins)
+        return tuple(_marked(pin, indexes, cache, offline) for pin in pins)
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return tuple(pool.map(lambda pin: _marked(pin, indexes, cache, offline), pins))
 
@@ -100,10 +109,13 @@ class _Page:
 
 
 def _page(url: str, cache: Path, offline: Offline) -> _Page | None:
-    path = cache / f"index-{hashlib.sha256(url.encode()).hexdigest()}.json"
+    path = cache / f"{KEPT}{hashlib.sha256(url.encode()).hexdigest()}.json"
     last = _last(path)
     if offline is not Offline.NEVER or not url.startswith(("http://", "https://")):
         return last
+    from tox_wheelfarm.download import DownloadError, fetch
+    from tox_wheelfarm.index_page import ACCEPT, read_page
+
     try:
         document = fetch(url, most=MOST_BYTES, etag=last.etag if last else "", accept=ACCEPT)
         if not document.changed:
@@ -119,6 +131,8 @@ def _page(url: str, cache: Path, offline: Offline) -> _Page | None:
 def _last(path: Path) -> _Page | None:
     try:
         kept = json.loads(path.read_bytes())
+        from tox_wheelfarm.index_page import IndexFile
+
         return _Page(kept["etag"], tuple(IndexFile(*file) for file in kept["files"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -1,4 +1,4 @@
-"""The target that a real interpreter is, asked of it once.
+"""The target that a real interpreter is, asked of it once for all environments (`answers`).
 
 Called by the runner. The question is a small script that Python 2.7 and everything newer understands; it never imports
 anything of the project's folder, and nothing of ours runs there.
@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from tox_wheelfarm import answers
 from tox_wheelfarm.errors import InterpreterError
 from tox_wheelfarm.locks import tags
 from tox_wheelfarm.locks.target import Target
@@ -95,20 +96,29 @@ def target(python: Path) -> Target:
         real = str(python.resolve())
     except OSError as wrong:
         raise InterpreterError(f"{python} cannot be started: {wrong.strerror}") from wrong
-    return _target(str(python), real, status.st_mtime_ns, status.st_size)
+    return _target(real, status.st_mtime_ns, status.st_size)
 
 
 @lru_cache(maxsize=64)
-def _target(python: str, real: str, changed_ns: int, size: int) -> Target:  # noqa: ARG001 - the key of the cache
-    answer = _ask(python)
+def _target(python: str, changed_ns: int, size: int) -> Target:  # noqa: ARG001 - the key of the cache
+    answer = answers.answer(QUESTION, Path(python), lambda: _ask(python))
     environment = {str(key): str(value) for key, value in answer["marker"].items()}
     return Target(environment=environment, tags=tuple(tags.of(_build(answer), _platforms(answer, python))))
 
 
 def _ask(python: str) -> dict[str, Any]:
+    # Without site: nothing that is installed there may speak for the interpreter, or be kept with the answer. Only an
+    # environment of Python 2.7 finds its library by site; it is a file of its own, so its answer is its own.
+    try:
+        return _said(python, "-S")
+    except InterpreterError:
+        return _said(python)
+
+
+def _said(python: str, *flags: str) -> dict[str, Any]:
     try:
         done = subprocess.run(
-            [python, "-E", "-s", "-c", QUESTION],
+            [python, "-E", "-s", *flags, "-c", QUESTION],
             # macOS 11 and later tells an old program that it is 10.16 unless this is set.
             env={**os.environ, "SYSTEM_VERSION_COMPAT": "0"},
             capture_output=True,

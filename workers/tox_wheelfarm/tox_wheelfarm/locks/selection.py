@@ -16,7 +16,7 @@ from tox_wheelfarm.errors import ExtraNotFoundError, LockedDepNotFoundError, Loc
 from tox_wheelfarm.locks.trust import DistrustError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from packaging.tags import Tag
@@ -51,7 +51,7 @@ def best(files: Sequence[PinnedFile], target: Target) -> PinnedFile | None:
 
     A file without a name, of which nobody can tell, fits.
     """
-    ranks = _ranks(target.tags)
+    ranks = target.ranks
     found: tuple[int, PinnedFile] | None = None
     for file in files:
         rank = _rank(file.name, ranks)
@@ -60,21 +60,20 @@ def best(files: Sequence[PinnedFile], target: Target) -> PinnedFile | None:
     return found[1] if found else None
 
 
-@lru_cache(maxsize=16)
-def _ranks(tags: tuple[Tag, ...]) -> dict[Tag, int]:
-    return {tag: rank for rank, tag in enumerate(tags)}
-
-
-def _rank(name: str, ranks: dict[Tag, int]) -> int | None:
+def _rank(name: str, ranks: Mapping[Tag, int]) -> int | None:
     if not name:
         return 0
     if not name.endswith(".whl"):
         return len(ranks)
+    return min((ranks[tag] for tag in _tags(name) if tag in ranks), default=None)
+
+
+@lru_cache(maxsize=4096)
+def _tags(name: str) -> frozenset[Tag]:
     try:
-        tags = parse_wheel_filename(name)[3]
+        return frozenset(parse_wheel_filename(name)[3])
     except ValueError as wrong:
         raise DistrustError(f"{name!r} is no name of a wheel: {wrong}") from wrong
-    return min((ranks[tag] for tag in tags if tag in ranks), default=None)
 
 
 def no_such_package(path: Path, name: str, known: Collection[str]) -> LockedDepNotFoundError:

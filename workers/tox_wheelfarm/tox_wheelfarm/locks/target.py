@@ -6,6 +6,7 @@ Made by `facts` from a real interpreter, and by tests for platforms that are not
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,3 +26,8 @@ class Target:
 
     environment: Mapping[str, str]
     tags: tuple[Tag, ...]
+
+    @cached_property
+    def ranks(self) -> Mapping[Tag, int]:
+        """The place of each tag, 0 for the best."""
+        return {tag: rank for rank, tag in enumerate(self.tags)}

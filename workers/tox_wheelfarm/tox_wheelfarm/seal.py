@@ -1,0 +1,53 @@
+"""The folders of an environment's packages, as they were when every file in them was known to be there.
+
+Called by the installer, and kept in `state`. A file cannot go without its folder's time of change, so that files need
+be looked at only where such a time is another. It never tells what is missing: `damage` does.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from tox_wheelfarm.installed import recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+YOUNG_NS = 50_000_000
+"""A folder that changed so short a time ago may change again without another time: clocks of files are coarse."""
+
+
+def taken(sites: Sequence[Path], infos: Iterable[Path]) -> dict[str, int]:
+    """The time of change in ns of each folder, by its path; empty where it is too early to tell, or one is gone.
+
+    Args:
+        sites: the folders of packages.
+        infos: the `.dist-info` folders, whose RECORDs say which folders there are.
+    """
+    places = {str(site) for site in sites if site.is_dir()}
+    try:
+        for info in infos:
+            base = str(info.parent)
+            places.update(f"{base}/{path.rpartition('/')[0]}" for path in recorded(info))
+        found = {place: _changed(place) for place in places}
+    except OSError:
+        return {}
+    return {} if max(found.values(), default=0) > time.time_ns() - YOUNG_NS else found
+
+
+def holds(seal: Mapping[str, int]) -> bool:
+    """Whether no folder has changed since; False for an empty seal."""
+    try:
+        return bool(seal) and all(_changed(place) == then for place, then in seal.items())
+    except OSError:
+        return False
+
+
+def _changed(place: str) -> int:
+    status = os.stat(place)  # noqa: PTH116 - pathlib is several times as slow, and there are a thousand of them
+    # That one cannot be set from outside; on Windows it is the time of creation.
+    return status.st_mtime_ns if sys.platform == "win32" else status.st_ctime_ns
