@@ -108,7 +108,7 @@ def test_two_jobs_are_compared_line_by_line(wheelfarm, where):
     assert head.startswith(f"{FIRST} · ")
     assert f"→ {SECOND} · " in head
     assert lines == [
-        "py311: 2 added, 1 removed, 1 changed, 1 other-file, 1 the same",
+        "py311: 2 added, 1 removed, 1 changed, 1 from other files, 1 the same",
         "  - gone 3",
         "  + new\\u202e 2",
         "  ~ six 1.16.0 → 1.17.0",
