@@ -6,12 +6,13 @@ import re
 import pytest
 
 from farm_cli import main
+from farm_dashboards.rendering import digest
 from farm_dashboards.set_pages import file_name
 from farm_scheduler.installed_sets import store_sets
 from farm_scheduler.installers import Installer
 from farm_scheduler.run_report import read_report
 from farm_scheduler.tables import Attempt, Cell, Job
-from farm_scheduler.told_sets import ToldPackage, ToldSet
+from farm_scheduler.told_sets import MOST_PACKAGES, ToldPackage, ToldSet
 from farm_scheduler.verdicts import Verdict
 
 from ..conftest import fill
@@ -204,6 +205,35 @@ def test_a_pylock_is_fetched_as_a_text(pages):
 def test_no_environment_names_a_file_elsewhere(name):
     """Whatever an environment is called, the file is one that the specification of pylock.toml allows."""
     assert re.fullmatch(r"pylock\.(?:[A-Za-z0-9_-]+\.)?toml", file_name(name))
+
+
+def test_a_set_says_which_try_had_it_and_that_it_is_cut(pages, database):
+    """Where a later try told nothing the earlier one is named, and a set as long as is kept may have been longer."""
+    with database.write() as session:
+        session.add(Attempt(id="a-set44444", job_id=SILENT, number=1, worker="w"))
+        session.add(Attempt(id="a-set55555", job_id=SILENT, number=2, worker="w"))
+        session.flush()
+        long = {f"p{number}": "1" for number in range(MOST_PACKAGES)}
+        store_sets(session, "a-set44444", {"py311": told(long), "none": told({})}, [])
+    page = pages.get(f"/runs/r-fin23456/jobs/{SILENT}").text
+    assert "This is what try 1 had." in page
+    assert page.count("there may have been others") == 1
+    assert page.count("Nothing was installed in it.") == 1
+    assert "This is what try" not in pages.get(f"/runs/r-fin23456/jobs/{SECOND}").text
+
+
+@pytest.mark.parametrize(
+    ("told_hash", "shown"),
+    [
+        ("sha256:" + "ab" * 32, "sha256:abababababab…"),
+        ("ab" * 32, "abababababab…"),
+        ("md5:ab", "md5:ab"),
+        (None, ""),
+    ],
+)
+def test_a_hash_is_short_on_a_page(told_hash, shown):
+    """People see the first twelve signs, with the algorithm where it is told."""
+    assert digest(told_hash) == shown
 
 
 def test_a_job_without_a_set_says_so(pages):
