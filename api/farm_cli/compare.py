@@ -1,4 +1,4 @@
-"""`wheelfarm compare JOB JOB`: what differs between what two jobs had installed.
+"""`wheelfarm compare JOB OTHER`: what differs between what two jobs had installed.
 
 Found by main. It reads the record, or asks a farm elsewhere; it never starts the service, and judges nothing.
 """
@@ -21,7 +21,7 @@ Examples:
 
 @click.command("compare", help=HELP)
 @click.argument("first", metavar="JOB", shell_complete=complete_job)
-@click.argument("second", metavar="JOB", shell_complete=complete_job)
+@click.argument("second", metavar="OTHER", shell_complete=complete_job)
 @click.option("--json", "as_json", is_flag=True, help="One documented JSON object.")
 @server_option
 def command(first: str, second: str, as_json: bool, server: str | None) -> int:

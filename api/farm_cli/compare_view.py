@@ -13,6 +13,9 @@ from farm_scheduler.guest_text import clean_line
 from farm_scheduler.installed_sets import JobSets
 from farm_scheduler.set_comparison import Comparison, Kind, Pair
 
+WORDS = {Kind.OTHER_FILE: "from other files"}
+"""Where a person sees another word than a program."""
+
 SIGNS = {Kind.ADDED: "+", Kind.REMOVED: "-", Kind.CHANGED: "~"}
 
 
@@ -41,7 +44,9 @@ def _pair_lines(pair: Pair) -> Iterator[str]:
         return
     name = pair.first if pair.first == pair.second else f"{pair.first} → {pair.second}"
     counts = [sum(each.kind is kind for each in pair.differences) for kind in Kind]
-    said = [f"{number} {kind.value}" for kind, number in zip(Kind, counts, strict=True) if number]
+    said = [
+        f"{number} {WORDS.get(kind, kind.value)}" for kind, number in zip(Kind, counts, strict=True) if number
+    ]
     yield f"{name}: {', '.join([*said, f'{pair.same} the same'])}"
     for each in pair.differences:
         if each.kind is not Kind.OTHER_FILE:

@@ -40,7 +40,8 @@ _OPTIONS = (
         "--constraints",
         multiple=True,
         metavar="FILE|URL",
-        help="Constraints: a file of the source or an https URL, in place of what the project declares; repeatable.",
+        help="Constraints: a file by its path in the source, or an https URL; in place of what the project declares; "
+        "repeatable.",
     ),
     click.option(
         "--cutoff",
@@ -87,6 +88,8 @@ def _words(said: tuple[str, ...]) -> list[str]:
     Raises:
         click.UsageError: one of them is no installer.
     """
+    if any(not each.strip(" ,") for each in said):
+        raise click.UsageError(f"--installer names none; there are {', '.join(INSTALLERS)}")
     words = [word.strip() for each in said for word in each.split(",") if word.strip()]
     wrong = next((word for word in words if word not in INSTALLERS), None)
     if wrong is not None:

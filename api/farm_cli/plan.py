@@ -13,6 +13,7 @@ from farm_cli.matrix_options import matrix_options
 from farm_cli.plan_view import plan_document, plan_lines
 from farm_cli.record import Record, open_record
 from farm_cli.server_option import server_option
+from farm_scheduler.constraint_words import check_words
 from farm_scheduler.dynamic_facts import dynamic_facts
 from farm_scheduler.errors import PlanError
 from farm_scheduler.interpreters import SystemImage
@@ -64,6 +65,8 @@ def command(
         raise click.UsageError("--ask-guest asks a machine of this farm; a run there asks by itself")
     wanted = read_target(target)
     with open_record() as record:
+        if server is None:
+            check_words(narrowing.constraints, record.settings)
         images = _systems(record, server)
         system = system_to_ask(images, narrowing)
         source = get_source(wanted, record.settings)

@@ -109,7 +109,7 @@ def _print_sets(console: Console, report: RunReport) -> None:
     console.print()
     for cell in told:
         console.print(Text(clean_line(f"{cell.job_id}  {cell.label}: {cell.installed}")), soft_wrap=True)
-    console.print(Text("what differs: wheelfarm compare JOB JOB", style="dim"))
+    console.print(Text("what differs: wheelfarm compare JOB OTHER", style="dim"))
 
 
 def _print_notes(console: Console, report: RunReport) -> None:

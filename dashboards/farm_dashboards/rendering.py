@@ -15,6 +15,7 @@ from farm_scheduler.guest_text import clean, clean_line, tail
 from farm_scheduler.interpreters import name_order
 from farm_scheduler.run_report import CALM, CellReport, RunReport, notes_by_reason
 from farm_scheduler.tables import now
+from farm_scheduler.told_sets import MOST_PACKAGES
 from farm_scheduler.verdicts import UNEXPECTED_PASS, Verdict
 
 RESTING = frozenset({"planned", "held", "queued", "finished", "cancelled"})
@@ -22,6 +23,9 @@ RESTING = frozenset({"planned", "held", "queued", "finished", "cancelled"})
 
 OTHER = "other"
 """The row of what has no Python of its own."""
+
+SHORT_HASH = 12
+"""Signs of a hash that people see."""
 
 MARKS = {"good": "✓", "odd": "!", "bad": "✗", "calm": "○", "working": "▸", "waiting": "·"}
 
@@ -42,8 +46,12 @@ class Pages:
             mark=mark,
             tally=tally,
             ago=ago,
+            digest=digest,
+            plural=plural,
         )
-        self._environment.globals.update(left_out=notes_by_reason, grid=grid)
+        self._environment.globals.update(
+            left_out=notes_by_reason, grid=grid, beside=beside, most=MOST_PACKAGES
+        )
 
     def render(self, name: str, **values: object) -> str:
         """The HTML of one page."""
@@ -98,6 +106,32 @@ def grid(run: RunReport) -> tuple[list[str], list[tuple[str, list[list[CellRepor
         row = rows.setdefault(cell.python or OTHER, [[] for _ in systems])
         row[systems.index(cell.system)].append(cell)
     return systems, sorted(rows.items(), key=lambda row: name_order(None if row[0] == OTHER else row[0]))
+
+
+def beside(run: RunReport, cell: CellReport) -> list[CellReport]:
+    """The cells to compare one with: the other installers of its Python and system, then its like on other systems.
+
+    Only those that have told what they had.
+    """
+    others = [
+        each
+        for each in run.cells
+        if each.installed and each.python == cell.python and each.job_id != cell.job_id
+    ]
+    here = [each for each in others if each.system == cell.system]
+    there = [each for each in others if each.system != cell.system and each.installer == cell.installer]
+    return here + there
+
+
+def digest(told: str | None) -> str:
+    """The first twelve signs of a hash, with its algorithm if it has one; whole ones are in the pylock.toml."""
+    algorithm, colon, value = clean_line(told or "").rpartition(":")
+    return algorithm + colon + (value if len(value) <= SHORT_HASH else value[:SHORT_HASH] + "…")
+
+
+def plural(number: int, word: str) -> str:
+    """`1 package`, `2 packages`."""
+    return f"{number} {word}" + ("" if number == 1 else "s")
 
 
 def seconds_text(seconds: float | None) -> str:

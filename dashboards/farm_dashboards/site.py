@@ -17,12 +17,11 @@ from starlette.responses import Response
 
 from farm_dashboards.job_pages import job_pages
 from farm_dashboards.rendering import Pages
+from farm_dashboards.set_pages import set_pages
 from farm_scheduler.database import Database
 from farm_scheduler.errors import NotFoundError, TooBusyError
-from farm_scheduler.installed_sets import read_sets
 from farm_scheduler.run_list import recent_runs
 from farm_scheduler.run_report import read_report
-from farm_scheduler.set_comparison import compare
 from farm_scheduler.settings import Settings
 from farm_scheduler.waiting import read_queue
 
@@ -68,13 +67,8 @@ def create_site(database: Database, settings: Settings) -> FastAPI:
             found = read_queue(session, settings, most=JOBS_SHOWN, project=project)
         return pages.render("queue.html", queue=found, project=project, live=True)
 
-    @site.get("/jobs/{first}/compare/{second}", response_class=HTMLResponse)
-    def comparison(first: str, second: str) -> str:
-        with database.read() as session:
-            found = compare(read_sets(session, first), read_sets(session, second))
-        return pages.render("compare.html", found=found, live=False)
-
     site.include_router(job_pages(database, settings, pages))
+    site.include_router(set_pages(database, pages))
 
     @site.exception_handler(NotFoundError)
     @site.exception_handler(TooBusyError)

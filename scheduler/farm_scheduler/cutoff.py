@@ -6,24 +6,32 @@ zone of a host.
 
 from datetime import UTC, date, datetime, time, timedelta
 
+from farm_scheduler.clock import now
 from farm_scheduler.errors import PlanError
+
+MOST_AHEAD = timedelta(days=2)
+"""The end of today, wherever on earth today is."""
 
 
 def read_cutoff(said: str | date | datetime) -> datetime:
     """The moment in UTC. A day counts to its end; a time without a zone is one in UTC.
 
     Raises:
-        PlanError: it is neither a day (`2026-01-31`) nor a time (RFC 3339).
+        PlanError: it is neither a day (`2026-01-31`) nor a time (RFC 3339), or a day that is still to come.
     """
     try:
         found = _parsed(said) if isinstance(said, str) else said
         if not isinstance(found, datetime):
             found = datetime.combine(found, time.min) + timedelta(days=1)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         shown = str(said)[:60]
         sentence = f"the cut-off {shown!r} is no day; write it as 2026-01-31, or as 2026-01-31T12:00:00Z"
         raise PlanError(sentence, cutoff=shown) from error
+    if found > now() + MOST_AHEAD:
+        sentence = f"the cut-off {str(said)[:60]!r} is still to come; leave it out for the index as it is"
+        raise PlanError(sentence, cutoff=str(said)[:60])
+    return found
 
 
 def _parsed(text: str) -> date | datetime:

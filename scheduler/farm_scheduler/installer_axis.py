@@ -33,7 +33,8 @@ class InstallerAxis:
     long. What tox 3 drives stays with it, unless other installers are asked for.
 
     Raises:
-        PlanError: what is named as constraints cannot be, or is no file of the source.
+        PlanError: what is named as constraints cannot be, or is no file of the source; or the person wants only
+            installers for which there is nothing.
     """
 
     def __init__(
@@ -55,9 +56,11 @@ class InstallerAxis:
         missing = missing_file(self._constraints, files)
         if missing is not None:
             sentence = (
-                f"the constraints {missing} are no file of the source; name one that is, or an https URL"
+                f"the constraints {missing} are no file of the source; put them into the project's folder and "
+                "name them from there, or name an https URL"
             )
             raise PlanError(sentence, file=missing)
+        self._refuse_what_nobody_has(narrowing)
 
     def spread(self, cells: Iterable[PlannedCell]) -> tuple[list[PlannedCell], list[Note]]:
         """The cells of all installers, and a note for each that cannot be; what no image can run stays as it is."""
@@ -94,6 +97,15 @@ class InstallerAxis:
         if self._lock is not None:
             return (Installer.PROJECT, *by_constraints, Installer.LATEST)
         return (*by_constraints, Installer.LATEST) if by_constraints else (Installer.PROJECT,)
+
+    def _refuse_what_nobody_has(self, narrowing: Narrowing) -> None:
+        reasons = {each.value: self._refusal(each) for each in narrowing.installers}
+        if reasons and all(reasons.values()):
+            why = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+            raise PlanError(
+                f"nothing can be installed by {why}; name another by --installer, or drop --installer",
+                installers=list(reasons),
+            )
 
     def _refusal(self, installer: Installer) -> str | None:
         if installer is Installer.PROJECT:

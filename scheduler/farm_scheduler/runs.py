@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from farm_scheduler.audit import note_change
 from farm_scheduler.cancellation import Cancellation, cancel_run
+from farm_scheduler.constraint_words import check_words
 from farm_scheduler.database import Database
 from farm_scheduler.dynamic_facts import dynamic_facts
 from farm_scheduler.engine import MOST_TICKETS, publish_bake, publish_tickets
@@ -71,6 +72,7 @@ def submit(  # noqa: PLR0913 - three of them are rare, and named where they are 
         IndexUnavailableError: the package index did not answer.
         EngineError: Redis does not answer; the run is recorded, and the sweep will find it.
     """
+    check_words(narrowing.constraints, settings)
     source = source or get_source(read_target(target), settings)
     run = _new_run(source, target, narrowing, run_id or new_id("r"))
     run.retries = retries

@@ -19,6 +19,7 @@ from sqlmodel import Session, col, func, or_, select
 from farm_scheduler import runs
 from farm_scheduler.access_tables import Submission, SubmissionState, Upload, UploadState
 from farm_scheduler.audit import note_change
+from farm_scheduler.constraint_words import check_words
 from farm_scheduler.database import Database
 from farm_scheduler.engine import publish_submission
 from farm_scheduler.errors import (
@@ -64,7 +65,8 @@ def ask(session: Session, settings: Settings, caller: Caller, wish: Submission) 
     """Record the wish for a run; asking again under the same id changes nothing. Publish it after the commit.
 
     Raises:
-        TargetError: the target is none that may be named from elsewhere.
+        TargetError: the target is none that may be named from elsewhere, or constraints are at a URL that nobody asks.
+        PlanError: what is named as constraints cannot be.
         AccessError: the token is for another project, or not for this priority.
         NotFoundError: there is no such upload.
         UploadError: the upload is not complete.
@@ -75,6 +77,7 @@ def ask(session: Session, settings: Settings, caller: Caller, wish: Submission) 
         return known
     _check_priority(caller, wish.priority)
     _check_open(session, caller)
+    check_words(Narrowing.of(wish.narrowing).constraints, settings)
     if wish.upload_id is None:
         target = read_remote_target(wish.target, settings)
         if isinstance(target, ReleaseTarget):

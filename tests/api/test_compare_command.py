@@ -1,20 +1,25 @@
 """What jobs had installed, and what differs, by command and on the pages: in this record, and on a farm elsewhere."""
 
 import json
+import re
 
 import pytest
 
 from farm_cli import main
+from farm_dashboards.rendering import digest
+from farm_dashboards.set_pages import file_name
 from farm_scheduler.installed_sets import store_sets
 from farm_scheduler.installers import Installer
 from farm_scheduler.run_report import read_report
 from farm_scheduler.tables import Attempt, Cell, Job
-from farm_scheduler.told_sets import ToldPackage, ToldSet
+from farm_scheduler.told_sets import MOST_PACKAGES, ToldPackage, ToldSet
+from farm_scheduler.verdicts import Verdict
 
 from ..conftest import fill
 from .serving import served
 
 FIRST, SECOND, SILENT = "j-fin22222", "j-set33333", "j-set44444"
+PYLOCK = 'lock-version = "1.0"\nüñ\u202e\n'
 LOCK = {"path": "uv.lock", "sha256": "ab" * 32, "format": "uv"}
 BEFORE = {"six": "1.16.0", "toy": "1.0", "gone": "3", "same": "1"}
 AFTER = {"six": "1.17.0", "toy": "1.0", "new\u202e": "2", "same": "1"}
@@ -53,7 +58,7 @@ def add_sets(database):
                 store_sets(
                     session,
                     attempt,
-                    {"py311": told({**AFTER, "x": "1"}, installer="lockfile", lock=LOCK)},
+                    {"py311": told({**AFTER, "x": "1"}, installer="lockfile", lock=LOCK, pylock=PYLOCK)},
                     [],
                 )
         mine = read_report(session, first.run_id)
@@ -104,7 +109,7 @@ def test_two_jobs_are_compared_line_by_line(wheelfarm, where):
     assert head.startswith(f"{FIRST} · ")
     assert f"→ {SECOND} · " in head
     assert lines == [
-        "py311: 2 added, 1 removed, 1 changed, 1 other-file, 1 the same",
+        "py311: 2 added, 1 removed, 1 changed, 1 from other files, 1 the same",
         "  - gone 3",
         "  + new\\u202e 2",
         "  ~ six 1.16.0 → 1.17.0",
@@ -159,13 +164,78 @@ def pages(settings, database):
 def test_pages_show_sets_and_what_differs(pages):
     """A job's page lists what it had and leads to the comparison with its neighbour, which shows each difference."""
     page = pages.get(f"/runs/r-fin23456/jobs/{FIRST}").text
-    assert "<dt>six 1.16.0</dt>" in page
+    assert '<th scope="row">six</th>\n<td>1.16.0</td>' in page
+    assert '<td>3 <span class="bad-number">withdrawn</span></td>' in page
     assert f"jobs/{FIRST}/compare/{SECOND}" in page
+    assert SILENT not in page
     compared = pages.get(f"/jobs/{FIRST}/compare/{SECOND}")
     assert compared.status_code == 200
-    assert (
-        '<tr><th scope="row">six</th><td>1.16.0</td><td>1.17.0</td><td class="dim">changed</td></tr>'
-        in compared.text
-    )
+    row = compared.text.partition('<tr><th scope="row">six</th>')[2].partition("</tr>")[0]
+    assert (">1.16.0<" in row.replace("\n", ""), ">1.17.0<" in row.replace("\n", "")) == (True, True)
+    assert "~ changed" in row
     assert "new\\u202e" in compared.text
     assert pages.get(f"/jobs/{FIRST}/compare/{SILENT}").status_code == 404
+
+
+def test_a_failed_cell_leads_to_what_its_green_neighbour_had(pages, database):
+    """On the page of the run, a cell that failed has a link to the comparison with one that passed, and only that."""
+    with database.write() as session:
+        session.get_one(Job, FIRST).verdict = Verdict.FAILED
+        session.get_one(Job, SECOND).verdict = Verdict.PASSED
+    assert f"jobs/{SECOND}/compare/{FIRST}" in pages.get("/runs/r-fin23456").text
+    with database.write() as session:
+        session.get_one(Job, SECOND).verdict = Verdict.FAILED
+    assert "/compare/" not in pages.get("/runs/r-fin23456").text
+
+
+def test_a_pylock_is_fetched_as_a_text(pages):
+    """The page of a job links the pylock.toml of a set, which comes as a plain text to keep; one without has none."""
+    address = f"/jobs/{SECOND}/pylock/py311"
+    assert f"../../..{address}" in pages.get(f"/runs/r-fin23456/jobs/{SECOND}").text
+    found = pages.get(address)
+    assert (found.status_code, found.text) == (200, PYLOCK)
+    assert found.headers["content-type"] == "text/plain; charset=utf-8"
+    assert found.headers["content-disposition"] == 'attachment; filename="pylock.py311.toml"'
+    assert "/pylock/" not in pages.get(f"/runs/r-fin23456/jobs/{FIRST}").text
+    for none in (f"{FIRST}/pylock/py311", f"{SECOND}/pylock/..%2Fx", f"{SILENT}/pylock/py311"):
+        assert pages.get(f"/jobs/{none}").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["py 3.12/..", '"\r\nX: y', "ünï.cöde", "///", ""])
+def test_no_environment_names_a_file_elsewhere(name):
+    """Whatever an environment is called, the file is one that the specification of pylock.toml allows."""
+    assert re.fullmatch(r"pylock\.(?:[A-Za-z0-9_-]+\.)?toml", file_name(name))
+
+
+def test_a_set_says_which_try_had_it_and_that_it_is_cut(pages, database):
+    """Where a later try told nothing the earlier one is named, and a set as long as is kept may have been longer."""
+    with database.write() as session:
+        session.add(Attempt(id="a-set44444", job_id=SILENT, number=1, worker="w"))
+        session.add(Attempt(id="a-set55555", job_id=SILENT, number=2, worker="w"))
+        session.flush()
+        long = {f"p{number}": "1" for number in range(MOST_PACKAGES)}
+        store_sets(session, "a-set44444", {"py311": told(long), "none": told({})}, [])
+    page = pages.get(f"/runs/r-fin23456/jobs/{SILENT}").text
+    assert "This is what try 1 had." in page
+    assert page.count("there may have been others") == 1
+    assert page.count("Nothing was installed in it.") == 1
+    assert "This is what try" not in pages.get(f"/runs/r-fin23456/jobs/{SECOND}").text
+
+
+@pytest.mark.parametrize(
+    ("told_hash", "shown"),
+    [
+        ("sha256:" + "ab" * 32, "sha256:abababababab…"),
+        ("ab" * 32, "abababababab…"),
+        ("md5:ab", "md5:ab"),
+        (None, ""),
+    ],
+)
+def test_a_hash_is_short_on_a_page(told_hash, shown):
+    """People see the first twelve signs, with the algorithm where it is told."""
+    assert digest(told_hash) == shown
+
+
+def test_a_job_without_a_set_says_so(pages):
+    """Where nothing was told the page of a job has a sentence instead of an empty place."""
+    assert "No environment told what it had" in pages.get("/runs/r-fin23456/jobs/j-fin22224").text

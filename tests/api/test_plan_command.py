@@ -236,7 +236,11 @@ def test_installers_are_words_with_commas(farm, project):
         ),
         (("--cutoff", "soon"), "the cut-off 'soon' is no day; write it as 2026-01-31"),
         (("--constraints", "../c.txt"), "is no file below the project's folder"),
-        (("--installer", "lockfile"), "the source has no lock file"),
+        (("--constraints", "c.txt"), "put them into the project's folder and name them from there"),
+        (("--constraints", "http://example.org/c.txt"), "the farm asks over https only"),
+        (("--cutoff", "2199-01-01"), "still to come"),
+        (("--installer", "lockfile"), "nothing can be installed by lockfile: the source has no lock file"),
+        (("--installer", ","), "--installer names none; there are project, lockfile"),
     ],
 )
 def test_installers_that_cannot_be_are_wrong_use(farm, project, options, sentence):

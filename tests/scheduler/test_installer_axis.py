@@ -1,18 +1,20 @@
 """The installers of a run: its cells by default, by a person's word and by the project's, and what is left out."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from farm_scheduler.constraint_words import check_words
 from farm_scheduler.cutoff import read_cutoff
-from farm_scheduler.errors import PlanError
+from farm_scheduler.errors import InputError, PlanError
 from farm_scheduler.installers import Installer, lock_file
 from farm_scheduler.interpreters import SystemImage, system_image
 from farm_scheduler.plan import Narrowing, Plan
 from farm_scheduler.planning import make_plan
 from farm_scheduler.project_files import ProjectFiles
+from farm_scheduler.settings import Settings
 
 LOCKS = ("pylock.toml", "pylock.dev.toml", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
 HASHED = "six==1.17.0 --hash=sha256:" + "0" * 64
@@ -130,6 +132,10 @@ def test_a_run_without_a_cell_says_why() -> None:
     """A person who asks for a lock file that is not there is told so, and which option to drop."""
     with pytest.raises(PlanError, match=r"no lock file.*drop --installer"):
         plan(narrowing=asked(Installer.LOCKFILE))
+    with pytest.raises(
+        PlanError, match=r"by lockfile: .*no lock file.*; constraints: no constraints are given"
+    ):
+        plan(narrowing=asked(Installer.LOCKFILE, Installer.CONSTRAINTS))
 
 
 def test_selectors_mean_cells_by_their_installer() -> None:
@@ -215,6 +221,35 @@ def test_what_is_no_day_is_refused(text: str) -> None:
     """A cut-off that cannot be read says how to write one."""
     with pytest.raises(PlanError, match="write it as 2026-01-31"):
         read_cutoff(text)
+
+
+def test_a_day_to_come_is_no_cut_off() -> None:
+    """Today is one, wherever on earth it is today; what is later is refused, as nothing would be hidden."""
+    today = datetime.now(tz=UTC).date()
+    read_cutoff(today)
+    read_cutoff(today + timedelta(days=1))
+    for later in (today + timedelta(days=3), "2199-01-01", "2199-01-01T00:00:00Z"):
+        with pytest.raises(PlanError, match="still to come; leave it out"):
+            read_cutoff(later)
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("http://example.org/c.txt", "over https only"),
+        ("ftp://example.org/c.txt", "no URL of constraints"),
+        ("https://127.0.0.1/c.txt#sha256=" + "a" * 64, "no public address"),
+        ("https://localhost/c.txt", "no public address"),
+        ("/etc/passwd", "no file below the project's folder"),
+    ],
+)
+def test_constraints_that_no_job_could_have_are_refused_at_once(word: str, sentence: str) -> None:
+    """What the form tells, and what the farm never asks, costs no machine and no wait."""
+    check_words(
+        ["c.txt", "https://example.org/c.txt", "https://example.org/c.txt#sha256=" + "a" * 64], Settings()
+    )
+    with pytest.raises(InputError, match=sentence):
+        check_words(["c.txt", word], Settings())
 
 
 @given(

@@ -52,6 +52,14 @@ def test_two_jobs_are_compared(door):
     assert again.status_code == 304
 
 
+def test_constraints_that_nobody_asks_are_refused(door):
+    """A wish for a run by constraints that no job could have is refused at once, with the reason."""
+    submitter = door.token(Role.SUBMITTER)
+    for word, sentence in (("http://example.org/c.txt", "over https only"), ("../c.txt", "is no file below")):
+        answer = door.post("/runs", {"target": "six", "constraints": [word]}, submitter)
+        assert (answer.status_code, sentence in answer.text) == (400, True)
+
+
 def test_jobs_of_others_stay_hidden(closed):
     """Who may not see one of the jobs is told that there is none, of the set and of the comparison."""
     tell(closed)
