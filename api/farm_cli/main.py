@@ -98,7 +98,11 @@ def main() -> None:
         # A character that the terminal's encoding lacks is shown as `?`, and is no crash.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    sys.exit(outcome(sys.argv[1:]))
+    try:
+        code = outcome(sys.argv[1:])
+    except KeyboardInterrupt:  # once more, while the first one was being told
+        code = INTERRUPTED
+    sys.exit(code)
 
 
 def outcome(arguments: Sequence[str]) -> int:
