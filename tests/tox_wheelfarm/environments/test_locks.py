@@ -93,6 +93,14 @@ def test_everything_locked_is_required(locked):
     assert "LockedDepsRequiredError: require_locked_deps is set, but no lock file decides linter" in said
 
 
+def test_a_dependency_that_the_lock_excludes_is_told_with_the_lock(locked):
+    """A line of deps against a release of the lock file names both, and the file by its own name."""
+    locked.ini("skip_install = true", "locked_deps = runner", "deps = low>=2")
+    said = locked.fails().said
+    assert "ConstraintsError: constraints exclude what is asked for:" in said
+    assert f"`low>=2` (the environment) against `low==1.0` ({locked.root / 'uv.lock'})" in said
+
+
 def test_a_lock_that_does_not_match_is_told_with_what_differs(locked):
     """A changed pyproject.toml makes the lock stale; `stale_lock = warn` only says so."""
     locked.project("low<2", "linter", groups={"dev": ["runner", "linter"], "docs": ["docs-tool"]})

@@ -82,7 +82,9 @@ def test_a_withdrawn_release_of_a_lock_file_is_told_from_the_last_index_data(ben
     assert "withdrawn by their authors: gone 1.0 (it eats data)" in bench.passes("--recreate").said
     assert index.asked == []
     bench.ini("skip_install = true", "yanked = refuse")
+    index.asked.clear()
     assert "YankedError" in bench.fails("--recreate").said
+    assert (list(bench.site().glob("gone*")), index.asked) == ([], [])
 
 
 def test_pips_variables_say_where_the_index_is(bench, index):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
@@ -36,7 +36,10 @@ PLACES = frozenset(
 """Options that say where files are or how they are chosen. They are not obeyed: the environment says that."""
 
 MARK = "# wheelfarm: "
-"""Begins the last line of a file that was written here; the rest is JSON: its source and the SHA-256 of that."""
+"""Begins the last line of a file that was written here; the rest is JSON: its source and the SHA-256 of that.
+
+`"lines": false` says that the source has no such lines, so that none is told where a constraint stands.
+"""
 
 
 @dataclass(frozen=True)
@@ -89,16 +92,17 @@ def read(path: Path) -> Constraints:
     """
     body = _read(path, str(path))
     text = _decoded(body, str(path))
-    source, sha256 = str(path), hashlib.sha256(body).hexdigest()
+    source, sha256, numbered = str(path), hashlib.sha256(body).hexdigest(), True
     _, mark, told = text.rpartition(MARK)
     if mark and "\n" not in told.strip():
         try:
             header = json.loads(told)
             source, sha256 = str(header["source"]), str(header["sha256"])
+            numbered = header.get("lines") is not False
         except (ValueError, KeyError, TypeError):
             pass  # a comment that only looks like ours
-    lines = tuple(line for line in statements(text, source) if not line.option[0])
-    return Constraints(source, sha256, lines)
+    lines = [line for line in statements(text, source) if not line.option[0]]
+    return Constraints(source, sha256, tuple(line if numbered else replace(line, line=0) for line in lines))
 
 
 @dataclass

@@ -6,6 +6,7 @@ resolve once, and what came of it is as exact as a lock. Nothing is installed he
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
@@ -100,7 +101,7 @@ def _from_lock(case: Case, order: Order) -> Decision:
     if case.options.require_locked_deps:
         locked.require(extra, order.lines.folders)
     if extra or order.lines.folders:
-        held = _as_constraints(case, pins)
+        held = _as_constraints(case, lock, pins)
         bound = replace(case, constraints=(*case.constraints, held))
         known = {pin.name for pin in pins}
         pins = (*pins, *(pin for pin in _resolved(bound, order, extra) if pin.name not in known))
@@ -125,10 +126,14 @@ def _parsed(line: str) -> Requirement | None:
         return None
 
 
-def _as_constraints(case: Case, pins: Sequence[Pin]) -> Path:
+def _as_constraints(case: Case, lock: Lock, pins: Sequence[Pin]) -> Path:
+    from tox_wheelfarm.constraints import MARK
+
     path = case.folder / ".wheelfarm-locked.txt"
     lines = [f"{pin.name}=={pin.version}" for pin in pins if pin.version and not pin.reference]
-    path.write_text("\n".join(lines) + "\n", "utf-8")
+    # A clash names the lock file, not this one.
+    header = json.dumps({"source": str(lock.path), "sha256": lock.sha256, "lines": False})
+    path.write_text("\n".join([*lines, MARK + header]) + "\n", "utf-8")
     return path
 
 

@@ -21,6 +21,7 @@ from tox_wheelfarm.errors import (
     YankedError,
 )
 from tox_wheelfarm.order import fingerprint
+from tox_wheelfarm.uv import Offline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -139,6 +140,11 @@ def _marked(case: Case, decided: Decision) -> Decision:
         return decided
     from tox_wheelfarm import yanked
 
+    if case.options.yanked == "refuse" and case.options.offline is not Offline.NEVER and case.pip is None:
+        # Before anything is installed; what is only warned of is heard from the install itself, which costs nothing.
+        from tox_wheelfarm.named import marked
+
+        decided = replace(decided, pins=marked(decided.pins, case.python, case.uv))
     places = yanked.indexes(case.uv.variables)
     pins = yanked.asked(decided.pins, places, user_cache_path("tox-wheelfarm"), case.options.offline)
     return replace(decided, pins=pins)
