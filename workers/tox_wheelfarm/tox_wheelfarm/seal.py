@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-YOUNG_NS = 50_000_000
+SECOND_NS = 1_000_000_000
+TICK_NS = 12_000_000
 """A folder that changed so short a time ago may change again without another time: clocks of files are coarse."""
 
 
@@ -36,7 +37,9 @@ def taken(sites: Sequence[Path], infos: Iterable[Path]) -> dict[str, int]:
         found = {place: _changed(place) for place in places}
     except OSError:
         return {}
-    return {} if max(found.values(), default=0) > time.time_ns() - YOUNG_NS else found
+    coarse = all(then % SECOND_NS == 0 for then in found.values())  # some file systems count seconds
+    young = time.time_ns() - (2 * SECOND_NS if coarse else TICK_NS)
+    return {} if max(found.values(), default=0) > young else found
 
 
 def holds(seal: Mapping[str, int]) -> bool:
