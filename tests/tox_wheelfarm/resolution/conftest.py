@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import json
+import os
 import shutil
 import sys
 import tarfile
@@ -316,7 +317,8 @@ def python():
 @pytest.fixture
 def old_python():
     """An interpreter before 3.9, where this machine has one."""
-    found = [*Path.home().glob(".pyenv/versions/3.[678].*/bin/python"), *map(shutil.which, OLD)]
+    below = Path(os.environ.get("PYENV_ROOT", "/root/.pyenv")) / "versions"
+    found = [*below.glob("3.[678].*/bin/python"), *map(shutil.which, OLD)]
     if any(found):
         return Path(next(filter(None, found)))
     pytest.skip("needs a Python before 3.9 on this machine")
