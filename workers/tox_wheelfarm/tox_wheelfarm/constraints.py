@@ -18,7 +18,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from tox_wheelfarm.download import DownloadError, fetch, without_secrets
 from tox_wheelfarm.errors import ConstraintsError, OfflineMissError
-from tox_wheelfarm.kept import keep
+from tox_wheelfarm.kept import held, keep
 from tox_wheelfarm.statements import MOST_BYTES, Statement, statements
 from tox_wheelfarm.uv import Offline
 
@@ -71,6 +71,7 @@ def collect(words: Sequence[str], root: Path, cache: Path, offline: Offline) -> 
     Raises:
         ConstraintsError: one cannot be had or read, has another hash, or a line of it is not a constraint.
         OfflineMissError: offline was asked for, and one was never fetched.
+        InstallFailedError: the cache cannot be written.
     """
     gathering = _Gathering(root, cache, offline)
     inline: list[str] = []
@@ -151,10 +152,9 @@ class _Gathering:
     def _fetched(self, url: str, source: str, digest: str, named_by: str) -> bytes:
         key = f"sha256-{digest}" if digest else f"url-{hashlib.sha256(url.encode()).hexdigest()}"
         kept = self.cache / f"{key}.txt"
-        if (digest or self.offline is Offline.ALWAYS) and kept.is_file():
-            body = kept.read_bytes()
-            if not digest or hashlib.sha256(body).hexdigest() == digest:
-                return body
+        last = held(kept) if digest or self.offline is Offline.ALWAYS else None
+        if last is not None and (not digest or hashlib.sha256(last).hexdigest() == digest):
+            return last
         if self.offline is Offline.ALWAYS:
             raise OfflineMissError(f"the constraints {source} are not in the cache, and offline = always")
         try:
