@@ -7,6 +7,7 @@ import pytest
 from tox_wheelfarm.errors import InstallFailedError
 from tox_wheelfarm.wheelhouse import Wheelhouse
 
+
 def test_constraints_without_a_cache_are_one_sentence(bench, index):
     """Constraints are written into the cache for uv: a cache that is no folder is named, with what to set."""
     index.release("low", "1.0")
@@ -39,5 +40,5 @@ def test_files_for_an_old_pip_without_a_cache_are_one_sentence(tmp_path):
     """What pip of Python 2.7 installs from is kept first: a cache that is no folder is named."""
     file = tmp_path / "low-1.0-py3-none-any.whl"
     file.write_bytes(b"")
-    with pytest.raises(InstallFailedError, match="/dev/null/wheels/.* cannot be written"):
+    with pytest.raises(InstallFailedError, match=r"/dev/null/wheels/.* cannot be written"):
         Wheelhouse(Path("/dev/null/wheels")).keep(file)
