@@ -72,8 +72,8 @@ class Runner(Environment, PythonRun, Settling):
         """
         if "tox_poetry_installer" in sys.modules:
             raise ShownError(
-                f"runner = wheelfarm in {self.conf.name}: tox-poetry-installer is installed beside tox, and would install "
-                "into the environment as well; uninstall it, tox-wheelfarm understands its settings"
+                f"runner = wheelfarm in {self.conf.name}: tox-poetry-installer is installed beside tox, and would "
+                "install into the environment as well; uninstall it, tox-wheelfarm understands its settings"
             )
         super().register_config()
         options.register(self.conf, self._provisions)
