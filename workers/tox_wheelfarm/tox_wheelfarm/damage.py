@@ -10,7 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from tox_wheelfarm.installed import missing_files, names
+from tox_wheelfarm.installed import damaged_file, names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,12 +38,13 @@ def skeleton(folder: Path, scripts: Path) -> str:
 
 
 def packages(folders: Sequence[Path]) -> str:
-    """Which file of which package is gone, in a few words; "" if all are there.
+    """Which file of which package is gone or was changed, in a few words; "" if all are whole.
 
     Raises:
         DamagedError: one package is there twice.
     """
     for name, (_, info) in names(folders).items():
-        if missing := missing_files(info, info.parent):
-            return f"{missing} of {name} is gone"
+        if told := damaged_file(info, info.parent):
+            path, _, how = told.partition(" ")
+            return f"{path} of {name} {how}"
     return ""

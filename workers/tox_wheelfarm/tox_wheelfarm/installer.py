@@ -136,6 +136,10 @@ class SetInstaller(Installer[Any]):
         folders = runner.package_folders()
         if left := changing.residue(folders, steps.remove):
             runner.again(f"{', '.join(left)} cannot be taken out of it cleanly")
+        if gone := damage.packages(folders):
+            raise InstallFailedError(
+                f"{gone} right after it was installed; its copy in uv's cache is damaged: run `uv cache clean`"
+            )
         found = installed.read(folders)
         settlement.check(runner, self.order, decision, found)
         sealed = seal.taken(folders, [each.folder for each in found.values()])
