@@ -82,7 +82,7 @@ def test_a_file_that_was_replaced_is_seen(made, sealed):
     assert (made.site() / "low.py").read_text("utf-8") != "half"
 
 
-def test_a_file_that_was_emptied_in_place_is_seen(made, index):
+def test_a_file_that_was_emptied_in_place_is_seen(made):
     """A file of a sealed package that is written in place is seen, and what uv's cache lost with it is told."""
     for _ in range(2):
         made.passes()

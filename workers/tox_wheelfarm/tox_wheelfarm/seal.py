@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SECOND_NS = 1_000_000_000
 TOP = "/*"
-"""Ends the place of the files of a folder: of those where a package begins. All of them would take ten times as long."""
+"""Ends the place of the files of a folder, one where a package begins; all files would take several times as long."""
 TICK_NS = 12_000_000
 """A folder that changed so short a time ago may change again without another time: clocks of files are coarse."""
 
