@@ -1,16 +1,20 @@
 """When an environment is kept, and when it is made anew."""
 
+import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from uv import find_uv_bin
 
 STATE = ".tox-wheelfarm.json"
 
@@ -65,6 +69,51 @@ def test_a_file_of_a_sealed_package_is_gone(made):
     assert json.loads((made.env() / STATE).read_text("utf-8"))["folders"]
     (made.site() / "low.py").unlink()
     assert "low.py of low is gone" in made.passes().said
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_file_that_was_replaced_is_seen(made, sealed):
+    """A file with other content is another, also after runs that found everything in its place."""
+    for _ in range(2 * sealed):
+        made.passes()
+    (made.site() / "low.py").unlink()  # a link into the cache
+    (made.site() / "low.py").write_text("half", "utf-8")
+    assert "low.py of low has 4 bytes where " in made.passes().said
+    assert (made.site() / "low.py").read_text("utf-8") != "half"
+
+
+def test_a_file_that_was_emptied_in_place_is_seen(made):
+    """A file of a sealed package that is written in place is seen, and what uv's cache lost with it is told."""
+    for _ in range(2):
+        made.passes()
+    assert json.loads((made.env() / STATE).read_text("utf-8"))["folders"]
+    linked = (made.site() / "low.py").stat().st_nlink > 1
+    os.truncate(made.site() / "low.py", 0)
+    run = made.tox()
+    assert "low.py of low has 0 bytes where " in run.said
+    if linked:  # the same file is in uv's cache
+        assert "its copy in uv's cache is damaged: run `uv cache clean`" in made.fails().said
+        made.program([find_uv_bin(), "cache", "clean", "low"])
+    made.passes()
+    assert (made.site() / "low.py").stat().st_size
+
+
+def test_a_wheel_that_tells_a_wrong_size_is_whole(bench, index):
+    """Where a RECORD has another size and the right hash, nothing is damaged."""
+    index.release("low", "1.0")
+    name, (body, yanked) = next(iter(index.files["low"].items()))
+    fresh = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(body)) as old, zipfile.ZipFile(fresh, "w") as archive:
+        for each in old.namelist():
+            told = old.read(each)
+            if each.endswith("RECORD"):
+                told = re.sub(rb"(low.py,sha256=[^,]+),\d+", rb"\1,7", told)
+            archive.writestr(each, told)
+    index.files["low"] = {name: (fresh.getvalue(), yanked)}
+    bench.ini("skip_install = true", "deps = low")
+    bench.passes()
+    assert ",7\n" in next(bench.site().glob("low-*.dist-info/RECORD")).read_text("utf-8")
+    assert "recreate" not in bench.passes().said
 
 
 def test_what_python_compiles_breaks_nothing(made):

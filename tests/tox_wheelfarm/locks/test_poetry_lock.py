@@ -138,6 +138,7 @@ EDITS = [
     ),
     ('python = ">=3.9"', 'python = ">=3.10"', "is for Python >=3.10; poetry.lock was made for >=3.9"),
     ('priority = "primary"', 'priority = "supplemental"', "its content-hash differs"),
+    ('priority = "primary"', 'priority = "supplemental"', "what poetry hashes (tool.poetry.dependencies, "),
 ]
 
 

@@ -112,11 +112,11 @@ def test_lines_without_a_hash_are_told_exactly(lock):
 
 
 def test_options_of_where_to_look_are_known_and_ignored(lock):
-    """Indexes, constraints and preferences decide nothing in a lock."""
-    text = "--index-url https://example.org\n-f links\n-c limits.txt\n--no-binary=:all:\n--pre\nsix==1.0\n"
+    """Indexes and preferences decide nothing in a lock."""
+    text = "--index-url https://example.org\n-f links\n--no-binary=:all:\n--pre\nsix==1.0\n"
     found = lock(text)
     assert set(_selected(found)) == {"six"}
-    assert len(found.ignored) == 5
+    assert len(found.ignored) == 4
 
 
 @pytest.mark.parametrize(
@@ -131,6 +131,8 @@ def test_options_of_where_to_look_are_known_and_ignored(lock):
         ("six==1.0 --config-settings x=y", "--config-settings changes how something is built"),
         ("six==1.0 --global-option=x", "--global-option changes"),
         ("six===1.0/x", "is no version"),
+        ("-c limits.txt\nsix==1.0", "its constraints would not be looked at"),
+        ("--constraint=limits.txt\nsix==1.0", "its constraints would not be looked at"),
         ("--exec six", "the option '--exec' has no place"),
         ("-r https://example.org/more.txt", "is included from elsewhere"),
         ("-r more.txt", "more.txt is no file"),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
 
+from tox_wheelfarm.errors import InstallFailedError
 from tox_wheelfarm.kept import keep
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def answer(question: str, executable: Path, ask: Callable[[], dict[str, Any]]) -
             if held["of"] == of and isinstance(held["answer"], dict):
                 return dict(held["answer"])
     told = ask()
-    with suppress(OSError):  # A cache that cannot be written only costs time.
+    with suppress(InstallFailedError):  # A cache that cannot be written only costs time.
         keep(path, json.dumps({"of": of, "answer": told}).encode())
     return told
 

@@ -6,13 +6,13 @@ what needs no change is not touched.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from tox_wheelfarm import release_set
+from tox_wheelfarm import release_set, sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,6 +33,7 @@ class Change:
         artifacts: the project, where it must be installed.
         anew: of those that are installed, the names whose files are others now.
         formats: wheels or sources only, as lines of a requirements file.
+        prints: what each release is installed from, as it was before (`release_set.prints`).
     """
 
     remove: tuple[str, ...]
@@ -40,6 +41,7 @@ class Change:
     artifacts: tuple[Artifact, ...]
     anew: tuple[str, ...]
     formats: tuple[str, ...] = ()
+    prints: Mapping[str, str] = field(default_factory=dict)
 
 
 def change(
@@ -67,6 +69,7 @@ def change(
         pins=tuple(lacking),
         artifacts=tuple(each for each in artifacts if each.name not in there or each.name in stale),
         anew=tuple(sorted(stale)),
+        prints=prints,
     )
 
 
@@ -90,6 +93,8 @@ def carry_out(case: Case, steps: Change) -> str:
         listed.write_text(release_set.text(steps.pins, steps.artifacts, options), "utf-8")
         flags = ["--require-hashes"] if release_set.hashed(steps.pins, steps.artifacts) else []
         flags += [word for name in steps.anew for word in ("--reinstall-package", name)]
+        # uv takes a folder for the same as long as its pyproject.toml is.
+        flags += [word for name in sources.rebuilt(steps.pins) for word in ("--refresh-package", name)]
         flags += [f"--config-setting={key}={value}" for key, value in _settings(steps.artifacts)]
         command = ["pip", "install", "--no-deps", *where, *flags, "-r", str(listed)]
         return case.uv.answer(command, cwd=case.root).said

@@ -6,6 +6,7 @@ names, versions and markers only. An option in somebody's file (another index, a
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import re
@@ -18,8 +19,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from tox_wheelfarm.download import DownloadError, fetch, without_secrets
 from tox_wheelfarm.errors import ConstraintsError, OfflineMissError
-from tox_wheelfarm.kept import keep
-from tox_wheelfarm.statements import MOST_BYTES, Statement, statements
+from tox_wheelfarm.kept import held, keep
+from tox_wheelfarm.statements import INLINE, MOST_BYTES, Statement, statements
 from tox_wheelfarm.uv import Offline
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 MOST_FILES = 100
 URL = re.compile(r"^(https?|file)://", re.IGNORECASE)
+SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 FRAGMENT = re.compile(r"#(?P<algorithm>[A-Za-z0-9]+)=(?P<digest>[0-9A-Fa-f]+)$")
 NESTED = frozenset({"-c", "--constraint", "-r", "--requirement"})
 PLACES = frozenset(
@@ -71,6 +73,7 @@ def collect(words: Sequence[str], root: Path, cache: Path, offline: Offline) -> 
     Raises:
         ConstraintsError: one cannot be had or read, has another hash, or a line of it is not a constraint.
         OfflineMissError: offline was asked for, and one was never fetched.
+        InstallFailedError: the cache cannot be written.
     """
     gathering = _Gathering(root, cache, offline)
     inline: list[str] = []
@@ -80,7 +83,7 @@ def collect(words: Sequence[str], root: Path, cache: Path, offline: Offline) -> 
         elif word:
             gathering.add(word, "")
     if inline:
-        gathering.take("\n".join(inline).encode(), "constraints of the environment", "")
+        gathering.take("\n".join(inline).encode(), INLINE, "")
     return tuple(gathering.found)
 
 
@@ -116,6 +119,12 @@ class _Gathering:
     seen: set[str] = field(default_factory=set)
 
     def add(self, word: str, named_by: str) -> None:
+        if (other := SCHEME.match(word)) and not URL.match(word):
+            by = f" (named by {named_by})" if named_by else ""
+            raise ConstraintsError(
+                f"the constraints {without_secrets(word)}{by}: {other[1]} is not a scheme that they are fetched by; "
+                "write https, http or file"
+            )
         place, digest = _hashed(word)
         key = place if _is_remote(place) else str(self._path(place).resolve())
         if key in self.seen:
@@ -151,10 +160,9 @@ class _Gathering:
     def _fetched(self, url: str, source: str, digest: str, named_by: str) -> bytes:
         key = f"sha256-{digest}" if digest else f"url-{hashlib.sha256(url.encode()).hexdigest()}"
         kept = self.cache / f"{key}.txt"
-        if (digest or self.offline is Offline.ALWAYS) and kept.is_file():
-            body = kept.read_bytes()
-            if not digest or hashlib.sha256(body).hexdigest() == digest:
-                return body
+        last = held(kept) if digest or self.offline is Offline.ALWAYS else None
+        if last is not None and (not digest or hashlib.sha256(last).hexdigest() == digest):
+            return last
         if self.offline is Offline.ALWAYS:
             raise OfflineMissError(f"the constraints {source} are not in the cache, and offline = always")
         try:
@@ -257,6 +265,8 @@ def _decoded(body: bytes, source: str) -> str:
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as wrong:
+        if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise ConstraintsError(f"{source}: it is UTF-16; save it as UTF-8") from None
         line = body.count(b"\n", 0, wrong.start) + 1
         raise ConstraintsError(f"{source} line {line}: it is not UTF-8") from None
 

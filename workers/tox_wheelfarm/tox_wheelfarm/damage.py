@@ -7,22 +7,28 @@ damaged is rebuilt.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
-from tox_wheelfarm.installed import missing_files, names
+from tox_wheelfarm.installed import damaged_file, names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+SYSTEM = re.compile(r"^\s*include-system-site-packages\s*=\s*(\w+)\s*$", re.MULTILINE | re.IGNORECASE)
+LIMIT = 2**16
+"""Characters of a pyvenv.cfg; they have a few hundred."""
 
-def skeleton(folder: Path, scripts: Path) -> str:
-    """What of the environment itself is gone, in a few words; "" if it is whole.
+
+def skeleton(folder: Path, scripts: Path, system: bool = False) -> str:
+    """What of the environment itself is gone or another, in a few words; "" if it is whole.
 
     Args:
         folder: the environment.
         scripts: its `bin` or `Scripts`.
+        system: whether it was made to see its interpreter's packages.
     """
     python = "python.exe" if sys.platform == "win32" else "python"
     needed = {
@@ -34,16 +40,27 @@ def skeleton(folder: Path, scripts: Path) -> str:
         # A link to an interpreter that is gone does not exist.
         if not os.path.exists(path):  # noqa: PTH110 - pathlib is four times as slow, and this runs every time
             return f"its {name} is gone"
-    return ""
+    return _configured(needed["pyvenv.cfg"], system)
+
+
+def _configured(path: Path, system: bool) -> str:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            found = SYSTEM.search(file.read(LIMIT))
+    except OSError:
+        return "its pyvenv.cfg cannot be read"
+    seen = found is not None and found[1].lower() == "true"
+    return "" if seen == system else f"its pyvenv.cfg says include-system-site-packages = {str(seen).lower()}"
 
 
 def packages(folders: Sequence[Path]) -> str:
-    """Which file of which package is gone, in a few words; "" if all are there.
+    """Which file of which package is gone or was changed, in a few words; "" if all are whole.
 
     Raises:
         DamagedError: one package is there twice.
     """
     for name, (_, info) in names(folders).items():
-        if missing := missing_files(info, info.parent):
-            return f"{missing} of {name} is gone"
+        if told := damaged_file(info, info.parent):
+            path, _, how = told.partition(" ")
+            return f"{path} of {name} {how}"
     return ""

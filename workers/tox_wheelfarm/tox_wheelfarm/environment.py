@@ -83,7 +83,9 @@ class Environment(Python, ABC):
                 self.again("it was left half-made, or is not known to be whole")
             self.create_python_env()
             return
-        reason = state.difference(held.made, made) or damage.skeleton(self.env_dir, self.env_bin_dir())
+        reason = state.difference(held.made, made) or damage.skeleton(
+            self.env_dir, self.env_bin_dir(), made.system_site_packages
+        )
         if reason:
             self.again(reason)
         if held.made != made:

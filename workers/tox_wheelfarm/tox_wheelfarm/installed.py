@@ -6,8 +6,11 @@ file of metadata that is larger than the limit counts as damaged.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,19 +129,33 @@ def seen(folders: Iterable[Path]) -> dict[str, Installed]:
     return found
 
 
-def missing_files(folder: Path, base: Path) -> str:
-    """The first file that a distribution's RECORD names and that is not there, or "" if it is whole.
+def damaged_file(folder: Path, base: Path) -> str:
+    """The first file of a distribution that is not as its RECORD says, in a few words; "" if it is whole.
+
+    Sizes are compared; where one differs the hash decides, because some wheels tell a wrong size.
 
     Args:
         folder: a `.dist-info`; anything else is not looked into.
         base: where the paths of its RECORD begin.
     """
     try:
-        paths = recorded(folder)
+        lines = _recorded(folder)
     except OSError:
-        return f"{folder.name}/RECORD"
+        return f"{folder.name}/RECORD is gone"
     place = str(base)
-    return next((path for path in paths if not os.path.lexists(f"{place}/{path}")), "")
+    for path, digest, size in lines:
+        try:
+            found = os.lstat(f"{place}/{path}")
+        except OSError:
+            return f"{path} is gone"
+        if (
+            size
+            and str(found.st_size) != size
+            and stat.S_ISREG(found.st_mode)
+            and _differs(f"{place}/{path}", digest)
+        ):
+            return f"{path} has {found.st_size} bytes where {size} were installed"
+    return ""
 
 
 def recorded(folder: Path) -> list[str]:
@@ -152,15 +169,35 @@ def recorded(folder: Path) -> list[str]:
     Raises:
         OSError: its RECORD cannot be read.
     """
+    return [path for path, _, _ in _recorded(folder)]
+
+
+def _recorded(folder: Path) -> list[tuple[str, str, str]]:
+    """Path, hash and size of each file, as written."""
     if folder.suffix != ".dist-info":
         return []
-    lines = _text(f"{folder}/RECORD").splitlines()
-    paths = [line.partition(",")[0] for line in lines]
+    parts = [line.partition(",") for line in _text(f"{folder}/RECORD").splitlines()]
     return [
-        path
-        for path in paths
+        (path, *_split(rest))
+        for path, _, rest in parts
         if path and path[0] != '"' and not path.endswith(".pyc") and "__pycache__" not in path
     ]
+
+
+def _split(rest: str) -> tuple[str, str]:
+    digest, _, size = rest.partition(",")
+    return digest, size.strip()
+
+
+def _differs(path: str, digest: str) -> bool:
+    algorithm, _, told = digest.partition("=")
+    if algorithm != "sha256":
+        return True
+    try:
+        found = hashlib.sha256(Path(path).read_bytes()).digest()
+    except OSError:
+        return True
+    return base64.urlsafe_b64encode(found).rstrip(b"=").decode() != told.rstrip("=")
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from tox.tox_env.installer import Installer
 from tox.tox_env.python.pip.req_file import PythonDeps
 
-from tox_wheelfarm import damage, installed, seal, settlement, state
+from tox_wheelfarm import damage, installed, seal, settlement, sources, state
 from tox_wheelfarm.deps import sort
 from tox_wheelfarm.errors import DamagedError, InstallFailedError
 from tox_wheelfarm.order import Order
@@ -119,7 +119,7 @@ class SetInstaller(Installer[Any]):
         return {name: version for name, (version, _) in found.items()}, fresh
 
     def _change(self, held: state.State, case: Case, prints: dict[str, str], there: dict[str, str]) -> None:
-        from tox_wheelfarm import changing, release_set
+        from tox_wheelfarm import changing
 
         runner = self._runner
         decision = settlement.decide(case, self.order)
@@ -127,21 +127,29 @@ class SetInstaller(Installer[Any]):
         spared = runner.fixtures if prune else None
         steps = changing.change(there, held.releases, decision.pins, self.order.artifacts, spared)
         steps = replace(steps, formats=self.order.lines.formats)
+        looked = sources.looks(
+            decision.pins
+        )  # before they are built: what is changed meanwhile is seen next time
         # From here until the state is written, whatever happens means that the next run makes it anew.
         state.remove(runner.env_dir)
         decision = settlement.heard(case, decision, changing.carry_out(case, steps))
         folders = runner.package_folders()
         if left := changing.residue(folders, steps.remove):
             runner.again(f"{', '.join(left)} cannot be taken out of it cleanly")
+        if gone := damage.packages(folders):
+            raise InstallFailedError(
+                f"{gone} right after it was installed; its copy in uv's cache is damaged: run `uv cache clean`"
+            )
         found = installed.read(folders)
         settlement.check(runner, self.order, decision, found)
         sealed = seal.taken(folders, [each.folder for each in found.values()])
         fresh = state.State(
             made=held.made,
             order=prints,
-            releases=release_set.prints(decision.pins, self.order.artifacts),
+            releases=steps.prints,
             versions={name: version for name, (version, _) in installed.names(folders).items()},
             record=settlement.record(case, decision, folders, reported=bool(runner.journal)),
             folders=sealed,
+            sources=looked,
         )
         fresh.write(runner.env_dir)

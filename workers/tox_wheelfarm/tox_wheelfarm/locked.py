@@ -73,14 +73,17 @@ def select(case: Case, order: Order) -> tuple[Lock, tuple[Pin, ...]]:
         LockFileError, StaleLockError, LockedDepNotFoundError, LockedDepVersionConflictError, ExtraNotFoundError,
             RequiresUnsafeDepError: as they say.
     """
-    from tox_wheelfarm.locks import facts
+    from tox_wheelfarm.locks import facts, flat
 
     if case.lockfile is None:
         raise LockFileError(f"{case.root} has no lock file")
     lock, project = case.ahead or _read(case.lockfile, case.root)
     _fresh(lock, lock.differences(project), case.options)
     target = facts.target(case.python)
-    chosen = lock.select(target, wish(case.options, order))
+    asked = wish(case.options, order)
+    found = flat.implied(lock, project, asked)
+    chosen = lock.select(target, flat.without(asked, found))
+    flat.check(lock, project, found, chosen, target)
     own = {artifact.name for artifact in order.artifacts}
     pins = tuple(pin for pin in chosen if pin.name not in own)
     _unsafe(lock, pins)

@@ -37,7 +37,7 @@ def tox_register_tox_env(register: ToxEnvRegister) -> None:
         register.default_env_runner = before
 
 
-@impl
+@impl(trylast=True)
 def tox_add_option(parser: ArgumentParser) -> None:
     """Add the flags; each has a setting of the same meaning, which it overrides."""
     from tox_wheelfarm.flags import add

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tox_wheelfarm import sources
 from tox_wheelfarm.errors import LockFileError
 from tox_wheelfarm.order import fingerprint
 
@@ -86,6 +87,7 @@ def hashed(pins: Sequence[Pin], artifacts: Sequence[Artifact]) -> bool:
 
 def prints(pins: Iterable[Pin], artifacts: Iterable[Artifact]) -> dict[str, str]:
     """What changes when a release must be installed anew although its version is the same, by name."""
-    found = {pin.name: fingerprint(pin_line(pin))[:16] for pin in pins}
+    # A folder's line is the same whatever is in it.
+    found = {pin.name: fingerprint(pin_line(pin), *filter(None, [sources.content(pin)]))[:16] for pin in pins}
     found.update({each.name: fingerprint(each.content, each.editable)[:16] for each in artifacts})
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,14 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from tox_wheelfarm import clashes, constraints, decided, yanked
-from tox_wheelfarm.errors import ConstraintsError, InstallFailedError, OfflineMissError, ResolutionError
+from tox_wheelfarm.errors import (
+    ConstraintsError,
+    InstallFailedError,
+    LockFileError,
+    OfflineMissError,
+    ResolutionError,
+)
+from tox_wheelfarm.locks.project import Project
 from tox_wheelfarm.uv import Answer, Offline, Uv
 
 if TYPE_CHECKING:
@@ -146,7 +154,17 @@ def _compiled(question: Question, uv: Uv) -> Answer:
         arguments += ["--resolution", "lowest-direct"] if question.lowest else []
         arguments += ["--prerelease", "allow"] if question.prereleases else []
         arguments += ["--exclude-newer", question.cutoff] if question.cutoff else []
+        arguments += [word for name in _built_here(question) for word in ("--refresh-package", name)]
         return uv.answer(arguments, cwd=question.root)
+
+
+def _built_here(question: Question) -> list[str]:
+    # What a build of them said before says nothing of now: uv looks at their pyproject.toml only.
+    found = []
+    for folder in question.folders:
+        with suppress(LockFileError):  # uv says better what is wrong with it
+            found.append(Project.read(folder.path).name or canonicalize_name(folder.path.name))
+    return [name for name in found if name]
 
 
 def _lines(question: Question) -> list[str]:

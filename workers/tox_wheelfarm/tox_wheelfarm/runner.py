@@ -7,6 +7,7 @@ and installing. It never runs a test itself.
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from tox.tox_env.runner import RunToxEnv
 
 from tox_wheelfarm import choice, meaningless, options, state
 from tox_wheelfarm.environment import Environment
+from tox_wheelfarm.failure import ShownError
 from tox_wheelfarm.installer import SetInstaller
 from tox_wheelfarm.order import fingerprint
 from tox_wheelfarm.packager import Packager
@@ -63,7 +65,16 @@ class Runner(Environment, PythonRun, Settling):
         return "wheelfarm"
 
     def register_config(self) -> None:
-        """Tell tox of every setting."""
+        """Tell tox of every setting.
+
+        Raises:
+            ShownError: the plugin whose settings these were as well is still there, and would install on its own.
+        """
+        if "tox_poetry_installer" in sys.modules:
+            raise ShownError(
+                f"runner = wheelfarm in {self.conf.name}: tox-poetry-installer is installed beside tox, and would "
+                "install into the environment as well; uninstall it, tox-wheelfarm understands its settings"
+            )
         super().register_config()
         options.register(self.conf, self._provisions)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
 
-from tox_wheelfarm import decision, options, variables
+from tox_wheelfarm import decision, options, sources, variables
 from tox_wheelfarm.errors import (
     ConflictError,
     PoetryNotInstalledError,
@@ -93,6 +93,8 @@ def prints(runner: Runner, order: Order, case: Case) -> dict[str, str]:
 def same(held: State, prints: Mapping[str, str], there: Mapping[str, str], runner: Runner) -> bool:
     """Whether the environment is already what is asked for."""
     if not held.order or any(held.order.get(name) != value for name, value in prints.items()):
+        return False
+    if not sources.unchanged(held.sources):
         return False
     if runner.settings.prune and not runner.without_package:
         strays = set(held.versions) - set(held.releases) - runner.fixtures

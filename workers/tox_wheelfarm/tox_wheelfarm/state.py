@@ -51,6 +51,7 @@ class State:
         versions: what was installed, by normalised name, when the file was written.
         record: what the result of a run says of it.
         folders: the seal of its packages (`seal`).
+        sources: how the folders and files looked that releases were installed from (`sources`).
     """
 
     made: Made
@@ -59,6 +60,7 @@ class State:
     versions: Mapping[str, str] = field(default_factory=dict)
     record: Mapping[str, Any] = field(default_factory=dict)
     folders: Mapping[str, int] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Write it into an environment, whole or not at all."""
@@ -73,6 +75,7 @@ class State:
             "versions": dict(self.versions),
             "record": dict(self.record),
             "folders": dict(self.folders),
+            "sources": dict(self.sources),
         }
         fresh = folder / f"{NAME}.{os.getpid()}"
         fresh.write_text(json.dumps(held), "utf-8")
@@ -91,7 +94,8 @@ def read(folder: Path) -> State | None:
         interpreter = Interpreter.from_json(held["interpreter"])
         made = Made(held["path"], interpreter, held["system_site_packages"], tuple(held["seeds"]))
         told = {name: dict(held[name]) for name in ("order", "releases", "versions", "record")}
-        return State(made, **told, folders=dict(held.get("folders", {})))
+        later = {name: dict(held.get(name, {})) for name in ("folders", "sources")}
+        return State(made, **told, **later)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -23,6 +23,9 @@ MOST_BYTES = 8 << 20
 LONGEST = 1 << 16
 """Of one statement, in characters; the longest real ones (hashes of a large project) stay below a fifth of it."""
 
+INLINE = "constraints of the environment"
+"""The source of lines that stand in the settings themselves."""
+
 COMMENT = re.compile(r"(?<!\S)#.*$")
 HASH = re.compile(r"\s--hash[=\s]\s*(?P<hash>[A-Za-z0-9_]+:[0-9A-Fa-f]+)(?=\s|$)")
 OPTION = re.compile(r"^(?P<option>--?[A-Za-z][\w-]*)(?:\s*=\s*|\s+|(?<=^-\w)(?=\S)|$)(?P<value>.*)$")
@@ -68,7 +71,9 @@ class Statement:
                     Version(specifier.version)
         except (InvalidRequirement, InvalidVersion) as wrong:
             reason = str(wrong).splitlines()[0]
-            raise ConstraintsError(f"{self.where}: {self.text[:200]!r} cannot be read: {reason}") from None
+            # What stands in a file is not shown: it may be any file that a setting leads to.
+            told = f"{self.text[:200]!r}" if self.source == INLINE else "it"
+            raise ConstraintsError(f"{self.where}: {told} cannot be read: {reason}") from None
         return requirement
 
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
+from tox_wheelfarm.kept import writing
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -103,11 +105,12 @@ class Wheelhouse:
     def _place(
         self, path: Path, folder: Path, transfer: Callable[[Path, Path], object] = shutil.copyfile
     ) -> Path:
-        folder.mkdir(parents=True, exist_ok=True)
         placed, half = folder / path.name, folder / f".{os.getpid()}-{path.name}"
-        half.unlink(missing_ok=True)
-        transfer(path, half)
-        half.replace(placed)  # a reader sees the whole file or none
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            half.unlink(missing_ok=True)
+            transfer(path, half)
+            half.replace(placed)  # a reader sees the whole file or none
         return placed
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from tox_wheelfarm.errors import InstallFailedError
 from tox_wheelfarm.kept import keep
 from tox_wheelfarm.uv import Offline
 
@@ -66,9 +68,10 @@ def asked(pins: Sequence[Pin], indexes: Sequence[str], cache: Path, offline: Off
             does not answer, the last data counts.
     """
     if offline is not Offline.NEVER:
-        if not any(cache.glob(f"{KEPT}*.json")):
-            return tuple(pins)
-        return tuple(_marked(pin, indexes, cache, offline) for pin in pins)
+        with suppress(OSError):  # Then nothing is kept, as in a folder that is not there.
+            if any(cache.glob(f"{KEPT}*.json")):
+                return tuple(_marked(pin, indexes, cache, offline) for pin in pins)
+        return tuple(pins)
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -124,7 +127,8 @@ def _page(url: str, cache: Path, offline: Offline) -> _Page | None:
     except (DownloadError, ValueError):
         return last  # the last data, or none: an index that does not answer withdraws nothing
     files = [[file.name, file.sha256, file.yanked] for file in page.files]
-    keep(path, json.dumps({"etag": page.etag, "files": files}).encode())
+    with suppress(InstallFailedError):  # A cache that cannot be written only costs time.
+        keep(path, json.dumps({"etag": page.etag, "files": files}).encode())
     return page
 
 

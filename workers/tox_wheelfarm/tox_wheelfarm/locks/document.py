@@ -6,6 +6,7 @@ form; it never executes anything, and a value is never trusted to have the type 
 
 from __future__ import annotations
 
+import codecs
 import json
 import sys
 from dataclasses import dataclass
@@ -62,6 +63,8 @@ def text(path: Path, data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as wrong:
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise LockFileError(f"{path} is UTF-16 (as some shells write it); save it as UTF-8") from wrong
         line = data.count(b"\n", 0, wrong.start) + 1
         raise LockFileError(f"{path}, line {line}: not UTF-8") from wrong
 

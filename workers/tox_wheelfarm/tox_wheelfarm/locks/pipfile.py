@@ -116,13 +116,20 @@ class PipfileLock:
         """
         return pipfile_staleness.differences(self.lock, self.categories, project)
 
+    def has_category(self, name: str) -> bool:
+        """Whether a group is one of its categories, whatever people call it."""
+        return self._category(name) is not None
+
+    def _category(self, name: str) -> str | None:
+        known = {str(canonicalize_name(category)): category for category in self.categories}
+        return known.get(str(canonicalize_name(CALLED.get(name, name))))
+
     def _wanted(self, wish: Wish) -> set[str]:
         found = {MAIN} if wish.project else set()
         if wish.dev:
             found |= set(self.categories) - {MAIN}
-        known = {str(canonicalize_name(category)): category for category in self.categories}
         for one in sorted(wish.groups):
-            category = known.get(str(canonicalize_name(CALLED.get(one, one))))
+            category = self._category(one)
             if category is None:
                 has = ", ".join(sorted(self.categories))
                 raise ExtraNotFoundError(f"{self.path.name} has no category {one!r}; it has: {has}")

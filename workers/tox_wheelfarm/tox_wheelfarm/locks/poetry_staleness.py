@@ -39,9 +39,22 @@ def differences(lock: Entry, contents: Contents, project: Project) -> tuple[str,
     told = [*_python(metadata, now), *_extras(lock, now), *compared(contents, now)]
     if not told:
         told = [
-            f"{lock.file} was made for another pyproject.toml (its content-hash differs): run `poetry lock`."
+            (
+                f"{lock.file} was made for another pyproject.toml: its content-hash differs, although it has a fitting "
+                "release for all that is asked for now. A range, a marker, a source or an order was changed in what "
+                f"poetry hashes ({', '.join(_hashed(project))}): run `poetry lock`."
+            )
         ]
     return bounded(told)
+
+
+def _hashed(project: Project) -> list[str]:
+    """The tables and keys that are there of those that the hash is made of."""
+    whole = Entry("pyproject.toml", "", project.document)
+    poetry = whole.table("tool", "poetry").data
+    found = [f"project.{key}" for key in STANDARD if key in whole.table("project").data]
+    found += [f"tool.poetry.{key}" for key in (*OLD, "group") if key in poetry]
+    return [*found, *(["dependency-groups"] if whole.table("dependency-groups").data else [])]
 
 
 def content_hashes(document: Mapping[str, Any]) -> frozenset[str]:

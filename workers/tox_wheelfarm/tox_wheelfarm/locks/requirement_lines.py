@@ -29,7 +29,7 @@ MOST_FILES = 50
 IGNORED = frozenset(
     {
         *("-i", "--index-url", "--pypi-url", "--extra-index-url", "-f", "--find-links", "--no-index"),
-        *("-c", "--constraint", "--no-binary", "--only-binary", "--prefer-binary", "--pre", "--all-releases"),
+        *("--no-binary", "--only-binary", "--prefer-binary", "--pre", "--all-releases"),
         *("--only-final", "--trusted-host", "--use-feature", "--require-hashes", "--uploaded-prior-to"),
     }
 )
@@ -85,7 +85,14 @@ class Reader:
         for number, text in _logical(document.text(path, data)):
             where = f"{path}, line {number}"
             with trust.at(where):
-                self._line(path, where, text)
+                try:
+                    self._line(path, where, text)
+                except trust.DistrustError:
+                    if path.resolve().is_relative_to(self._root.resolve()):
+                        raise
+                    raise trust.DistrustError(
+                        "it is no line of a lock file; what it is is not shown, as the file is not in the project"
+                    ) from None
 
     def _line(self, path: Path, where: str, text: str) -> None:
         if re.search(r"\$\{[A-Z0-9_]+\}", text) and not text.startswith("-"):
@@ -101,6 +108,11 @@ class Reader:
             self._include(path, value)
         elif option in {"-e", "--editable"}:
             self.lines.append(_editable(where, value, self._root))
+        elif option in {"-c", "--constraint"}:
+            raise trust.DistrustError(
+                "a lock file decides versions itself, so its constraints would not be looked at; remove the line, or "
+                "name the file in the setting constraints"
+            )
         elif option in IGNORED:
             self.ignored.append(f"{where}: {text}")
         else:

@@ -167,9 +167,10 @@ def unsatisfied(versions: Mapping[str, Sequence[str]], project: Project, path: P
         if pinned is None:
             if wanted.marker is None:
                 yield f"dependencies: {text} is not in {path.name}"
-        elif wanted.url is None and not any(_satisfies(version, wanted.specifier) for version in pinned):
+        elif wanted.url is None and not any(satisfies(version, wanted.specifier) for version in pinned):
             yield f"dependencies: {path.name} has {wanted.name} {' and '.join(pinned)}, the project asks for {text}"
 
 
-def _satisfies(version: str, specifier: SpecifierSet) -> bool:
+def satisfies(version: str, specifier: SpecifierSet) -> bool:
+    """Whether a pinned version is in a range; "" is a direct reference, which satisfies everything."""
     return not version or specifier.contains(Version(version), prereleases=True)
