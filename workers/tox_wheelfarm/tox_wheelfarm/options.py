@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Optional, cast
 
 from packaging.utils import canonicalize_name
 
+from tox_wheelfarm import fragments
 from tox_wheelfarm.failure import ShownError
 from tox_wheelfarm.lines import Lines
 from tox_wheelfarm.uv import Offline
@@ -108,6 +109,7 @@ def register(conf: EnvConfigSet, provisions: bool) -> None:
         conf.add_config(name, str, default, f"{told}: {' | '.join(known)}", post_process=one_of(name, *known))
     for name, told in TEXTS.items():
         conf.add_config(name, str, "", told)
+    fragments.keep(conf)
     for name, (yes, told) in FLAGS.items():
         conf.add_config(name, bool, yes, told)
     for name, told in LISTS.items():
