@@ -7,6 +7,7 @@ constraints do; else the newest releases. It never guesses between several lock 
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,8 @@ def choose(settings: Options, root: Path) -> tuple[Options, Path | None]:
         ConstraintsError: constraints are asked for, and there are none.
     """
     lockfile = _lockfile(settings, root)
+    if lockfile is None:
+        _tell(settings)
     if settings.installer == options.AUTO:
         other = options.CONSTRAINTS if settings.constraints else options.LATEST
         found = lockfile is not None and not _names_a_lock(settings)
@@ -44,6 +47,22 @@ def choose(settings: Options, root: Path) -> tuple[Options, Path | None]:
     if settings.constraints and settings.installer in {options.LATEST, options.LOWEST}:
         LOGGER.warning("constraints are not applied with installer = %s", settings.installer)
     return settings, lockfile
+
+
+def _tell(settings: Options) -> None:
+    """Name what is set for a lock file though none is read; what names dependencies is honoured without one."""
+    told = {
+        "lockfile": settings.lockfile,
+        "require_locked_deps": settings.require_locked_deps,
+        "stale_lock": settings.stale_lock != "error",
+        "allow_unhashed": settings.allow_unhashed,
+    }
+    # The farm asks for the same environment in several ways: there it is no mistake.
+    level = logging.INFO if os.environ.get(options.INSTALLER_VARIABLE) else logging.WARNING
+    for name in (name for name, value in told.items() if value and settings.installer != options.AUTO):
+        LOGGER.log(
+            level, "%s means nothing with installer = %s: no lock file is read", name, settings.installer
+        )
 
 
 def _lockfile(settings: Options, root: Path) -> Path | None:

@@ -126,7 +126,7 @@ def wish(options: Options, order: Order) -> Wish:
     Raises:
         LockedDepVersionConflictError, ExtraNotFoundError: a name of locked_deps is more than a name.
     """
-    names = tuple(dict.fromkeys(_name(word) for word in options.locked_deps))
+    names = tuple(dict.fromkeys(name(word) for word in options.locked_deps))
     groups = order.groups | options.poetry_dep_groups
     project = options.install_project_deps
     if project is None:
@@ -171,7 +171,12 @@ def _unsafe(lock: Lock, pins: Sequence[Pin]) -> None:
             )
 
 
-def _name(word: str) -> str:
+def name(word: str) -> str:
+    """The normalised name that an entry of `locked_deps` is.
+
+    Raises:
+        LockedDepVersionConflictError, ExtraNotFoundError: it is more than a name.
+    """
     try:
         requirement = Requirement(word)
     except InvalidRequirement:
