@@ -38,6 +38,12 @@ def choose(settings: Options, root: Path) -> tuple[Options, Path | None]:
     lockfile = _lockfile(settings, root)
     if lockfile is None:
         _tell(settings)
+    elif settings.cutoff:
+        LOGGER.log(
+            _level(),
+            "cutoff means nothing where a lock file decides: %s was made with its own",
+            lockfile.name,
+        )
     if settings.installer == options.AUTO:
         other = options.CONSTRAINTS if settings.constraints else options.LATEST
         found = lockfile is not None and not _names_a_lock(settings)
@@ -57,12 +63,15 @@ def _tell(settings: Options) -> None:
         "stale_lock": settings.stale_lock != "error",
         "allow_unhashed": settings.allow_unhashed,
     }
-    # The farm asks for the same environment in several ways: there it is no mistake.
-    level = logging.INFO if os.environ.get(options.INSTALLER_VARIABLE) else logging.WARNING
     for name in (name for name, value in told.items() if value and settings.installer != options.AUTO):
         LOGGER.log(
-            level, "%s means nothing with installer = %s: no lock file is read", name, settings.installer
+            _level(), "%s means nothing with installer = %s: no lock file is read", name, settings.installer
         )
+
+
+def _level() -> int:
+    # The farm asks for the same environment in several ways: there it is no mistake.
+    return logging.INFO if os.environ.get(options.INSTALLER_VARIABLE) else logging.WARNING
 
 
 def _lockfile(settings: Options, root: Path) -> Path | None:

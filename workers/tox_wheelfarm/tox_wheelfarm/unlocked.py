@@ -1,17 +1,21 @@
 """What the settings of a lock file ask for where no lock file decides: the same names, without its versions.
 
-Called by `decision` with `installer = latest`, `lowest` and `constraints`, so that an environment that takes pytest
-from its lock has pytest there too. It never reads a lock file; a range is the one that pyproject.toml has.
+Called by `decision` with `installer = latest`, `lowest` and `constraints`, and by the runner for extras. So an
+environment that takes pytest from its lock has pytest there too. It never reads a lock file; a range is the one that
+pyproject.toml has.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from tox_wheelfarm.errors import ExtraNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from tox_wheelfarm.decision import Case
     from tox_wheelfarm.locks.graph import Edge
@@ -59,6 +63,26 @@ def requirements(case: Case, order: Order) -> list[str]:
         declared = [edge for edge in everything if edge.name == asked]
         lines += list(_lines(declared[:1], environment)) or [asked]
     return list(dict.fromkeys(lines))
+
+
+def know_extras(root: Path, extras: frozenset[str]) -> None:
+    """Nothing, if a project has these extras (normalised), or only its build backend knows what it has.
+
+    Raises:
+        ExtraNotFoundError: it does not.
+    """
+    from tox_wheelfarm.locks.project import Project
+
+    project = Project.read(root)
+    known = project.extras
+    if known is None:
+        return
+    there = {*known, *map(canonicalize_name, project.tool("poetry").table("extras").values)}
+    if strange := sorted(extras - there):
+        raise ExtraNotFoundError(
+            f"extras: {', '.join(strange)} is not in {root / 'pyproject.toml'}, which has "
+            f"{', '.join(sorted(there)) or 'none'}"
+        )
 
 
 def _groups(case: Case) -> dict[str, tuple[Edge, ...]]:
