@@ -1,12 +1,13 @@
 """Which way of deciding an environment takes, where it does not say so itself.
 
-Called by the runner. A lock file that is told, or the only one that is found, decides; then constraints; else the
-newest releases do. No lock file is read here.
+Called by the runner. A lock file that is told or found decides, and constraints beside it must agree with it; then
+constraints do; else the newest releases. It never guesses between several lock files, and no lock is read here.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from tox_wheelfarm.errors import ConstraintsError, LockFileError
 
 if TYPE_CHECKING:
     from tox_wheelfarm.options import Options
+
+INSTEAD = "say which lock file decides (lockfile = …), or that none does (installer = latest)"
 
 LOGGER = logging.getLogger(__name__)
 
@@ -28,10 +31,19 @@ def choose(settings: Options, root: Path) -> tuple[Options, Path | None]:
         root: the project's folder.
 
     Raises:
-        LockFileError: a lock file is asked for, and is not there, or there are several.
+        LockFileError: a lock file is asked for, and is not there; or there are several, or what has the name of one
+            is no file: which set is meant is then never guessed.
         ConstraintsError: constraints are asked for, and there are none.
     """
     lockfile = _lockfile(settings, root)
+    if lockfile is None:
+        _tell(settings)
+    elif settings.cutoff:
+        LOGGER.log(
+            _level(),
+            "cutoff means nothing where a lock file decides: %s was made with its own",
+            lockfile.name,
+        )
     if settings.installer == options.AUTO:
         other = options.CONSTRAINTS if settings.constraints else options.LATEST
         found = lockfile is not None and not _names_a_lock(settings)
@@ -43,6 +55,25 @@ def choose(settings: Options, root: Path) -> tuple[Options, Path | None]:
     return settings, lockfile
 
 
+def _tell(settings: Options) -> None:
+    """Name what is set for a lock file though none is read; what names dependencies is honoured without one."""
+    told = {
+        "lockfile": settings.lockfile,
+        "require_locked_deps": settings.require_locked_deps,
+        "stale_lock": settings.stale_lock != "error",
+        "allow_unhashed": settings.allow_unhashed,
+    }
+    for name in (name for name, value in told.items() if value and settings.installer != options.AUTO):
+        LOGGER.log(
+            _level(), "%s means nothing with installer = %s: no lock file is read", name, settings.installer
+        )
+
+
+def _level() -> int:
+    # The farm asks for the same environment in several ways: there it is no mistake.
+    return logging.INFO if os.environ.get(options.INSTALLER_VARIABLE) else logging.WARNING
+
+
 def _lockfile(settings: Options, root: Path) -> Path | None:
     if settings.installer not in {options.LOCKFILE, options.AUTO}:
         return None
@@ -50,13 +81,35 @@ def _lockfile(settings: Options, root: Path) -> Path | None:
 
     if settings.installer == options.LOCKFILE or _names_a_lock(settings):
         return Path(files.find(root, settings.lockfile))
-    if settings.constraints:
-        return None
+    if broken := [path for path in _named(root) if not path.is_file()]:
+        what = "is a folder" if broken[0].is_dir() else "is a link that leads nowhere, or no file"
+        raise LockFileError(f"{broken[0]} {what}; {INSTEAD}")
     try:
         return Path(files.find(root, ""))
     except LockFileError as wrong:
+        if [*_named(root), *_listed(root)]:
+            raise LockFileError(f"{wrong}; or {INSTEAD}") from None
         LOGGER.debug("no lock file: %s", wrong)
         return None
+
+
+def _named(root: Path) -> list[Path]:
+    """What has the name of a lock file, whatever it is."""
+    from tox_wheelfarm.locks import files
+
+    return [
+        path
+        for path in sorted(root.iterdir())
+        if path.name in files.NAMES or files.PYLOCK.fullmatch(path.name)
+    ]
+
+
+def _listed(root: Path) -> list[Path]:
+    """The lists of requirements that are locks by their hashes."""
+    from tox_wheelfarm.locks import document, files
+
+    listed = [path for path in sorted(root.glob("requirements*.txt")) if path.is_file()]
+    return [path for path in listed if files.HASH.search(document.contents(path))]
 
 
 def _names_a_lock(settings: Options) -> bool:

@@ -111,6 +111,38 @@ def refuse(
         raise ConstraintsError(f"constraints exclude what is asked for:\n{pairs}\n{REMEDY}")
 
 
+def refuse_pins(pins: Iterable[Pin], source: str, bounds: Sequence[Bound]) -> None:
+    """Nothing, if a set that is decided already keeps within the constraints.
+
+    Args:
+        pins: the set.
+        source: what decided it, for the message.
+        bounds: the constraints that hold in the environment.
+
+    Raises:
+        ConstraintsError: a release is outside; each is named with its constraint.
+    """
+    by_name = {pin.name: pin for pin in pins}
+    found = [
+        f"`{pin.name} {pin.reference or '== ' + pin.version}` ({source}) against {bound}"
+        for bound in bounds
+        if (pin := by_name.get(bound.name)) is not None and not _within(pin, bound.requirement)
+    ]
+    if found:
+        pairs = "\n".join(f"  {each}" for each in found)
+        raise ConstraintsError(
+            f"constraints exclude what the lock file decides:\n{pairs}\n"
+            "Change the constraint, or lock again within it (or set installer = constraints, which needs no lock)."
+        )
+
+
+def _within(pin: Pin, requirement: Requirement) -> bool:
+    if requirement.url:
+        return pin.reference.partition("#")[0] == requirement.url.partition("#")[0]
+    # A folder or a repository without a version is known only once it is built.
+    return not pin.version or requirement.specifier.contains(pin.version, prereleases=True)
+
+
 def explained(derivation: str, bounds: Sequence[Bound]) -> str:
     """Why there is no set with the constraints though there is one without them, both sides named where uv tells."""
     pairs = [

@@ -30,6 +30,8 @@ MOST_FILES = 100
 URL = re.compile(r"^(https?|file)://", re.IGNORECASE)
 SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 FRAGMENT = re.compile(r"#(?P<algorithm>[A-Za-z0-9]+)=(?P<digest>[0-9A-Fa-f]+)$")
+OPTION = re.compile(r"\s--hash[=\s]\s*")
+DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 NESTED = frozenset({"-c", "--constraint", "-r", "--requirement"})
 PLACES = frozenset(
     {"-i", "--index-url", "--extra-index-url", "--no-index", "-f", "--find-links", "--trusted-host", "--pre"}
@@ -63,8 +65,9 @@ def collect(words: Sequence[str], root: Path, cache: Path, offline: Offline) -> 
     """Files for uv with the constraints of all words and of what they name, one per source, in order.
 
     Args:
-        words: each a file (relative to `root`; `file:` URLs too), an http(s) URL, either with `#sha256=…`, or a
-            constraint itself, such as `name===1.2; python_version < "3"`. A leading `-c` is allowed.
+        words: each a file (relative to `root`; `file:` URLs too), an http(s) URL, either with `#sha256=…` or
+            ` --hash=sha256:…`, or a constraint itself, such as `name===1.2; python_version < "3"`. A leading `-c` is
+            allowed.
         root: the folder that files are relative to.
         cache: a folder of ours. A URL with a hash that is in it is not asked for again; one without a hash is, each
             time, unless offline is ALWAYS.
@@ -148,7 +151,8 @@ class _Gathering:
         for statement in statements(_decoded(body, source), source):
             option, value = statement.option
             if option in NESTED and value:
-                self.add(self._beside(place, value, statement), statement.where)
+                hashes = "".join(f" --hash={digest}" for digest in statement.hashes)
+                self.add(self._beside(place, value, statement) + hashes, statement.where)
             elif option not in PLACES:
                 lines[statement.line] = _constraint(statement)
         header = json.dumps({"source": source, "sha256": hashlib.sha256(body).hexdigest()})
@@ -214,14 +218,22 @@ def _is_line(word: str) -> bool:
 
 
 def _hashed(word: str) -> tuple[str, str]:
-    found = FRAGMENT.search(word)
-    if not found:
-        return word, ""
-    if found["algorithm"].lower() != "sha256" or len(found["digest"]) != 64:
+    place, _, option = (part.strip() for part in (OPTION.sub("\n", word, count=1) + "\n").partition("\n"))
+    found = FRAGMENT.search(place)
+    told = [option.partition(":")[::2]] if option else []
+    if found:
+        told.append((found["algorithm"], found["digest"]))
+        place = place[: found.start()]
+    elif _is_remote(place) and "#" in place:
+        told.append(("", ""))
+    if any(algorithm.lower() != "sha256" or not DIGEST.fullmatch(digest) for algorithm, digest in told):
         raise ConstraintsError(
-            f"{without_secrets(word)}: the hash must be #sha256= and 64 hexadecimal digits"
+            f"{without_secrets(word)}: the hash must be #sha256= (or --hash=sha256:) and 64 hexadecimal digits"
         )
-    return word[: found.start()], found["digest"].lower()
+    digests = {digest.lower() for _, digest in told}
+    if len(digests) > 1:
+        raise ConstraintsError(f"{without_secrets(word)}: one document cannot have two hashes")
+    return place, "".join(digests)
 
 
 def _check(body: bytes, digest: str, source: str) -> None:

@@ -80,12 +80,16 @@ def decide(case: Case, order: Order) -> Decision:
     """
     if case.options.installer == LOCKFILE:
         return _from_lock(case, order)
-    own = [line for artifact in order.artifacts for line in artifact.requires]
+    from tox_wheelfarm import unlocked
+
+    whole = case.options.install_project_deps is not False
+    own = [line for artifact in order.artifacts if whole for line in artifact.requires]
     wanted = [
         *_lines(order),
         *order.group_requirements,
         *order.package_requirements,
         *own,
+        *unlocked.requirements(case, order),
         *case.options.seeds,
     ]
     pins = _resolved(case, order, wanted)

@@ -25,7 +25,7 @@ from tox_wheelfarm.errors import (
 from tox_wheelfarm.locks.wish import Wish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from tox_wheelfarm.decision import Case
@@ -72,22 +72,50 @@ def select(case: Case, order: Order) -> tuple[Lock, tuple[Pin, ...]]:
     Raises:
         LockFileError, StaleLockError, LockedDepNotFoundError, LockedDepVersionConflictError, ExtraNotFoundError,
             RequiresUnsafeDepError: as they say.
+        ConstraintsError: a constraint excludes a release that the lock file decides.
     """
     from tox_wheelfarm.locks import facts, flat
 
     if case.lockfile is None:
         raise LockFileError(f"{case.root} has no lock file")
     lock, project = case.ahead or _read(case.lockfile, case.root)
-    _fresh(lock, lock.differences(project), case.options)
+    wanted = wish(case.options, order)
+    if not _aside(case, order, lock, wanted):
+        _fresh(lock, lock.differences(project), case.options)
     target = facts.target(case.python)
-    asked = wish(case.options, order)
-    found = flat.implied(lock, project, asked)
-    chosen = lock.select(target, flat.without(asked, found))
+    found = flat.implied(lock, project, wanted)
+    chosen = lock.select(target, flat.without(wanted, found))
     flat.check(lock, project, found, chosen, target)
     own = {artifact.name for artifact in order.artifacts}
     pins = tuple(pin for pin in chosen if pin.name not in own)
     _unsafe(lock, pins)
-    return lock, pins
+    return lock, _bound(lock, pins, case.constraints, target.environment)
+
+
+def _bound(
+    lock: Lock, pins: tuple[Pin, ...], constraints: Sequence[Path], environment: Mapping[str, str]
+) -> tuple[Pin, ...]:
+    if not constraints:
+        return pins
+    from tox_wheelfarm import clashes
+    from tox_wheelfarm.constraints import read
+
+    bounds = clashes.holding(map(read, constraints), environment)
+    clashes.refuse_pins(pins, str(lock.path), bounds)
+    return clashes.hold_hashes(pins, bounds)
+
+
+def _aside(case: Case, order: Order, lock: Lock, wanted: Wish) -> bool:
+    """Whether the lock is a list for something beside the project, which need not hold what the project needs.
+
+    Only a flat format can be that, and it has a name of its own: requirements.txt and pylock.toml are the project's.
+    """
+    if lock.format not in {"pylock", "requirements"} or order.artifacts or order.deps_only:
+        return False
+    if not wanted.project:
+        return True
+    own = {case.root / "pylock.toml", case.root / "requirements.txt"}
+    return bool(case.options.lockfile and not case.options.install_project_deps and lock.path not in own)
 
 
 def wish(options: Options, order: Order) -> Wish:
@@ -100,7 +128,7 @@ def wish(options: Options, order: Order) -> Wish:
     Raises:
         LockedDepVersionConflictError, ExtraNotFoundError: a name of locked_deps is more than a name.
     """
-    names = tuple(dict.fromkeys(_name(word) for word in options.locked_deps))
+    names = tuple(dict.fromkeys(name(word) for word in options.locked_deps))
     groups = order.groups | options.poetry_dep_groups
     project = options.install_project_deps
     if project is None:
@@ -145,7 +173,12 @@ def _unsafe(lock: Lock, pins: Sequence[Pin]) -> None:
             )
 
 
-def _name(word: str) -> str:
+def name(word: str) -> str:
+    """The normalised name that an entry of `locked_deps` is.
+
+    Raises:
+        LockedDepVersionConflictError, ExtraNotFoundError: it is more than a name.
+    """
     try:
         requirement = Requirement(word)
     except InvalidRequirement:

@@ -7,18 +7,20 @@ release.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, cast
 
 from packaging.utils import canonicalize_name
 
+from tox_wheelfarm import fragments
 from tox_wheelfarm.failure import ShownError
 from tox_wheelfarm.lines import Lines
 from tox_wheelfarm.uv import Offline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tox.config.cli.parser import Parsed
     from tox.config.sets import EnvConfigSet
@@ -31,6 +33,10 @@ CUTOFF_VARIABLE = "WHEELFARM_CUTOFF"
 """Overrides `cutoff` in every environment."""
 CONSTRAINTS_VARIABLE = "WHEELFARM_CONSTRAINTS"
 """Overrides `constraints` in every environment: lines."""
+
+DAY = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
+WHEN = re.compile(DAY + r"(?:[Tt ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?:[Zz]|[+-]\d\d:?\d\d))?")
+SPAN = re.compile(r"\d+ ?(?:second|minute|hour|day|week)s?|P[\dYMWDTHS.]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,19 @@ def one_of(name: str, *words: str) -> Callable[[str], str]:
     return check
 
 
+def date(name: str, value: str) -> str:
+    """A date or time as uv takes it; "" is none.
+
+    Raises:
+        ShownError: it is something else.
+    """
+    if value and not (WHEN.fullmatch(value) or SPAN.fullmatch(value)):
+        raise ShownError(
+            f"{name} = {value!r} is no date: write 2026-01-31, 2026-01-31T12:00:00Z, or `30 days`"
+        )
+    return value
+
+
 def register(conf: EnvConfigSet, provisions: bool) -> None:
     """Tell tox of every setting.
 
@@ -108,6 +127,7 @@ def register(conf: EnvConfigSet, provisions: bool) -> None:
         conf.add_config(name, str, default, f"{told}: {' | '.join(known)}", post_process=one_of(name, *known))
     for name, told in TEXTS.items():
         conf.add_config(name, str, "", told)
+    fragments.keep(conf)
     for name, (yes, told) in FLAGS.items():
         conf.add_config(name, bool, yes, told)
     for name, told in LISTS.items():
@@ -183,7 +203,7 @@ def read(conf: EnvConfigSet, flags: Parsed, version: tuple[int, int], provisions
         allow_unhashed=_names(conf["allow_unhashed"]),
         yanked=conf["yanked"],
         prereleases=conf["pip_pre"],
-        cutoff=told.get(CUTOFF_VARIABLE) or conf["cutoff"],
+        cutoff=date(*_cutoff(conf, told)),
         seeds=_seeds(conf, version),
         require_poetry=conf["require_poetry"] or getattr(flags, "require_poetry", False),
         threads=max(1, getattr(flags, "parallel_install_threads", 1)),
@@ -196,14 +216,25 @@ def constraints(conf: EnvConfigSet) -> tuple[str, ...]:
 
 
 def build_constraints(conf: EnvConfigSet) -> tuple[str, ...]:
-    """Those of them that hold where the project is built: none with `latest` and `lowest`."""
-    installer = os.environ.get(INSTALLER_VARIABLE) or conf["installer"]
-    return () if installer in {LATEST, LOWEST} else constraints(conf)
+    """Those of them that hold where the project is built: none with `latest` and `lowest`.
+
+    Asked while tox still puts its environments together: a value that is wrong is told when the environment is set up.
+    """
+    try:
+        installer = os.environ.get(INSTALLER_VARIABLE) or conf["installer"]
+        return () if installer in {LATEST, LOWEST} else constraints(conf)
+    except ShownError:
+        return ()
 
 
 def folder(conf: Any, key: str) -> Path:
     """A folder of tox's core settings, or tox's root where this tox does not have that setting (before 4.31)."""
     return Path(conf[key] if key in conf else conf["tox_root"])
+
+
+def _cutoff(conf: EnvConfigSet, told: Mapping[str, str]) -> tuple[str, str]:
+    farm = told.get(CUTOFF_VARIABLE)
+    return (CUTOFF_VARIABLE, farm) if farm else ("cutoff", conf["cutoff"].strip())
 
 
 def _pylock(conf: EnvConfigSet) -> str:

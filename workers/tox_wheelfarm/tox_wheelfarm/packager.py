@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from tox_wheelfarm import damage, installed, options, state
 from tox_wheelfarm.deps import sort
 from tox_wheelfarm.environment import Environment
 from tox_wheelfarm.errors import DamagedError, InterpreterError
+from tox_wheelfarm.failure import ShownError
 from tox_wheelfarm.order import fingerprint
 from tox_wheelfarm.uv import Offline
 
@@ -130,7 +132,9 @@ class BuildEnvironment(Environment, PythonPackageToxEnv):
         if "constraints" in run_env.conf and "offline" in run_env.conf:
             self._words = options.build_constraints(run_env.conf)
             always = getattr(self.options, "wheelfarm_offline", False)
-            self.offline = Offline.ALWAYS if always else Offline(run_env.conf["offline"])
+            # A word that is wrong is told when that environment is set up, which is before this one is used.
+            with suppress(ShownError):
+                self.offline = Offline.ALWAYS if always else Offline(run_env.conf["offline"])
         stages = super().register_run_env(run_env)
         try:
             asked = next(stages)

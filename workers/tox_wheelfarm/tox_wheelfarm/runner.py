@@ -169,7 +169,20 @@ class Runner(Environment, PythonRun, Settling):
         self.installer.begin()
         for told in meaningless.found(self.conf):
             LOGGER.warning("%s", told)
+        self._know_extras()
         super()._setup_env()
+
+    def _know_extras(self) -> None:
+        """Refuse extras that the project does not have, before it is built, and without it as well."""
+        if not self.extras or getattr(self.options, "install_pkg", None) or self._is_external:
+            return
+        from tox_wheelfarm import unlocked
+
+        unlocked.know_extras(options.folder(self.core, "package_root"), self.extras)
+
+    @property
+    def _is_external(self) -> bool:
+        return "package" in self.conf and self.conf["package"] == "external"
 
     def _install_dependency_groups(self) -> None:
         groups = frozenset(self.conf["dependency_groups"])

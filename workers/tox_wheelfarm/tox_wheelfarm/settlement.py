@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
 
-from tox_wheelfarm import decision, options, sources, variables
+from tox_wheelfarm import decision, options, sources, unlocked, variables
 from tox_wheelfarm.errors import (
     ConflictError,
     PoetryNotInstalledError,
@@ -67,7 +67,9 @@ def prints(runner: Runner, order: Order, case: Case) -> dict[str, str]:
     places = variables.places(case.uv.variables)
     files = [_digest(path) for path in case.constraints]
     locked = []
-    if case.lockfile is not None:
+    if case.lockfile is None and unlocked.asks(case.options):
+        locked = [_digest(case.root / "pyproject.toml")]
+    elif case.lockfile is not None:
         project = [case.root / name for name in ("pyproject.toml", "Pipfile")]
         locked = [str(case.lockfile), *map(_digest, [case.lockfile, *project])]
     folders = [_digest(each.path / "pyproject.toml") for each in order.lines.folders]

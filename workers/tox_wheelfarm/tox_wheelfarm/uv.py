@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 from dataclasses import dataclass, field
 from enum import Enum
@@ -152,6 +153,9 @@ class Uv:
 BUILDERS = frozenset({("pip", "compile"), ("pip", "install"), ("pip", "sync"), ("build",)})
 """The subcommands that build, and so are bound by build constraints."""
 
+INTERRUPTED = frozenset({-signal.SIGINT, 128 + signal.SIGINT})
+"""How uv ends with Ctrl-C, by the signal itself or with what a shell makes of it."""
+
 KEPT = frozenset(
     {"UV_CACHE_DIR", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_NATIVE_TLS"}
 )
@@ -159,5 +163,7 @@ KEPT = frozenset(
 
 
 def _said(arguments: Sequence[str], done: subprocess.CompletedProcess[str]) -> str:
+    if done.returncode in INTERRUPTED:
+        return f"uv {' '.join(arguments[:2])} was interrupted; the next run makes the environment anew"
     end = "\n".join(done.stderr.strip().splitlines()[-40:])
     return f"uv {' '.join(arguments[:2])} failed (exit code {done.returncode}):\n{end}"

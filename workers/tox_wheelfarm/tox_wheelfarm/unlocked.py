@@ -1,0 +1,124 @@
+"""What the settings of a lock file ask for where no lock file decides: the same names, without its versions.
+
+Called by `decision` with `installer = latest`, `lowest` and `constraints`, and by the runner for extras. So an
+environment that takes pytest from its lock has pytest there too. It never reads a lock file; a range is the one that
+pyproject.toml has.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from tox_wheelfarm.errors import ExtraNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from tox_wheelfarm.decision import Case
+    from tox_wheelfarm.locks.graph import Edge
+    from tox_wheelfarm.options import Options
+    from tox_wheelfarm.order import Order
+
+MAIN = "main"
+"""The project's own dependencies, among the groups."""
+
+
+def asks(options: Options) -> bool:
+    """Whether there is anything of the kind in the settings."""
+    named = options.locked_deps or options.poetry_dep_groups
+    return bool(named or options.install_dev_deps or options.install_project_deps)
+
+
+def requirements(case: Case, order: Order) -> list[str]:
+    """The requirements (PEP 508) for `locked_deps`, groups and `install_project_deps` of an environment.
+
+    Raises:
+        ExtraNotFoundError: pyproject.toml has no such group.
+        LockedDepVersionConflictError, LockFileError: a name is more than a name; pyproject.toml cannot be read.
+    """
+    options = case.options
+    if not asks(options):
+        return []
+    from tox_wheelfarm.locked import name
+    from tox_wheelfarm.locks.facts import target
+
+    groups = _groups(case)
+    wanted = set(options.poetry_dep_groups)
+    for group in sorted(wanted - set(groups)):
+        raise ExtraNotFoundError(
+            f"poetry_dep_groups: {group} is no group of {case.root / 'pyproject.toml'}, which has "
+            f"{', '.join(sorted(set(groups) - {MAIN})) or 'none'}"
+        )
+    if options.install_dev_deps:
+        wanted |= set(groups) - {MAIN}
+    if options.install_project_deps and not (order.artifacts or order.deps_only):
+        wanted.add(MAIN)
+    environment = target(case.python).environment
+    lines = [line for group in sorted(wanted) for line in _lines(groups.get(group, ()), environment)]
+    everything = [edge for group in sorted(groups) for edge in groups[group]]
+    for asked in map(name, options.locked_deps):
+        declared = [edge for edge in everything if edge.name == asked]
+        lines += list(_lines(declared[:1], environment)) or [asked]
+    return list(dict.fromkeys(lines))
+
+
+def know_extras(root: Path, extras: frozenset[str]) -> None:
+    """Nothing, if a project has these extras (normalised), or only its build backend knows what it has.
+
+    Raises:
+        ExtraNotFoundError: it does not.
+    """
+    from tox_wheelfarm.locks.project import Project
+
+    project = Project.read(root)
+    known = project.extras
+    if known is None:
+        return
+    there = {*known, *map(canonicalize_name, project.tool("poetry").table("extras").values)}
+    if strange := sorted(extras - there):
+        raise ExtraNotFoundError(
+            f"extras: {', '.join(strange)} is not in {root / 'pyproject.toml'}, which has "
+            f"{', '.join(sorted(there)) or 'none'}"
+        )
+
+
+def _groups(case: Case) -> dict[str, tuple[Edge, ...]]:
+    from tox_wheelfarm.locks import pdm_project, poetry_project
+    from tox_wheelfarm.locks.entry import Entry
+    from tox_wheelfarm.locks.project import Project
+
+    project = Project.read(case.root)
+    entry = Entry("pyproject.toml", "", {})
+    asked = poetry_project.asked(project.document, case.root)
+    older = pdm_project.asked(project.document).groups
+    found = {**older, **asked.groups}
+    for group, lines in project.groups.items():
+        found.setdefault(group, tuple(poetry_project.requirement(line, entry) for line in lines))
+    found[MAIN] = asked.groups.get(MAIN, ())
+    # An extra of the project itself is that extra's dependencies.
+    return {
+        group: tuple(one for edge in edges for one in _own(edge, asked.own, asked.extras))
+        for group, edges in found.items()
+    }
+
+
+def _own(edge: Edge, own: str, extras: Mapping[str, tuple[Edge, ...]]) -> Iterator[Edge]:
+    if edge.name != own:
+        yield edge
+        return
+    for extra in sorted(edge.extras):
+        yield from extras.get(extra, ())
+
+
+def _lines(edges: Iterable[Edge], environment: Mapping[str, str]) -> Iterator[str]:
+    for edge in edges:
+        if not edge.condition.holds(environment):
+            continue
+        extras = f"[{','.join(sorted(edge.extras))}]" if edge.extras else ""
+        # A union of ranges, which only poetry can say, is left to the resolver without one.
+        ranges = edge.accepts.ranges
+        told = f" @ {edge.reference}" if edge.reference else str(ranges[0]) if len(ranges) == 1 else ""
+        yield f"{edge.name}{extras}{told}"
