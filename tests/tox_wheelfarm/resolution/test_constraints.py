@@ -2,6 +2,8 @@
 
 import hashlib
 import threading
+import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -258,6 +260,33 @@ def test_a_password_goes_to_its_own_host_only():
         server.server_close()
         thread.join()
     assert seen == ["Basic bWU6cGFzcw==", None]
+
+
+def test_a_document_that_drips_ends():
+    """A server that sends a byte at a time is left when the time for the whole document is over."""
+
+    class Dripping(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):  # who asked is gone
+                for _ in range(100):
+                    self.wfile.write(b"x")
+                    time.sleep(0.05)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Dripping)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        with pytest.raises(DownloadError, match=r"it took longer than 0\.3 s"):
+            fetch(f"http://127.0.0.1:{server.server_port}/", most=1000, seconds=0.3)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def test_a_document_is_not_changed(index):

@@ -144,7 +144,7 @@ def _once(request: urllib.request.Request, most: int, seconds: float) -> Documen
             if size > most:
                 raise DownloadError(f"it is longer than {most} bytes")
             if time.monotonic() > end:
-                raise DownloadError(f"it took longer than {seconds:.0f} s")
+                raise DownloadError(f"it took longer than {seconds:g} s")
         headers = answer.headers
         told = headers.get("Content-Length")
         if told and told.isdigit() and int(told) != size:

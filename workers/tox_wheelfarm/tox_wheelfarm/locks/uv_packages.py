@@ -14,7 +14,7 @@ from urllib.request import url2pathname
 
 from packaging.utils import canonicalize_name
 
-from tox_wheelfarm.locks import selection, trust
+from tox_wheelfarm.locks import selection, trust, uv_outside
 from tox_wheelfarm.locks.pin import Pin, PinnedFile
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class Entry:
         if not self.folder:
             raise source.wrong(f"is of a kind that is not known: {', '.join(source.values)[:80]}")
         return replace(
-            pin, files=(), reference=trust.folder(root, self.folder), editable="editable" in source
+            pin, files=(), reference=uv_outside.folder(root, self.folder), editable="editable" in source
         )
 
     def _files(self, root: Path, source: Table) -> tuple[PinnedFile, ...]:
