@@ -58,14 +58,14 @@ def test_every_setting_of_the_table_exists(text):
 
 
 def test_every_flag_of_the_page_exists(text):
-    """A flag of tox that the page names is one that the plugin adds, or tox's own."""
+    """A flag of tox that the page names is one that the plugin adds, or tox's own; --hash is of requirements files."""
     from tox_wheelfarm import flags
 
     parser = argparse.ArgumentParser()
     flags.add(parser)
     known = {word for action in parser._actions for word in action.option_strings}
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
-    assert named - known == {"--runner", "--result-json", "--recreate"}
+    assert named - known == {"--runner", "--result-json", "--recreate", "--hash"}
 
 
 def test_every_setting_of_the_examples_exists(text):
