@@ -204,3 +204,15 @@ def test_an_older_interpreter_gets_what_it_can_use(index, uv, ask, old_python):
     index.release("apple", "1.0", "pear; python_version < '3.9'")
     index.release("pear", "1.0")
     assert set(versions(resolve(replace(ask("apple"), python=old_python), uv))) == {"apple", "pear"}
+
+
+def test_what_a_folder_of_wheels_lacks_is_asked_of_the_index(index, uv, tmp_path):
+    """An older release at hand without the network is no proof that there is none that fits."""
+    index.release("apple", "1.0")
+    (old,) = index.files["apple"]
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels" / old.name).write_bytes(old.body)
+    index.release("apple", "2.0")
+    asking = replace(uv, variables={**uv.variables, "UV_FIND_LINKS": str(tmp_path / "wheels")})
+    (tmp_path / "wanted.txt").write_text("apple>=2\n", "utf-8")
+    assert "apple==2.0" in asking.run(["pip", "compile", "wanted.txt"], cwd=tmp_path)

@@ -26,12 +26,11 @@ from tox_wheelfarm.errors import (
     ResolutionError,
 )
 from tox_wheelfarm.locks.project import Project
-from tox_wheelfarm.uv import Answer, Offline, Uv
+from tox_wheelfarm.uv import UNSOLVED, Answer, Offline, Uv
 
 if TYPE_CHECKING:
     from tox_wheelfarm.locks.pin import Pin
 
-UNSOLVED = "No solution found"
 OPTIONS = re.compile(r"\s*(-e|--editable|--no-binary|--only-binary)[\s=]")
 """What a requirement may begin with; uv would obey others, such as an index."""
 

@@ -29,7 +29,10 @@ MISS = re.compile(
     r"network\s+(was|connectivity\s+is)\s+disabled|found\s+in\s+the\s+cache|offline\s+mode|--offline",
     re.IGNORECASE,
 )
-"""What uv says when it was not allowed to ask; anything else is not mended by asking."""
+"""What uv says when it was not allowed to ask."""
+
+UNSOLVED = "No solution found"
+"""What uv says where what is at hand does not fit: an index may have what a cache or a folder of wheels has not."""
 
 
 class Offline(Enum):
@@ -109,10 +112,11 @@ class Uv:
             if done.returncode == 0:
                 return Answer(done.stdout, done.stderr, asked=False)
             missing = bool(MISS.search(done.stderr))
-            if not missing or not network:
-                raise InstallFailedError(_said(arguments, done))
-            if self.offline is Offline.ALWAYS:
+            if self.offline is Offline.ALWAYS and missing and network:
                 raise OfflineMissError(_said(arguments, done))
+            asking = network and self.offline is Offline.AUTO and (missing or UNSOLVED in done.stderr)
+            if not asking:
+                raise InstallFailedError(_said(arguments, done))
         done = self._once(arguments, cwd, meanwhile)
         if done.returncode:
             raise InstallFailedError(_said(arguments, done))
