@@ -98,17 +98,27 @@ def test_a_file_that_was_emptied_in_place_is_seen(made):
     assert (made.site() / "low.py").stat().st_size
 
 
-def test_a_wheel_that_tells_a_wrong_size_is_whole(bench, index):
-    """Where a RECORD has another size and the right hash, nothing is damaged."""
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (r"(low.py,sha256=[^,]+),\d+", r"\1,7"),
+        (r"(low.py),sha256=[^,]+,\d+", r"\1,,7"),
+        (r"(RECORD),,", r"\1,,7"),
+    ],
+    ids=["a hash", "no hash", "RECORD itself"],
+)
+def test_a_wheel_that_tells_a_wrong_size_is_whole(bench, index, row, told):
+    """Where a RECORD has another size and the right hash, or no hash at all, nothing is damaged."""
     index.release("low", "1.0")
     name, (body, yanked) = next(iter(index.files["low"].items()))
     fresh = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(body)) as old, zipfile.ZipFile(fresh, "w") as archive:
         for each in old.namelist():
-            told = old.read(each)
+            content = old.read(each).decode()
             if each.endswith("RECORD"):
-                told = re.sub(rb"(low.py,sha256=[^,]+),\d+", rb"\1,7", told)
-            archive.writestr(each, told)
+                content, changed = re.subn(row, told, content)
+                assert changed == 1
+            archive.writestr(each, content)
     index.files["low"] = {name: (fresh.getvalue(), yanked)}
     bench.ini("skip_install = true", "deps = low")
     bench.passes()

@@ -31,6 +31,9 @@ HEAD = 16 * 2**10
 
 WANTED = ("name", "version", "requires-dist", "provides-extra")
 
+HASHES = {"sha256", "sha384", "sha512"}
+"""Algorithms that a RECORD may use: SHA-256 or better, says the specification of recording installed projects."""
+
 KEPT = "/tox-wheelfarm/wheels/files/"
 """In the path of a file that `pip` (for Python 2.7) installs from."""
 
@@ -190,11 +193,12 @@ def _split(rest: str) -> tuple[str, str]:
 
 
 def _differs(path: str, digest: str) -> bool:
+    """Whether a file is another than its hash says; a file without one (RECORD itself) is not judged."""
     algorithm, _, told = digest.partition("=")
-    if algorithm != "sha256":
-        return True
+    if algorithm not in HASHES:
+        return False
     try:
-        found = hashlib.sha256(Path(path).read_bytes()).digest()
+        found = hashlib.new(algorithm, Path(path).read_bytes()).digest()
     except OSError:
         return True
     return base64.urlsafe_b64encode(found).rstrip(b"=").decode() != told.rstrip("=")
