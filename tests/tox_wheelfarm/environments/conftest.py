@@ -329,7 +329,7 @@ class Bench:
 
     def site(self, name="a"):
         """The packages of an environment."""
-        return next(self.env(name).glob("lib/python*/site-packages"))
+        return next(self.env(name).glob("lib/py*/site-packages"))
 
     def born(self, name="a"):
         """What is another after a rebuild."""
