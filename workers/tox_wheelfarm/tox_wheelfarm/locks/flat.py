@@ -7,23 +7,22 @@ recorded set). It never takes that on trust: each requirement of an extra or gro
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from packaging.utils import canonicalize_name
 
 from tox_wheelfarm.errors import ExtraNotFoundError
 from tox_wheelfarm.locks import staleness
 from tox_wheelfarm.locks.conditions import Conditions
-from tox_wheelfarm.locks.pipfile import PipfileLock
-from tox_wheelfarm.locks.pylock import Pylock
-from tox_wheelfarm.locks.requirements import RequirementsLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from tox_wheelfarm.locks.lock import Lock
     from tox_wheelfarm.locks.pin import Pin
+    from tox_wheelfarm.locks.pipfile import PipfileLock
     from tox_wheelfarm.locks.project import Project
+    from tox_wheelfarm.locks.pylock import Pylock
     from tox_wheelfarm.locks.target import Target
     from tox_wheelfarm.locks.wish import Wish
 
@@ -110,13 +109,15 @@ def _applying(lines: Sequence[str], project: Project, target: Target, extra: str
             waiting += (project.extras or {}).get(more, ())
 
 
+# By the word for the format: importing the classes of all takes longer than installing a small set.
 def _knows_no_extra(lock: Lock) -> bool:
-    if isinstance(lock, Pylock):
-        return not lock.extras and not lock.groups
-    return isinstance(lock, (RequirementsLock, PipfileLock))
+    if lock.format == "pylock":
+        told = cast("Pylock", lock)
+        return not told.extras and not told.groups
+    return lock.format in {"requirements", "pipfile"}
 
 
 def _knows_no_group(lock: Lock, name: str) -> bool:
-    if isinstance(lock, PipfileLock):
-        return not lock.has_category(name)
+    if lock.format == "pipfile":
+        return not cast("PipfileLock", lock).has_category(name)
     return _knows_no_extra(lock)
