@@ -74,8 +74,8 @@ LOST_LINE = re.compile(r"^--- Logging error ---\n.*?^Arguments: [^\n]*$", re.DOT
 """tox's own, under `-p`: one thread ends a shared build environment and logs to the output that another one closed."""
 
 
-def wheel(name, version, requires=(), *, extras=(), scripts=(), code="", tag="py3-none-any"):
-    """The bytes of a wheel with one module, and scripts that run it."""
+def wheel(name, version, requires=(), *, extras=(), scripts=(), code="", tag="py3-none-any", shared=()):
+    """The bytes of a wheel with one module, scripts that run it, and files that other wheels have as well."""
     info = f"{name.replace('-', '_')}-{version}.dist-info"
     metadata = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
     metadata += [f"Provides-Extra: {extra}" for extra in extras]
@@ -87,6 +87,7 @@ def wheel(name, version, requires=(), *, extras=(), scripts=(), code="", tag="py
         f"{info}/METADATA": "\n".join(metadata) + "\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: toy\nRoot-Is-Purelib: true\n" + tags,
     }
+    members.update(shared)
     if scripts:
         lines = "".join(f"{script} = {module}:main\n" for script in scripts)
         members[f"{info}/entry_points.txt"] = f"[console_scripts]\n{lines}"

@@ -126,6 +126,27 @@ def test_a_wheel_that_tells_a_wrong_size_is_whole(bench, index, row, told):
     assert "recreate" not in bench.passes().said
 
 
+def test_a_file_that_two_packages_ship_is_whole(bench, index):
+    """The last that was installed wins, and nothing is damaged; without it the other one is made anew."""
+    for name in ("left", "right"):
+        index.release(name, "1.0", shared={"both.py": f"# the file of {name}\n"})
+    bench.ini("skip_install = true", "deps =", "  left", "  right")
+    bench.passes()
+    born = bench.born()
+    bench.passes()
+    (bench.env() / STATE).write_text(
+        (bench.env() / STATE).read_text("utf-8").replace('"folders"', '"unsealed"')
+    )
+    assert "recreate" not in bench.passes().said
+    assert bench.born() == born
+    bench.ini("skip_install = true", "deps = left")
+    assert "both.py of left is gone now" in bench.passes().said
+    assert (bench.site() / "both.py").read_text("utf-8") == "# the file of left\n"
+    (bench.site() / "both.py").unlink()
+    (bench.site() / "both.py").write_text("another", "utf-8")
+    assert "both.py of left has 7 bytes" in bench.passes().said
+
+
 def test_what_python_compiles_breaks_nothing(made):
     """A folder in which Python wrote its own is looked at again, and the environment stays."""
     for _ in range(2):

@@ -59,8 +59,10 @@ def packages(folders: Sequence[Path]) -> str:
     Raises:
         DamagedError: one package is there twice.
     """
-    for name, (_, info) in names(folders).items():
-        if told := damaged_file(info, info.parent):
+    found = names(folders)
+    everything = [info for _, info in found.values()]
+    for name, (_, info) in found.items():
+        if told := damaged_file(info, info.parent, everything):
             path, _, how = told.partition(" ")
             return f"{path} of {name} {how}"
     return ""

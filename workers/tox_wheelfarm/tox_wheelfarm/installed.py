@@ -132,14 +132,16 @@ def seen(folders: Iterable[Path]) -> dict[str, Installed]:
     return found
 
 
-def damaged_file(folder: Path, base: Path) -> str:
+def damaged_file(folder: Path, base: Path, others: Sequence[Path] = ()) -> str:
     """The first file of a distribution that is not as its RECORD says, in a few words; "" if it is whole.
 
-    Sizes are compared; where one differs the hash decides, because some wheels tell a wrong size.
+    Sizes are compared; where one differs the hash decides, because some wheels tell a wrong size. A file may also be as
+    another distribution has it: some ship the same one (`backports/__init__.py`), and the last that was installed wins.
 
     Args:
         folder: a `.dist-info`; anything else is not looked into.
         base: where the paths of its RECORD begin.
+        others: the `.dist-info` of everything that is installed.
     """
     try:
         lines = _recorded(folder)
@@ -156,9 +158,22 @@ def damaged_file(folder: Path, base: Path) -> str:
             and str(found.st_size) != size
             and stat.S_ISREG(found.st_mode)
             and _differs(f"{place}/{path}", digest)
+            and not any(_shipped(path, base, other) for other in others)
         ):
             return f"{path} has {found.st_size} bytes where {size} were installed"
     return ""
+
+
+def _shipped(path: str, base: Path, folder: Path) -> bool:
+    """Whether a file is as this distribution has it."""
+    if folder.parent != base:
+        return False
+    with suppress(OSError):
+        return any(
+            named == path and digest and not _differs(f"{base}/{path}", digest)
+            for named, digest, _ in _recorded(folder)
+        )
+    return False
 
 
 def recorded(folder: Path) -> list[str]:

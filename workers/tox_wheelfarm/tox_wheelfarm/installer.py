@@ -137,6 +137,8 @@ class SetInstaller(Installer[Any]):
         if left := changing.residue(folders, steps.remove):
             runner.again(f"{', '.join(left)} cannot be taken out of it cleanly")
         if gone := damage.packages(folders):
+            if there:
+                runner.again(f"{gone} now")  # perhaps it went with another package that had it too
             raise InstallFailedError(
                 f"{gone} right after it was installed; its copy in uv's cache is damaged: run `uv cache clean`"
             )
