@@ -111,6 +111,64 @@ def test_a_build_needs_what_it_says_under_the_same_constraints(bench, index):
     assert "low==2.0" in bench.passes().packages()
 
 
+@pytest.mark.parametrize("package", ["wheel", "skip"])
+def test_constraints_that_a_build_cannot_have_are_named(bench, index, package):
+    """A constraint that excludes what a build needs, of the project or of a dependency, is named with its file."""
+    index.release("setuptools", "40.0.0")
+    index.release("setuptools", "70.0.0")
+    bench.project()
+    text = (bench.root / "pyproject.toml").read_text("utf-8")
+    bench.write("pyproject.toml", text.replace("requires = []", "requires = ['setuptools>=64']"))
+    bench.write("other/pyproject.toml", "[build-system]\nrequires = ['setuptools>=64']\n")
+    bench.write("upper.txt", "setuptools===40.0.0\n")
+    bench.ini(
+        f"package = {package}", "constraints = upper.txt", "deps = ./other" if package == "skip" else ""
+    )
+    said = bench.fails().said
+    assert "ConstraintsError: constraints exclude what is needed" in said
+    assert "setuptools===40.0.0` (upper.txt line 1)" in said
+    assert (
+        "A folder cannot be built" if package == "skip" else "The project is built with setuptools>=64"
+    ) in said
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_a_folder_in_place_has_its_projects_name(bench, written):
+    """`editable-legacy` is the project, whatever its folder is called and wherever its name stands."""
+    bench.project("low")
+    if not written:
+        text = (bench.root / "pyproject.toml").read_text("utf-8")
+        bench.write("pyproject.toml", text.replace("[project", "[tool.toy"))
+        backend = (bench.root / "backend.py").read_text("utf-8")
+        bench.write("backend.py", backend.replace('["project"]', '["tool"]["toy"]'))
+    bench.ini("package = editable-legacy", "commands = python -c 'import app, low'")
+    run = bench.passes()
+    assert any(line.startswith(("-e file:", "app @ file:")) for line in run.packages())
+    born = bench.born()
+    assert "recreate" not in bench.passes().said
+    assert bench.born() == born
+
+
+def test_what_an_extra_of_the_project_needs_is_held_too(bench):
+    """A release that an extra excludes is a conflict, where a lock that is not for it is let through."""
+    bench.project(extras={"fancy": ["low"]})
+    bench.lock()
+    text = (bench.root / "pyproject.toml").read_text("utf-8")
+    bench.write("pyproject.toml", text.replace('["low"]', '["low>=9"]'))
+    bench.ini("package = wheel", "installer = lockfile", "extras = fancy", "stale_lock = warn")
+    assert "app 1.0 -> low>=9" in bench.fails().said
+
+
+def test_an_interpreter_that_is_not_there_is_told(bench):
+    """Without a traceback, and the other environments go on."""
+    bench.project()
+    ini = "[tox]\nenv_list = a,b\n[testenv]\nrunner = wheelfarm\npackage = wheel\ncommands = python -c pass\n"
+    bench.write("tox.ini", f"{ini}[testenv:a]\nbase_python = python3.99\n")
+    run = bench.fails()
+    assert "a: failed with could not find python interpreter matching any of the specs python3.99" in run.said
+    assert "b: OK" in run.said
+
+
 def test_skipping_the_package_leaves_what_is_there(bench):
     """`--skip-pkg-install` neither installs the project nor takes it out."""
     bench.project("low")

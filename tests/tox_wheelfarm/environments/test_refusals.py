@@ -1,5 +1,7 @@
 """What is refused in a run of tox with one sentence that says what it is, and shows nothing of other people's files."""
 
+import hashlib
+
 import pytest
 
 SECRET = "root:x:0:0:secret:/root:/bin/sh\n"
@@ -72,3 +74,18 @@ def test_an_environment_that_was_opened_to_the_system_is_made_anew(bench):
     path.write_text(text.replace("packages = false", "packages = true"), "utf-8")
     assert "its pyvenv.cfg says include-system-site-packages = true" in bench.passes().said
     assert "include-system-site-packages = false" in path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("end", ["", " --hash=md5:d41d8cd98f00b204e9800998ecf8427e"])
+def test_a_file_of_this_disk_needs_a_hash_that_holds(bench, index, end):
+    """A wheel beside the lock file with a weak hash, or none, is refused as one from elsewhere is."""
+    index.release("low", "1.0")
+    name, (body, _) = next(iter(index.files["low"].items()))
+    (bench.root / name).write_bytes(body)
+    digest = hashlib.sha256(body).hexdigest()
+    bench.ini("skip_install = true", "installer = lockfile", "lockfile = requirements-x.txt")
+    place = (bench.root / name).as_uri()
+    bench.write("requirements-x.txt", f"low @ {place} --hash=sha256:{digest}\n")
+    assert bench.passes().packages() == [f"low @ {place}"]
+    bench.write("requirements-x.txt", f"low @ {place}{end}\n")
+    assert "HashMissingError: " in bench.fails().said

@@ -18,6 +18,7 @@ def index(index):
         ("cutoff = notadate", "cutoff = 'notadate' is no date: write 2026-01-31"),
         ("cutoff = 2026-13-01", "cutoff = '2026-13-01' is no date: write 2026-01-31"),
         ("constraints = c.txt #sha256=00", "ConstraintsError: constraints: '#sha256=00' is a comment"),
+        ("dependency_groups = nothere", "ExtraNotFoundError: dependency_groups: nothere is not in "),
         ("extras = nothere", "ExtraNotFoundError: extras: nothere is not in "),
     ],
 )
@@ -34,6 +35,17 @@ def test_a_wrong_word_is_told_for_its_environment(bench, line, told, package):
     assert f"a: failed with {told}" in run.said
     assert run.code == 1
     assert "b: OK" in run.said
+
+
+@pytest.mark.parametrize("line", ["offline = true", "installer = 7"])
+def test_a_value_of_another_type_is_told_for_its_environment(bench, line):
+    """In TOML a setting may be of a type that it cannot be; the other environments go on."""
+    bench.project()
+    bench.write(
+        "tox.toml", f"[env_run_base]\nrunner = 'wheelfarm'\npackage = 'wheel'\n[env.a]\n[env.b]\n{line}\n"
+    )
+    assert "a: OK" in bench.passes("-e", "a").said
+    assert f"failed to load b.{line.partition(' ')[0]}" in bench.fails("-e", "b").said
 
 
 def test_an_extra_that_is_there_is_none_to_complain_of(bench):

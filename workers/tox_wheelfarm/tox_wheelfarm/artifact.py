@@ -7,7 +7,6 @@ are the same. Metadata is read, never run.
 from __future__ import annotations
 
 import hashlib
-import re
 import tarfile
 import zipfile
 from dataclasses import dataclass
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 LIMIT = 64 * 2**20
 """Bytes of metadata (a RECORD with half a million files has fewer)."""
-NAME = re.compile(r"^Name:\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,8 @@ def artifact(package: Any, extras: frozenset[str], markers: Mapping[str, str]) -
     settings = tuple(sorted((getattr(package, "config_settings", None) or {}).items()))
     try:
         if path.is_dir():
-            return Artifact(_folder_name(path), path, True, told, extras, _folder_print(path))
+            name = canonicalize_name(getattr(package, "name", "") or path.resolve().name)
+            return Artifact(name, path, True, told, extras, _folder_print(path))
         if path.suffix == ".whl":
             return _wheel(path, extras, markers)
         return Artifact(_sdist_name(path), path, False, told, extras, _sdist_print(path), settings)
@@ -151,13 +150,6 @@ def _sdist_print(path: Path) -> str:
             digest = hashlib.sha256(held.read()).hexdigest() if held else member.linkname
             whole.update(f"{member.name} {member.mode} {digest}\n".encode())
     return whole.hexdigest()
-
-
-def _folder_name(path: Path) -> str:
-    for metadata in sorted(path.glob("*.egg-info/PKG-INFO")):
-        if found := NAME.search(metadata.read_text("utf-8", errors="replace")[:LIMIT]):
-            return canonicalize_name(found[1])
-    return canonicalize_name(path.resolve().name)
 
 
 def _folder_print(path: Path) -> str:

@@ -17,7 +17,7 @@ from tox_wheelfarm.errors import HashMissingError, ResolutionError
 from tox_wheelfarm.options import LOCKFILE, LOWEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from tox_wheelfarm.locks.lock import Lock
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from tox_wheelfarm.pip import Pip
     from tox_wheelfarm.resolution import Folder
     from tox_wheelfarm.uv import Uv
+
+
+ARCHIVES = (".whl", ".zip", ".tgz", ".tar", ".gz", ".bz2", ".xz")
+"""How the names of files that can be installed end; what else is on this disk is a folder."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,11 @@ def _lines(order: Order) -> list[str]:
 def _roots(lines: Iterable[str], order: Order) -> tuple[str, ...]:
     # A bare URL has no name yet; what it brings is a root of its own.
     named = [str(each) for each in map(_parsed, lines) if each is not None]
-    return (*named, *(artifact.name for artifact in order.artifacts))
+    return (*named, *(each.name + _bracketed(each.extras) for each in order.artifacts))
+
+
+def _bracketed(extras: Collection[str]) -> str:
+    return f"[{','.join(sorted(extras))}]" if extras else ""
 
 
 def _parsed(line: str) -> Requirement | None:
@@ -248,6 +256,9 @@ def _refuse_unhashed(lock: Lock, pins: Iterable[Pin], allowed: frozenset[str]) -
 def _is_exact(pin: Pin) -> bool:
     if pin.hashes:
         return True
-    # A commit is a hash of what it holds; a folder is the developer's own, as is a file on this disk.
+    # A commit is a hash of what it holds; a folder is the developer's own.
     reference = pin.reference.partition("#")[0]
-    return bool(reference) and not reference.startswith(("http://", "https://"))
+    scheme = reference.partition(":")[0]
+    return "+" in scheme or (
+        bool(reference) and scheme not in {"http", "https"} and not reference.lower().endswith(ARCHIVES)
+    )

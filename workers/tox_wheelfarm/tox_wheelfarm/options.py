@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, cast
 
 from packaging.utils import canonicalize_name
+from tox.report import HandledError
 
 from tox_wheelfarm import fragments
 from tox_wheelfarm.failure import ShownError
@@ -223,7 +224,7 @@ def build_constraints(conf: EnvConfigSet) -> tuple[str, ...]:
     try:
         installer = os.environ.get(INSTALLER_VARIABLE) or conf["installer"]
         return () if installer in {LATEST, LOWEST} else constraints(conf)
-    except ShownError:
+    except HandledError:
         return ()
 
 

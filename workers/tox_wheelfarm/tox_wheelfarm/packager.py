@@ -14,24 +14,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
+from tox.report import HandledError
+from tox.tox_env.errors import Fail
 from tox.tox_env.installer import Installer
-from tox.tox_env.python.package import PythonPackageToxEnv
+from tox.tox_env.python.api import NoInterpreter
+from tox.tox_env.python.package import EditableLegacyPackage, PythonPackageToxEnv
 from tox.tox_env.python.pip.req_file import PythonDeps
 from tox.tox_env.python.virtual_env.package.pyproject import Pep517VenvPackager
 
 from tox_wheelfarm import damage, installed, options, state
 from tox_wheelfarm.deps import sort
 from tox_wheelfarm.environment import Environment
-from tox_wheelfarm.errors import DamagedError, InterpreterError
-from tox_wheelfarm.failure import ShownError
+from tox_wheelfarm.errors import (
+    ConstraintsError,
+    DamagedError,
+    ExtraNotFoundError,
+    InstallFailedError,
+    InterpreterError,
+)
+from tox_wheelfarm.in_place import InPlace
 from tox_wheelfarm.order import fingerprint
-from tox_wheelfarm.uv import Offline
+from tox_wheelfarm.uv import UNSOLVED, Offline
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from tox.config.sets import EnvConfigSet
     from tox.tox_env.api import ToxEnvCreateArgs
-    from tox.tox_env.package import PackageToxEnv
+    from tox.tox_env.package import Package, PackageToxEnv
     from tox.tox_env.python.api import PythonInfo
     from tox.tox_env.runner import RunToxEnv
 
@@ -106,7 +116,26 @@ def _install(packager: BuildEnvironment, lines: list[str], files: tuple[Path, ..
     bounds = [word for path in files for word in ("-c", str(path))]
     LOGGER.debug("%s: %s", of_type, ", ".join(lines))
     command = ["pip", "install", "--python", str(packager.env_python()), *bounds, "-r", str(listed)]
-    packager.uv(packager.offline, files).run(command, cwd=Path(packager.core["tox_root"]))
+    try:
+        packager.uv(packager.offline, files).run(command, cwd=Path(packager.core["tox_root"]))
+    except InstallFailedError as failed:
+        derivation = str(failed).partition(UNSOLVED)[2]
+        if not files or not derivation:
+            raise
+        raise _excluded(packager, lines, files, derivation) from None
+
+
+def _excluded(
+    packager: BuildEnvironment, lines: list[str], files: tuple[Path, ...], derivation: str
+) -> ConstraintsError:
+    from tox_wheelfarm import clashes
+    from tox_wheelfarm.constraints import read
+
+    why = derivation.partition("cause:")[2].strip() or derivation
+    told = f"The project is built with {', '.join(lines)}. {why}"
+    return ConstraintsError(
+        clashes.explained(told, clashes.holding(map(read, files), packager.interpreter.markers))
+    )
 
 
 class BuildEnvironment(Environment, PythonPackageToxEnv):
@@ -133,7 +162,7 @@ class BuildEnvironment(Environment, PythonPackageToxEnv):
             self._words = options.build_constraints(run_env.conf)
             always = getattr(self.options, "wheelfarm_offline", False)
             # A word that is wrong is told when that environment is set up, which is before this one is used.
-            with suppress(ShownError):
+            with suppress(HandledError):
                 self.offline = Offline.ALWAYS if always else Offline(run_env.conf["offline"])
         stages = super().register_run_env(run_env)
         try:
@@ -152,7 +181,8 @@ class BuildEnvironment(Environment, PythonPackageToxEnv):
 
     def alike(self, run_env: Environment) -> None:
         """Use the interpreter of this environment, if the one that tox names is not found by its name."""
-        self._alike = Path(run_env.base_python.extra["executable"])
+        with suppress(NoInterpreter):  # told when that environment is set up
+            self._alike = Path(run_env.base_python.extra["executable"])
 
     def _get_python(self, base_python: list[str]) -> PythonInfo | None:
         found = super()._get_python(base_python)
@@ -192,3 +222,28 @@ class Packager(BuildEnvironment, Pep517VenvPackager):
     def id() -> str:
         """The word for tox."""
         return "wheelfarm-pep-517"
+
+    def perform_packaging(self, for_env: EnvConfigSet) -> list[Package]:
+        """As tox does; a folder that is installed in place comes with its project's name.
+
+        Raises:
+            ExtraNotFoundError: an extra is not among those that the build backend tells.
+        """
+        try:
+            made = super().perform_packaging(for_env)
+        except Fail as failed:
+            if str(failed).startswith("extras not found"):
+                raise ExtraNotFoundError(str(failed)) from None
+            raise
+        return [
+            InPlace(each.path, each.deps, self._project_name(for_env))
+            if isinstance(each, EditableLegacyPackage)
+            else each
+            for each in made
+        ]
+
+    def _project_name(self, for_env: EnvConfigSet) -> str:
+        from tox_wheelfarm.locks.project import Project
+
+        # Where it is not written down, the build backend is asked.
+        return Project.read(self.root).name or self.get_package_name(for_env)

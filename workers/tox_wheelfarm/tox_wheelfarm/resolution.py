@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 OPTIONS = re.compile(r"\s*(-e|--editable|--no-binary|--only-binary)[\s=]")
 """What a requirement may begin with; uv would obey others, such as an index."""
 
+BUILT = re.compile(r"^error: Failed to .*?\bbuild `([^`\n]{1,300})`", re.MULTILINE)
+"""How uv says whose build has no set of releases."""
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -106,10 +109,11 @@ def resolve(question: Question, uv: Uv) -> Resolution:
     try:
         answer = _answer(question, bound, bounds)
     except (InstallFailedError, OfflineMissError) as failed:
-        derivation = str(failed).partition(UNSOLVED)[2]
+        before, _, derivation = str(failed).partition(UNSOLVED)
         if not derivation or isinstance(failed, OfflineMissError):
             raise
-        raise _unsolved(question, bound, bounds, _tidy(derivation)) from None
+        told = f"{_building(before)}{_tidy(derivation)}"
+        raise _unsolved(question, bound, bounds, told) from None
     pins = decided.pins(answer.text, question.root)
     held = clashes.hold_hashes(pins, bounds)
     text = answer.text if held == pins else decided.without(answer.text, held)
@@ -213,16 +217,25 @@ def _exact_version(requirement: Requirement | None) -> Version | None:
 def _unsolved(
     question: Question, uv: Uv, bounds: tuple[clashes.Bound, ...], derivation: str
 ) -> ConstraintsError | ResolutionError:
-    if question.constraints and _solved(replace(question, constraints=()), uv):
+    if question.constraints and _solved(replace(question, constraints=()), replace(uv, constraints=())):
         return ConstraintsError(clashes.explained(derivation, bounds))
     return ResolutionError(f"no set of releases satisfies what is asked for. {derivation}")
+
+
+def _building(said: str) -> str:
+    """Whose build it is about, if it is, by what uv said before the derivation."""
+    if names := BUILT.findall(said):
+        return f"{' and '.join(names)} cannot be built.\n"
+    return "A folder cannot be built.\n" if "Failed to resolve requirements from" in said else ""
 
 
 def _solved(question: Question, uv: Uv) -> bool:
     try:
         _compiled(question, uv)
-    except (InstallFailedError, OfflineMissError):
+    except OfflineMissError:
         return False
+    except InstallFailedError as failed:
+        return UNSOLVED not in str(failed)  # a build that fails has what it needs
     return True
 
 

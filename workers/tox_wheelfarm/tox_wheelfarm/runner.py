@@ -188,7 +188,11 @@ class Runner(Environment, PythonRun, Settling):
         groups = frozenset(self.conf["dependency_groups"])
         self.installer.order.groups = groups
         if groups and self.lockfile is None:
-            found = sorted(resolve(options.folder(self.core, "package_root"), set(groups)), key=str)
+            from tox_wheelfarm import unlocked
+
+            root = options.folder(self.core, "package_root")
+            unlocked.know_groups(root, groups)
+            found = sorted(resolve(root, set(groups)), key=str)
             self._install(found, PythonRun.__name__, "dependency-groups")
 
     def _install_pylock(self) -> None:

@@ -85,6 +85,23 @@ def know_extras(root: Path, extras: frozenset[str]) -> None:
         )
 
 
+def know_groups(root: Path, groups: frozenset[str]) -> None:
+    """Nothing, if a project has these dependency groups.
+
+    Raises:
+        ExtraNotFoundError: it does not.
+        LockFileError: pyproject.toml cannot be read.
+    """
+    from tox_wheelfarm.locks.project import Project
+
+    known = Project.read(root).groups
+    if strange := sorted(group for group in groups if canonicalize_name(group) not in known):
+        raise ExtraNotFoundError(
+            f"dependency_groups: {', '.join(strange)} is not in {root / 'pyproject.toml'}, which has "
+            f"{', '.join(sorted(known)) or 'none'}"
+        )
+
+
 def _groups(case: Case) -> dict[str, tuple[Edge, ...]]:
     from tox_wheelfarm.locks import pdm_project, poetry_project
     from tox_wheelfarm.locks.entry import Entry
