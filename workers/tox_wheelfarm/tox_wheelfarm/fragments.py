@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from tox.config.sets import ConfigSet
 
 KEY = "constraints"
-INSIDE = re.compile(r"(?<=[^\s\\])#")
-COMMENTED = re.compile(r"\S\s+(?P<comment>#\s*(?:sha\d+|md5)\s*[=:]\s*[0-9a-f].*)", re.IGNORECASE)
+INSIDE = r"(?<=[^\s\\])#"
+COMMENTED = r"(?i)\S\s+(?P<comment>#\s*(?:sha\d+|md5)\s*[=:]\s*[0-9a-f].*)"
+"""Compiled when there are constraints to look at, which is not often."""
 
 
 class FragmentLoader(IniLoader):
@@ -58,13 +59,13 @@ class FragmentLoader(IniLoader):
             ShownError: a comment looks like a hash.
         """
         for line in value.splitlines():
-            told = None if line.startswith("#") else COMMENTED.search(line)
+            told = None if line.startswith("#") else re.search(COMMENTED, line)
             if told:
                 raise ShownError(
                     f"ConstraintsError: constraints: {told['comment']!r} is a comment, in which a hash checks nothing: "
                     "write #sha256=… without a space before it, or --hash=sha256:…"
                 )
-        return IniLoader.process_raw(conf, env_name, INSIDE.sub(r"\#", value))
+        return IniLoader.process_raw(conf, env_name, re.sub(INSIDE, r"\#", value))
 
     def found_keys(self) -> set[str]:
         """None: the loader beside it tells them."""

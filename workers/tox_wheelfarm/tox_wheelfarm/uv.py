@@ -25,11 +25,8 @@ if TYPE_CHECKING:
 SECONDS = 1800
 """The time limit of one run: a build of a large extension may take minutes."""
 
-MISS = re.compile(
-    r"network\s+(was|connectivity\s+is)\s+disabled|found\s+in\s+the\s+cache|offline\s+mode|--offline",
-    re.IGNORECASE,
-)
-"""What uv says when it was not allowed to ask."""
+MISS = r"(?i)network\s+(was|connectivity\s+is)\s+disabled|found\s+in\s+the\s+cache|offline\s+mode|--offline"
+"""What uv says when it was not allowed to ask; compiled when it failed."""
 
 UNSOLVED = "No solution found"
 """What uv says where what is at hand does not fit: an index may have what a cache or a folder of wheels has not."""
@@ -111,7 +108,7 @@ class Uv:
             meanwhile = None
             if done.returncode == 0:
                 return Answer(done.stdout, done.stderr, asked=False)
-            missing = bool(MISS.search(done.stderr))
+            missing = bool(re.search(MISS, done.stderr))
             if self.offline is Offline.ALWAYS and missing and network:
                 raise OfflineMissError(_said(arguments, done))
             asking = network and self.offline is Offline.AUTO and (missing or UNSOLVED in done.stderr)

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from tox_wheelfarm.index_page import IndexFile
     from tox_wheelfarm.locks.pin import Pin
 
-WARNING = re.compile(
-    r"^warning: `(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[^`\s]+)` is yanked(?: \(reason: \"(?P<reason>.*)\"\))?",
-    re.MULTILINE,
+WARNING = (
+    r"(?m)^warning: `(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[^`\s]+)` is yanked"
+    r'(?: \(reason: "(?P<reason>.*)"\))?'
 )
 """How uv warns; its answer's `said` holds these."""
 
@@ -49,7 +49,7 @@ def told(pins: Iterable[Pin], said: str) -> tuple[Pin, ...]:
         return tuple(pins)
     reasons: dict[tuple[str, str], str] = {
         (canonicalize_name(found["name"]), found["version"]): (found["reason"] or "")[:LONGEST_REASON]
-        for found in WARNING.finditer(said)
+        for found in re.finditer(WARNING, said)
     }
     return tuple(
         replace(pin, yanked=reasons[pin.name, pin.version]) if (pin.name, pin.version) in reasons else pin
