@@ -6,8 +6,8 @@ what needs no change is not touched.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import field
+from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from tox_wheelfarm.locks.pin import Pin
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """What has to be done.
 
     Attributes:

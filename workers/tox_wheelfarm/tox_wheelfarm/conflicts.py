@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier
@@ -29,8 +28,7 @@ ONLY_EXTRA = re.compile(r"""[\s;(]extra\s*==\s*['"]([A-Za-z0-9._-]+)['"]\s*\)?\s
 OR = re.compile(r"\bor\b")
 
 
-@dataclass(frozen=True)
-class Conflict:
+class Conflict(NamedTuple):
     """A requirement that what is installed does not satisfy.
 
     Attributes:
@@ -49,8 +47,7 @@ class Conflict:
         return f"{have}, but {' -> '.join(self.chain)}"
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """A requirement met on the walk: by whom, and through whom."""
 
     requirement: Requirement

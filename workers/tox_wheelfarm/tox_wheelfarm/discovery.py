@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ def find(specs: Sequence[str], first: Sequence[str], variables: Mapping[str, str
         first: paths that are tried before the others (`--discover`).
         variables: whose PATH is searched.
     """
+    if not first and list(specs) == [sys.executable] and (own := _own()):
+        return own
     cache = app_data.make_app_data(None, read_only=False, env=os.environ)
     for spec in specs:
         try:
@@ -50,6 +53,12 @@ def python_spec(path: Path) -> PythonSpec:
     major, minor = told.version_info[:2]
     text = f"{kind or 'cpython'}{major}{minor}{'t' if told.free_threaded else ''}-{64 if told.is_64 else 32}"
     return PythonSpec.from_string_spec(text)
+
+
+def _own() -> Path | None:
+    """What this process runs on, outside any environment: the most frequent question, and quickly answered."""
+    base = Path(getattr(sys, "_base_executable", "") or "").resolve()
+    return base if base.is_file() and Path(sys.prefix).resolve() not in base.parents else None
 
 
 def _is_ancient(spec: str) -> bool:

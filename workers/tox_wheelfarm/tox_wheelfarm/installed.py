@@ -12,9 +12,8 @@ import json
 import os
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.utils import canonicalize_name
 
@@ -38,8 +37,7 @@ KEPT = "/tox-wheelfarm/wheels/files/"
 """In the path of a file that `pip` (for Python 2.7) installs from."""
 
 
-@dataclass(frozen=True)
-class Installed:
+class Installed(NamedTuple):
     """A distribution that is installed.
 
     Attributes:

@@ -126,7 +126,7 @@ class SetInstaller(Installer[Any]):
         prune = case.options.prune and not runner.without_package
         spared = runner.fixtures if prune else None
         steps = changing.change(there, held.releases, decision.pins, self.order.artifacts, spared)
-        steps = replace(steps, formats=self.order.lines.formats)
+        steps = steps._replace(formats=self.order.lines.formats)
         looked = sources.looks(
             decision.pins
         )  # before they are built: what is changed meanwhile is seen next time

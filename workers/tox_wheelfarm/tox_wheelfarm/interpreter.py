@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tox_wheelfarm.answers import answer
 from tox_wheelfarm.errors import InterpreterError
@@ -65,8 +64,7 @@ print(json.dumps({
 """
 
 
-@dataclass(frozen=True)
-class Interpreter:
+class Interpreter(NamedTuple):
     """A base interpreter (never that of an environment).
 
     Attributes:
@@ -114,7 +112,7 @@ class Interpreter:
 
     def as_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
-        return asdict(self)
+        return self._asdict()
 
     @classmethod
     def from_json(cls, held: dict[str, Any]) -> Interpreter:

@@ -126,7 +126,7 @@ def heard(case: Case, decided: Decision, said: str) -> Decision:
     known = {pin.name for pin in decided.pins if pin.yanked is not None}
     pins = yanked.told(decided.pins, said)
     _speak(case, [pin for pin in pins if pin.yanked is not None and pin.name not in known])
-    return replace(decided, pins=pins)
+    return decided._replace(pins=pins)
 
 
 def _speak(case: Case, yanked: Sequence[Pin]) -> None:
@@ -148,10 +148,10 @@ def _marked(case: Case, decided: Decision) -> Decision:
         # Before anything is installed; what is only warned of is heard from the install itself, which costs nothing.
         from tox_wheelfarm.named import marked
 
-        decided = replace(decided, pins=marked(decided.pins, case.python, case.uv))
+        decided = decided._replace(pins=marked(decided.pins, case.python, case.uv))
     places = yanked.indexes(case.uv.variables)
     pins = yanked.asked(decided.pins, places, user_cache_path("tox-wheelfarm"), case.options.offline)
-    return replace(decided, pins=pins)
+    return decided._replace(pins=pins)
 
 
 def check(runner: Runner, order: Order, decided: Decision, found: Mapping[str, Installed]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tox_wheelfarm.interpreter import Interpreter, ask
 
@@ -23,8 +23,7 @@ LIMIT = 16 * 2**20
 """Bytes; a larger file is not ours."""
 
 
-@dataclass(frozen=True)
-class Made:
+class Made(NamedTuple):
     """What an environment is made from.
 
     Attributes:

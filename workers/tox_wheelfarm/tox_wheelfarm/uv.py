@@ -12,7 +12,7 @@ import signal
 import subprocess
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from uv import find_uv_bin
 
@@ -40,8 +40,7 @@ class Offline(Enum):
     ALWAYS = "always"
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What a run of uv that succeeded had to say.
 
     Attributes:

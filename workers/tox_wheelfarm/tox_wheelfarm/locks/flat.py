@@ -6,8 +6,8 @@ recorded set). It never takes that on trust: each requirement of an extra or gro
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from packaging.utils import canonicalize_name
 
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from tox_wheelfarm.locks.wish import Wish
 
 
-@dataclass(frozen=True)
-class Implied:
+class Implied(NamedTuple):
     """Extras and groups of a project that a flat lock file cannot name.
 
     Attributes:

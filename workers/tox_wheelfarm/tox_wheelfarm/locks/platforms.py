@@ -6,14 +6,13 @@ Called to select for another platform than this one, and by the tests. It never 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tox_wheelfarm.locks import tags
 from tox_wheelfarm.locks.target import Target
 
 
-@dataclass(frozen=True)
-class System:
+class System(NamedTuple):
     """The marker variables of a platform, and its wheel platforms."""
 
     os_name: str

@@ -6,9 +6,8 @@ so markers are compared on a grid of Pythons and platforms.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
@@ -16,7 +15,6 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from tox_wheelfarm.errors import LockFileError
-from tox_wheelfarm.locks import platforms
 from tox_wheelfarm.locks.conditions import Conditions
 
 if TYPE_CHECKING:
@@ -34,8 +32,7 @@ GRID = (
 """Where markers are compared."""
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """A requirement, in a form that can be compared.
 
     Attributes:
@@ -84,6 +81,8 @@ def _inside(requires_python: str) -> tuple[bool, ...]:
 
 @lru_cache(maxsize=256)
 def _grid(extra: str) -> tuple[Conditions, ...]:
+    from tox_wheelfarm.locks import platforms
+
     extras = {extra} if extra else ()
     return tuple(Conditions(platforms.target(python, system), extras) for python, system in GRID)
 

@@ -6,8 +6,7 @@ Called by `facts` and `platforms`. It never looks at the process's own interpret
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from packaging import tags as packaging_tags
 
@@ -24,8 +23,7 @@ NARROW = {"x86_64": ["i686"], "aarch64": ["armv8l", "armv7l"], "armv8l": ["armv8
 """What a 32-bit interpreter is on a 64-bit kernel."""
 
 
-@dataclass(frozen=True)
-class Build:
+class Build(NamedTuple):
     """What of an interpreter decides the wheels that it takes.
 
     Attributes:
