@@ -14,7 +14,8 @@ def test_an_interruption_is_told_as_one(bench, index):
     bench.ini("skip_install = true")
     index.gate.clear()
     with subprocess.Popen(
-        [sys.executable, "-m", "tox"],
+        # Below a shell's background job the signal would be ignored, by Python and by uv.
+        ["env", "--default-signal=INT", sys.executable, "-m", "tox"],
         cwd=bench.root,
         env=bench.environment(),
         stdout=subprocess.PIPE,

@@ -13,6 +13,25 @@ def index(index):
     return index
 
 
+SLOW_SYSCONFIG = """
+import sysconfig, time
+fill = getattr(sysconfig, "_init_posix", None)  # another name in some Pythons: then nothing is slowed down
+def slow(held):
+    time.sleep(0.3)
+    fill(held)
+if fill:
+    sysconfig._init_posix = slow
+"""
+
+
+def test_environments_begin_at_once(bench):
+    """What Python fills when it is first asked is whole for every thread, however long that takes."""
+    bench.write("toxfile.py", SLOW_SYSCONFIG)
+    bench.ini("skip_install = true", "deps = low", envs="a,b")
+    run = bench.passes("-p", "2")
+    assert run.packages("b") == run.packages("a")
+
+
 def test_environments_share_one_build_in_parallel(bench):
     """Two environments at once get the same project, each with what it asks for."""
     bench.project("low")

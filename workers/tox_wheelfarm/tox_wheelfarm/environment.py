@@ -7,6 +7,7 @@ tox or virtualenv rebuilds none.
 from __future__ import annotations
 
 import sys
+import sysconfig
 from abc import ABC
 from dataclasses import fields
 from pathlib import Path
@@ -39,6 +40,8 @@ class Environment(Python, ABC):
     def __init__(self, create_args: ToxEnvCreateArgs) -> None:
         self._executor: Execute | None = None
         self._interpreter: Interpreter | None = None
+        # Filled here, before environments run in threads: whoever asks while another thread fills it is told half.
+        sysconfig.get_config_vars()
         super().__init__(create_args)
 
     def register_config(self) -> None:
