@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from tests.pyenv import VERSIONS
 from uv import find_uv_bin
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +35,7 @@ def wheel(tmp_path_factory):
 
 def interpreter(minor):
     """The interpreter of a version as pyenv has it, else its name; "3.*" is the newest."""
-    below = Path(os.environ.get("PYENV_ROOT", "/root/.pyenv")) / "versions"
+    below = VERSIONS
     found = [path for path in below.glob(f"{minor}.*/bin/python") if path.parts[-3][0] == "3"]
     numbers = {path: tuple(map(int, re.findall(r"\d+", path.parts[-3]))) for path in found}
     return str(max(found, key=lambda path: numbers[path])) if found else f"python{minor.rstrip('.*')}"

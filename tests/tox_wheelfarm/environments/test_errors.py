@@ -1,10 +1,9 @@
 """Every class of error, fired in a run of tox: one message with the class's name, and what it is about."""
 
-import os
 import shutil
-from pathlib import Path
 
 import pytest
+from tests.pyenv import VERSIONS
 
 from tox_wheelfarm import errors
 
@@ -109,7 +108,7 @@ def _yanked(bench):
 
 
 def _interpreter(bench):
-    below = Path(os.environ.get("PYENV_ROOT", "/root/.pyenv")) / "versions"
+    below = VERSIONS
     found = [*sorted(below.glob("2.7.*/bin/python")), shutil.which("python2.7")]
     assert found[0], "needs `pyenv install 2.7`, or python2.7 on PATH"
     del bench.variables["UV_DEFAULT_INDEX"]  # virtualenv 20.21.1 is on PyPI

@@ -1,11 +1,10 @@
 """Environments of interpreters that tox itself does not run on, behind the same settings."""
 
-import os
 import shutil
 import sys
-from pathlib import Path
 
 import pytest
+from tests.pyenv import VERSIONS
 
 from tox_wheelfarm import installed
 from tox_wheelfarm.errors import DamagedError
@@ -24,7 +23,7 @@ def index(index):
 
 def interpreter(version):
     """Pyenv's, or one on PATH; a test that has none fails."""
-    below = Path(os.environ.get("PYENV_ROOT", "/root/.pyenv")) / "versions"
+    below = VERSIONS
     found = [*sorted(below.glob(f"{version}.*/bin/python")), shutil.which(f"python{version}")]
     assert found[0], f"needs `pyenv install {version}`, or python{version} on PATH"
     return found[0]

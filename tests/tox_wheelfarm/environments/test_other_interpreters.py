@@ -1,13 +1,13 @@
 """Environments of interpreters that are no plain CPython: PyPy, and builds without the global lock."""
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sysconfig
 from pathlib import Path
 
 import pytest
+from tests.pyenv import VERSIONS
 
 SECONDS = 120
 PLATFORM = sysconfig.get_platform().replace("-", "_").replace(".", "_")
@@ -54,7 +54,7 @@ def other(request, bench):
 
 def free_threaded():
     """A free-threaded Python on PATH, or among pyenv's."""
-    below = Path(os.environ.get("PYENV_ROOT", "/root/.pyenv")) / "versions"
+    below = VERSIONS
     on_path = [shutil.which(f"python3.{minor}t") for minor in (15, 14, 13)]
     return next((each for each in [*on_path, *map(str, below.glob("3.*t/bin/python"))] if each), None)
 

@@ -1,18 +1,17 @@
 """What a real interpreter is: its marker variables and tags are those that its own tools see."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import packaging
 import pytest
+from tests.pyenv import VERSIONS
 
 from tox_wheelfarm.errors import InterpreterError
 from tox_wheelfarm.locks import facts
 
-VERSIONS = Path(os.environ.get("PYENV_ROOT", "/root/.pyenv")) / "versions"
 OLD = ("2.7.18", "3.6.15", "3.7.16", "3.8.18")
 NEW = ("3.9.18", "3.10.13", "3.11.7", "3.12.1", "3.13.0")
 THEIRS = """

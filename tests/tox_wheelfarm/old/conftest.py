@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.pyenv import VERSIONS
 
 from tox_wheelfarm.old_python import make
 from tox_wheelfarm.pip import Pip
@@ -30,7 +31,7 @@ def interpreter():
     """The interpreter of a version ("2.7"): pyenv's, or on PATH; a test that has none fails."""
 
     def find(version):
-        below = Path(os.environ.get("PYENV_ROOT", "/root/.pyenv")) / "versions"
+        below = VERSIONS
         on_path = shutil.which(f"python{version}")
         found = [*([Path(on_path)] if on_path else []), *sorted(below.glob(f"{version}.*/bin/python"))]
         assert found, (

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import io
 import json
-import os
 import shutil
 import sys
 import tarfile
@@ -16,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from tests.pyenv import VERSIONS
 
 from tox_wheelfarm.resolution import Folder, Question
 from tox_wheelfarm.uv import Offline, Uv
@@ -317,7 +317,7 @@ def python():
 @pytest.fixture
 def old_python():
     """An interpreter before 3.9, where this machine has one."""
-    below = Path(os.environ.get("PYENV_ROOT", "/root/.pyenv")) / "versions"
+    below = VERSIONS
     found = [*below.glob("3.[678].*/bin/python"), *map(shutil.which, OLD)]
     if any(found):
         return Path(next(filter(None, found)))
