@@ -21,7 +21,9 @@ OWN = frozenset({"UV_CACHE_DIR"})
 
 def interpreter(version):
     """An interpreter of pyenv, by its whole version."""
-    return str(Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions" / version / "bin/python")
+    return str(
+        Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions" / version / "bin/python"
+    )
 
 
 def run(command, *, cwd, **more):
