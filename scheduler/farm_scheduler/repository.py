@@ -21,6 +21,9 @@ from farm_scheduler.folder_archive import MAX_FILES
 from farm_scheduler.targets import RepositoryTarget
 
 POLL_SECONDS = 0.1
+TRIES = 3
+PAUSE_SECONDS = 1.0
+"""Before the next try, when a connection broke: git itself gives up at the first."""
 SAID_BYTES = 4096
 """Of what git says, the end that is kept."""
 
@@ -32,6 +35,12 @@ _UNKNOWN = (
     "does not exist",
     "terminal prompts disabled",
 )
+_BROKEN = re.compile(
+    r"recv failure|send failure|connection reset|empty reply|early eof|unexpected disconnect|transfer closed"
+    r"|returned error: (?:429|5\d\d)",
+    re.IGNORECASE,
+)
+"""What git and curl say of a connection or a server that may do better the next time."""
 _OPTIONS = (
     "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.askPass=", "-c", "credential.helper=",
     "-c", "core.sshCommand=false", "-c", "core.attributesFile=/dev/null", "-c", "submodule.recurse=false",
@@ -142,9 +151,15 @@ class _Git:
         return said.strip() if code == 0 else None
 
     def _fetch(self, commit: str) -> bool:
-        """Fetch a commit by its hash; whether it is there then."""
+        """Fetch a commit by its hash; whether it is there then.
+
+        Raises:
+            IndexUnavailableError: the connection broke: whether it is there is not known.
+        """
         command = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "origin", commit)
-        code, _ = self._start(["-C", str(self._folder), *command])
+        code, said = self._try(["-C", str(self._folder), *command])
+        if code and _BROKEN.search(said):
+            raise self._unavailable(f"fetch {commit} of", said)
         return code == 0 and self._commit(commit) == commit
 
     def run(self, what: str, *command: str) -> str:
@@ -154,7 +169,7 @@ class _Git:
             TargetError: the repository is not there.
             IndexUnavailableError: it failed for another reason.
         """
-        code, said = self._start(command)
+        code, said = self._try(command)
         if code == 0:
             return said
         last = " ".join(said.split())[-300:]
@@ -166,8 +181,22 @@ class _Git:
         if any(word in said.lower() for word in _UNKNOWN):
             sentence = f"there is no repository at {self._target.url} that everybody may read; check the URL"
             raise TargetError(sentence, url=self._target.url, said=last)
+        raise self._unavailable(what, said)
+
+    def _unavailable(self, what: str, said: str) -> IndexUnavailableError:
+        last = " ".join(said.split())[-300:]
         sentence = f"git could not {what} {self._target.url} ({last}); check the URL, or try again later"
-        raise IndexUnavailableError(sentence, url=self._target.url)
+        return IndexUnavailableError(sentence, url=self._target.url)
+
+    def _try(self, command: Sequence[str]) -> tuple[int, str]:
+        """Run git, and again while a connection breaks; a failed clone has left its folder empty."""
+        code, said = self._start(command)
+        for _ in range(TRIES - 1):
+            if code == 0 or not _BROKEN.search(said):
+                break
+            time.sleep(PAUSE_SECONDS)
+            code, said = self._start(command)
+        return code, said
 
     def _start(self, command: Sequence[str]) -> tuple[int, str]:
         """Run git in a process group of its own; its exit code, and the end of what it said."""

@@ -2,16 +2,18 @@
 
 import contextlib
 import os
+import socket
+import struct
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from farm_scheduler import git_access
+from farm_scheduler import git_access, repository
 from farm_scheduler.errors import IndexUnavailableError, SourceError, TargetError
 from farm_scheduler.git_access import check_access, check_url
 from farm_scheduler.settings import Settings
@@ -148,6 +150,7 @@ class Server:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.redirect = ""
+        self.resets: Callable[[bytes], bool] = lambda _: False
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -186,6 +189,10 @@ class Server:
             "GIT_CONFIG_VALUE_0": "*",
         }
         body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
+        if self.resets(body):
+            at_once = struct.pack("ii", 1, 0)
+            request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+            return
         command = ["git", "http-backend"]
         made = subprocess.run(
             command, input=body, env=variables, capture_output=True, timeout=60, check=False
@@ -257,6 +264,44 @@ def test_a_commit_of_a_pull_request_is_fetched_over_http(settings: Settings, ser
     commit = git(server.root / "demo.git", "rev-parse", "refs/pull/1/head")
     allowed = settings.model_copy(update={"git_hosts": (server.host,)})
     assert commit in get_source(target(server, commit), allowed).notes[0]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pause between two tries."""
+    monkeypatch.setattr(repository, "PAUSE_SECONDS", 0.01)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_connection_that_breaks_is_tried_again(settings: Settings, server: Server) -> None:
+    """A server that resets two connections in a row is asked a third time."""
+    allowed = settings.model_copy(update={"git_hosts": (server.host,)})
+    broken = iter([True, True])
+    server.resets = lambda _: next(broken, False)
+    assert "setup.py" in get_source(target(server), allowed).files.names
+    assert next(broken, None) is None
+
+
+@pytest.mark.usefixtures("impatient")
+def test_connections_that_always_break_are_told(settings: Settings, server: Server) -> None:
+    """It is asked three times, no more, and nothing is left behind."""
+    allowed = settings.model_copy(update={"git_hosts": (server.host,)})
+    asked: list[bytes] = []
+    server.resets = lambda body: not asked.append(body)
+    with pytest.raises(IndexUnavailableError, match="could not fetch the repository"):
+        get_source(target(server), allowed)
+    assert len(asked) == 3
+    assert list(settings.sources.iterdir()) == []
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_broken_connection_is_no_missing_commit(settings: Settings, server: Server) -> None:
+    """Whether a commit exists is not known when the connection breaks while it is asked for."""
+    commit = git(server.root / "demo.git", "rev-parse", "refs/pull/1/head")
+    allowed = settings.model_copy(update={"git_hosts": (server.host,)})
+    server.resets = lambda body: commit.encode() in body
+    with pytest.raises(IndexUnavailableError, match=f"could not fetch {commit}"):
+        get_source(target(server, commit), allowed)
 
 
 def test_a_redirect_is_not_followed(settings: Settings, server: Server) -> None:
