@@ -177,3 +177,10 @@ def test_settings_that_mean_nothing_are_named(bench):
     said = bench.passes().said
     assert "install_command means nothing with runner = wheelfarm" in said
     assert "always_copy means nothing with runner = wheelfarm" in said
+
+
+def test_settings_of_the_command_line_that_mean_nothing_are_named(bench):
+    """One given with `-x` is looked at as little."""
+    bench.ini("skip_install = true")
+    said = bench.passes("-x", "testenv.install_command=pip install {packages}").said
+    assert "install_command means nothing with runner = wheelfarm" in said

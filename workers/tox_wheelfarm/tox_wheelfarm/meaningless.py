@@ -33,7 +33,7 @@ INSTEAD = {
 
 
 def found(conf: EnvConfigSet) -> Iterator[str]:
-    """A sentence for each that the environment's configuration has."""
-    told = set().union(*(loader.found_keys() for loader in conf.loaders))
+    """A sentence for each that the environment's configuration has, or the command line (`-x`) sets."""
+    told = set().union(*(loader.found_keys() | set(loader.overrides) for loader in conf.loaders))
     for name in sorted(told & set(INSTEAD)):
         yield f"{name} means nothing with runner = wheelfarm: {INSTEAD[name]}"
