@@ -190,17 +190,37 @@ def test_a_wrong_hash_leaves_nothing_that_counts(project):
     assert project.tox() == "4.1"
 
 
-def test_a_folder_that_is_no_environment_is_left_alone(project):
-    """A folder with other things in it is refused and keeps them."""
+@pytest.mark.parametrize("more", ["thesis.txt", "pyvenv.cfg"])
+def test_a_folder_of_somebody_else_is_left_alone(project, more):
+    """A folder with other things in it, and an environment that a person made, are refused and stay."""
     (project.folder / ".tox-env").mkdir()
-    (project.folder / ".tox-env/thesis.txt").write_text("years of work")
+    (project.folder / ".tox-env" / more).write_text("years of work")
     project.lock(hashed(project.index, "tox", "4.1"))
     done = project.run()
     assert done.returncode == 1
-    assert (
-        done.stderr == "bootstrap: .tox-env is there and is no environment; name another folder with --into\n"
-    )
-    assert (project.folder / ".tox-env/thesis.txt").read_text() == "years of work"
+    told = ".tox-env is there, and was not made by this; name another folder with --into"
+    assert done.stderr == f"bootstrap: {told}\n"
+    assert (project.folder / ".tox-env" / more).read_text() == "years of work"
+
+
+def test_what_uv_has_is_not_asked_for(project):
+    """Made anew from a lock whose files are in uv's cache, it needs no index."""
+    shutil.rmtree(made_toy(project))
+    asked = list(project.index.asked)
+    project.index.stop()
+    done = project.run("--by", "uv")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert project.index.asked == asked
+
+
+def test_settings_of_uv_decide_nothing(project, monkeypatch):
+    """What the project, or a variable, tells uv of resolving and installing does not bind this environment."""
+    settings = '[tool.uv]\nexclude-newer = "2020-01-01T00:00:00Z"\n[tool.uv.pip]\ntarget = "stolen"\n'
+    (project.folder / "pyproject.toml").write_text(settings)
+    monkeypatch.setenv("UV_NO_BINARY", "1")
+    made_toy(project)
+    assert project.tox() == "4.1"
+    assert not (project.folder / "stolen").exists()
 
 
 @pytest.mark.parametrize(
@@ -243,7 +263,18 @@ def test_wrong_use_is_told_in_a_sentence(project, interpreter):
         ('lock-version = "2.0"', "lock-version '2.0'"),
         ('lock-version = "1.0"\nrequires-python = ">=4"', "is not for this interpreter"),
         ('lock-version = "1.0"\nenvironments = ["sys_platform == \'beos\'"]', "is not for this interpreter"),
-        ('lock-version = "1.0"\npackages = [1]', "packages that are no tables"),
+        ('lock-version = "1.0"\npackages = [1]', "packages that are no list of tables"),
+        ('lock-version = "1.0"\npackages = 5', "packages that are no list of tables"),
+        ('lock-version = "1.0"\nenvironments = 5', "environments that are no list of texts"),
+        ('lock-version = "1.0"\ndefault-groups = 5', "default-groups that are no list of texts"),
+        (
+            'lock-version = "1.0"\n[[packages]]\nname = "a"\nversion = "1"\nwheels = "abc"',
+            "wheels that are no list of tables",
+        ),
+        (
+            'lock-version = "1.0"\n[[packages]]\nname = "a"\nversion = "1"\nwheels = [{hashes = "abc"}]',
+            "a 1 has hashes that are no table",
+        ),
         ("lock-version", "is not a TOML file"),
         (
             'lock-version = "1.0"\n[[packages]]\nname = "a"\nmarker = "whatever"',

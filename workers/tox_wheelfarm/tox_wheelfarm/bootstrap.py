@@ -32,8 +32,9 @@ packaging==26.0 --hash=sha256:b36f1fef9334a5588b4166f8bcd26a14e521f2b55e6b9de3aa
 tomli==2.2.1 --hash=sha256:cb55c73c5f4408779d0cf3eef9f762b9c9f147a77de7b258bef0a5628adc85cc
 """
 """What reads a pylock.toml for uv; the pip of a venv has its own."""
-PIP_KEPT = re.compile(
+KEPT = re.compile(
     "PIP_(INDEX_URL|EXTRA_INDEX_URL|TRUSTED_HOST|CERT|CLIENT_CERT|PROXY|CACHE_DIR|CONFIG_FILE|DEFAULT_TIMEOUT|RETRIES)"
+    "|UV_((DEFAULT_|EXTRA_)?INDEX.*|INSECURE_HOST|(NATIVE|SYSTEM)_.*|CACHE_DIR|HTTP_.*|KEYRING_.*|LINK_MODE|OFFLINE)"
 )
 """How an index is reached is a person's; where and what is installed is not."""
 
@@ -66,7 +67,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked for; `uv` is "" to do without it, `index_url` is "" for what pip or uv is set up with."""
+    """What is asked for; `uv` is "" to do without it, `index_url` is "" for what pip, or uv's variables, say."""
 
     lock: Path
     into: Path
@@ -137,14 +138,14 @@ def select(lock: Path, libraries: Path | None) -> list[str]:
         raise RefusedError(
             f"{lock} says lock-version {document.get('lock-version')!r}; this reads 1.0 (PEP 751)"
         )
-    groups = [str(name) for name in document.get("default-groups") or ()]
+    groups = _entries(lock, document, "default-groups", str)
     here = f"Python {sys.version.split()[0]}, {sys.platform}"
-    environments = document.get("environments") or ()
+    environments = _entries(lock, document, "environments", str)
     named = not environments or any(_holds(lock, marker, groups) for marker in environments)
     if not named or not _fits(lock, document.get("requires-python")):
         raise RefusedError(f"{lock} is not for this interpreter ({here})")
     found: dict[str, str] = {}
-    for package in document.get("packages") or ():
+    for package in _entries(lock, document, "packages", dict):
         if not _holds(lock, package.get("marker"), groups):
             continue
         name = str(package.get("name", ""))
@@ -184,12 +185,15 @@ def _line(lock: Path, package: dict[str, Any]) -> str:
     name, version = str(package.get("name", "")), str(package.get("version", ""))
     if not NAME.fullmatch(name):
         raise RefusedError(f"{lock} has a package with the name {name[:80]!r}")
-    wheels = package.get("wheels") or ()
+    wheels = _entries(lock, package, "wheels", dict)
     if not VERSION.fullmatch(version) or not wheels:
         raise RefusedError(
             f"{lock}: {name} has no wheels of a version; only such are installed, nothing is built"
         )
-    digests = [f"{kind}:{digest}" for wheel in wheels for kind, digest in (wheel.get("hashes") or {}).items()]
+    hashes = [wheel.get("hashes", {}) for wheel in wheels]
+    if not all(isinstance(each, dict) for each in hashes):
+        raise RefusedError(f"{lock}: {name} {version} has hashes that are no table")
+    digests = [f"{kind}:{digest}" for each in hashes for kind, digest in each.items()]
     strong = [digest for digest in digests if DIGEST.fullmatch(digest)]
     if not strong:
         raise RefusedError(f"{lock}: {name} {version} has no hash that pip and uv take (SHA-256)")
@@ -202,9 +206,16 @@ def _document(lock: Path) -> dict[str, Any]:
         document: dict[str, Any] = toml.loads(_bytes(lock).decode("utf-8"))
     except (ValueError, RecursionError) as wrong:
         raise RefusedError(f"{lock} is not a TOML file: {str(wrong)[:200]}") from None
-    if not all(isinstance(package, dict) for package in document.get("packages") or ()):
-        raise RefusedError(f"{lock} has packages that are no tables")
     return document
+
+
+def _entries(lock: Path, table: dict[str, Any], key: str, kind: type[Any]) -> list[Any]:
+    """The list of that key, of one type; what is not there is empty."""
+    found = table.get(key, [])
+    if not isinstance(found, list) or not all(isinstance(each, kind) for each in found):
+        wanted = "tables" if kind is dict else "texts"
+        raise RefusedError(f"{lock} has {key} that are no list of {wanted}")
+    return found
 
 
 def _library(name: str) -> Any:
@@ -265,15 +276,13 @@ def _requirements(lock: Path) -> list[str]:
 
 def _create(order: Order) -> None:
     if order.uv:
-        quiet = ["--quiet", "--no-project", "--allow-existing"]
+        quiet = ["--quiet", "--no-config", "--no-project", "--allow-existing"]
         _run([order.uv, "venv", *quiet, "--python", order.python, str(order.into)], "uv venv")
         return
     try:
         _run([order.python, "-m", "venv", str(order.into)], "venv")
     except RefusedError as failed:
-        raise RefusedError(
-            f"{failed}\n(Debian and Ubuntu have venv in python3-venv; uv needs none)"
-        ) from None
+        raise RefusedError(f"{failed}\n(Debian and Ubuntu have it in python3-venv; uv needs none)") from None
 
 
 def _install(order: Order, listed: Path, into: list[str] | None = None) -> None:
@@ -282,25 +291,20 @@ def _install(order: Order, listed: Path, into: list[str] | None = None) -> None:
     if order.index_url:
         where += ["--default-index" if order.uv else "--index-url", order.index_url]
     python = str(order.program("python"))
-    if order.uv:
-        command = [order.uv, "pip", "install", "--quiet", "--python", python]
-    else:
-        command = [
-            python,
-            "-I",
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-input",
-        ]
-    _run([*command, *where, *exact], "uv pip install" if order.uv else "pip install")
+    if not order.uv:
+        quiet = ["--quiet", "--disable-pip-version-check", "--no-input"]
+        _run([python, "-I", "-m", "pip", "install", *quiet, *where, *exact], "pip install")
+        return
+    command = [order.uv, "pip", "install", "--quiet", "--no-config", "--python", python, *where, *exact]
+    try:
+        _run([*command, "--offline"], "uv pip install")
+    except RefusedError:  # not all of it is in uv's cache: what failed is told by asking for it
+        _run(command, "uv pip install")
 
 
 def _run(command: list[str], what: str, refused: int | None = None) -> str:
-    dropped = ("PIP_", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(dropped) or PIP_KEPT.fullmatch(k)}
+    dropped = ("PIP_", "UV_", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(dropped) or KEPT.fullmatch(k)}
     try:
         done = subprocess.run(
             command,
@@ -349,8 +353,8 @@ def _is_made(order: Order, wanted: dict[str, Any]) -> bool:
 def _clear(into: Path) -> None:
     if not into.exists() or (into.is_dir() and not any(into.iterdir())):
         return
-    if not (into / MARKER).exists() and not (into / "pyvenv.cfg").exists():
-        raise RefusedError(f"{into} is there and is no environment; name another folder with --into")
+    if not (into / MARKER).exists():
+        raise RefusedError(f"{into} is there, and was not made by this; name another folder with --into")
     old = into.with_name(f"{into.name}.old-{os.getpid()}")
     into.rename(old)
     shutil.rmtree(old)
@@ -365,11 +369,8 @@ def _order(given: argparse.Namespace) -> Order:
         raise RefusedError(f"there is no interpreter {given.python}")
     beside = shutil.which("uv", path=str(Path(sys.executable).parent))
     # What reads a pylock.toml for uv comes from an index; the pip of a venv has it.
-    uv = (
-        ""
-        if given.by == "venv" or (given.wheels and given.by == "auto")
-        else shutil.which("uv") or beside or ""
-    )
+    without = given.by == "venv" or (given.wheels and given.by == "auto")
+    uv = "" if without else shutil.which("uv") or beside or ""
     if given.by == "uv" and not uv:
         raise RefusedError("there is no uv on PATH; leave --by away to do without")
     return Order(lock, given.into, python, uv, given.index_url, given.wheels)
@@ -388,7 +389,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--lock", type=Path, metavar="FILE", help=f"the lock file (the first there is of {', '.join(LOCKS)})")
     add("--into", type=Path, metavar="FOLDER", default=Path(".tox-env"), help="the environment (%(default)s)")
     add("--python", default=sys.executable, help="an interpreter, 3.9 or later (the one that runs this)")
-    add("--index-url", metavar="URL", default="", help="the package index (as pip or uv is set up)")
+    add("--index-url", metavar="URL", default="", help="the index (that of pip, or of uv's variables)")
     add("--wheels", type=Path, metavar="FOLDER", help="take files from this folder only, and no network")
     add("--by", choices=("auto", "uv", "venv"), default="auto", help="what makes it (uv if there is one)")
     return parser
