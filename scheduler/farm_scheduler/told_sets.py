@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
-from packaging.utils import canonicalize_name
+from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
 MOST_PACKAGES = 2000
 """Packages of one environment that are kept."""
@@ -92,9 +93,21 @@ def _frozen(said: object) -> Iterable[ToldPackage]:
     """The lines of `installed_packages`: `name==version`, or `name @ URL` of what came from no index."""
     for line in _items(said, MOST_PACKAGES):
         found = _FROZEN.fullmatch(line) if isinstance(line, str) and len(line) <= 1000 else None
-        package = _package(found[1], found[2]) if found else None
+        package = _package(found[1], _version(found[2])) if found else None
         if package is not None:
             yield package
+
+
+def _version(said: str) -> str:
+    """What follows a name; of a URL the version in the file's name, so that a project built twice is the same."""
+    if "://" not in said:
+        return said
+    try:
+        name = unquote(urlsplit(said).path.rpartition("/")[2])
+        parsed = parse_wheel_filename(name) if name.endswith(".whl") else parse_sdist_filename(name)
+    except ValueError:  # no URL, or no file of a release
+        return said
+    return str(parsed[1])
 
 
 def _files(said: object) -> Iterable[ToldPackage]:

@@ -79,6 +79,24 @@ def beside(record: Database, first: str, second: str) -> Comparison:
         return compare(read_sets(session, first), read_sets(session, second))
 
 
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        ("file:///p/.tox/.tmp/package/1/my_toy-1.0.tar.gz#sha256=dde2", "1.0"),
+        ("file:///p/dist/my_toy-1.0rc1-py3-none-any.whl", "1.0rc1"),
+        ("https://x.example/my-toy-1.0.zip", "1.0"),
+        ("git+https://x.example/my-toy@abc", "git+https://x.example/my-toy@abc"),
+        ("file:///p/my_toy", "file:///p/my_toy"),
+        ("http://[/my_toy-1.0.tar.gz", "http://[/my_toy-1.0.tar.gz"),
+    ],
+)
+def test_a_project_that_was_built_has_its_version(said: str, version: str) -> None:
+    """Of a file that came from no index its name tells the version, so that two runs of one cell are the same."""
+    read = read_set({"installed_packages": [f"my-toy @ {said}"]})
+    assert read is not None
+    assert read.packages == (ToldPackage(name="my-toy", version=version),)
+
+
 def test_the_record_of_tox_wheelfarm_is_read() -> None:
     """Each part of it is kept, names are normalised, and what tox lists besides is there without a file."""
     found = read_set(

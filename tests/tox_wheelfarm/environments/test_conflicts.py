@@ -184,3 +184,6 @@ def test_settings_of_the_command_line_that_mean_nothing_are_named(bench):
     bench.ini("skip_install = true")
     said = bench.passes("-x", "testenv.install_command=pip install {packages}").said
     assert "install_command means nothing with runner = wheelfarm" in said
+    assert "--force-dep means nothing" in bench.passes("--force-dep", "low==1.0").said
+    bench.variables["PIP_CONSTRAINT"] = str(bench.write("bound.txt", "low==1.0\n"))
+    assert "PIP_CONSTRAINT means nothing" in bench.passes().said

@@ -55,6 +55,16 @@ def test_what_makes_an_environment_is_gone(made, name):
     assert run.packages() == ["low==2.0", "tool==1.0"]
 
 
+def test_a_python_that_leads_elsewhere(made):
+    """An interpreter that was put in the place of the environment's own is seen."""
+    own = made.env() / "bin/python"
+    before = own.resolve()
+    own.unlink()
+    own.symlink_to("/bin/true")
+    assert "its python is another" in made.passes().said
+    assert own.resolve() == before
+
+
 def test_a_file_of_a_package_is_gone(made):
     """A package that lost a file is mended by a rebuild."""
     (made.site() / "low.py").unlink()

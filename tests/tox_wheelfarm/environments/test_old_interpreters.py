@@ -1,7 +1,9 @@
 """Environments of interpreters that tox itself does not run on, behind the same settings."""
 
+import io
 import shutil
 import sys
+import tarfile
 
 import pytest
 from tests.pyenv import VERSIONS
@@ -66,6 +68,38 @@ def test_python_2_7_is_an_environment_like_the_others(bench, index):
     index.asked.clear()
     bench.passes()
     assert (bench.born(), index.asked) == (born, [])
+
+
+def source(name, version):
+    """A source archive that setuptools builds, as a .tar.gz."""
+    sink = io.BytesIO()
+    setup = f"from setuptools import setup\nsetup(name={name!r}, version={version!r})\n".encode()
+    with tarfile.open(fileobj=sink, mode="w:gz") as archive:
+        member = tarfile.TarInfo(f"{name}-{version}/setup.py")
+        member.size = len(setup)
+        archive.addfile(member, io.BytesIO(setup))
+    return sink.getvalue()
+
+
+def test_a_recorded_set_of_python_2_7_repeats(bench, index):
+    """Each file is recorded with where it was and its hash, a built one too; the set as a lock file gives the same."""
+    index.release("low", "5.0", "old", tag="py2.py3-none-any")
+    index.files.setdefault("old", {})["old-5.0.tar.gz"] = (source("old", "5.0"), False)
+    del bench.variables["UV_DEFAULT_INDEX"]
+    places = ["skip_install = true", f"base_python = {interpreter('2.7')}"]
+    bench.ini(*places, "installer = latest", "deps =", f"  --index-url {index.simple}", "  low")
+    first = bench.passes()
+    record = first.environment()["wheelfarm"]
+    files = {each["name"]: each for each in record["files"]}
+    assert files["low"]["url"].endswith("/low-5.0-py2.py3-none-any.whl")
+    assert files["old"]["url"].endswith("/old-5.0.tar.gz")
+    for name in ("low", "old"):
+        assert files[name]["url"].startswith("http://127.0.0.1:")
+        assert files[name]["hash"].startswith("sha256:")
+    assert {"low==5.0", "old==5.0"} <= set(first.packages())
+    bench.write("pylock.toml", record["set"])
+    bench.ini(*places, "installer = lockfile")
+    assert bench.passes("--recreate").packages() == first.packages()
 
 
 @pytest.mark.parametrize("package", ["wheel", "editable"])

@@ -155,3 +155,11 @@ def test_a_contradiction_is_told(copied, read, old, new, told):
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
     assert any(told in each for each in read(folder).differences(Project.read(folder)))
+
+
+def test_a_record_that_lacks_releases_is_refused(tmp_path):
+    """A set that was recorded without some of its releases does not install the rest as if it were whole."""
+    told = '[tool.wheelfarm]\nincomplete = ["pear==2.0 --hash=sha256:11"]\n'
+    with pytest.raises(LockFileError, match=r"without releases that it had.*: 'pear==2\.0';"):
+        _read(tmp_path, LOCK + told)
+    assert _read(tmp_path, LOCK + "[tool.wheelfarm]\nincomplete = []\n")

@@ -93,6 +93,16 @@ def test_direct_references_and_folders(index, install, project):
     assert found["other"] == ("", repository.as_uri(), f"git:{commit}")
 
 
+def test_the_hash_of_a_url_is_that_of_its_pin(index, install):
+    """Where uv keeps no hash of what was installed by URL, it is that of what was decided."""
+    index.release("apple", "1.0")
+    file = index.file("apple")
+    url = f"{index.url}/files/apple/{file.name}"
+    pin = Pin("apple", "1.0", (PinnedFile(file.name, (f"sha256:{file.sha256}",)),), url)
+    found = told(origins([pin], [install(f"apple @ {url}")]))
+    assert found["apple"] == (file.name, url, f"sha256:{file.sha256}")
+
+
 def test_a_stray_and_a_broken_dist_info(install, index):
     """What no pin knows has a name and a version only, and what cannot be read is left out."""
     index.release("apple", "1.0")

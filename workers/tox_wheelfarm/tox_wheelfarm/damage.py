@@ -22,12 +22,13 @@ LIMIT = 2**16
 """Characters of a pyvenv.cfg; they have a few hundred."""
 
 
-def skeleton(folder: Path, scripts: Path, system: bool = False) -> str:
+def skeleton(folder: Path, scripts: Path, executable: str, system: bool = False) -> str:
     """What of the environment itself is gone or another, in a few words; "" if it is whole.
 
     Args:
         folder: the environment.
         scripts: its `bin` or `Scripts`.
+        executable: the interpreter that it was made of; where its own is a link, it leads there.
         system: whether it was made to see its interpreter's packages.
     """
     python = "python.exe" if sys.platform == "win32" else "python"
@@ -40,6 +41,9 @@ def skeleton(folder: Path, scripts: Path, system: bool = False) -> str:
         # A link to an interpreter that is gone does not exist.
         if not os.path.exists(path):  # noqa: PTH110 - pathlib is four times as slow, and this runs every time
             return f"its {name} is gone"
+    own = needed["python"]
+    if os.path.islink(own) and not os.path.samefile(own, executable):  # noqa: PTH114, PTH121 - as above
+        return "its python is another"
     return _configured(needed["pyvenv.cfg"], system)
 
 

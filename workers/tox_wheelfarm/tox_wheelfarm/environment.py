@@ -87,7 +87,7 @@ class Environment(Python, ABC):
             self.create_python_env()
             return
         reason = state.difference(held.made, made) or damage.skeleton(
-            self.env_dir, self.env_bin_dir(), made.system_site_packages
+            self.env_dir, self.env_bin_dir(), made.interpreter.executable, made.system_site_packages
         )
         if reason:
             self.again(reason)

@@ -33,7 +33,7 @@ WANTED = ("name", "version", "requires-dist", "provides-extra")
 HASHES = {"sha256", "sha384", "sha512"}
 """Algorithms that a RECORD may use: SHA-256 or better, says the specification of recording installed projects."""
 
-KEPT = "/tox-wheelfarm/wheels/files/"
+KEPT = "/tox-wheelfarm/wheels/"
 """In the path of a file that `pip` (for Python 2.7) installs from."""
 
 

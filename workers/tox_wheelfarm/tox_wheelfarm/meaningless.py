@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from tox.config.cli.parser import Parsed
     from tox.config.sets import EnvConfigSet
 
 INSTEAD = {
@@ -31,9 +32,22 @@ INSTEAD = {
     "only_groups": "see dependency_groups",
 }
 
+VARIABLES = ("PIP_CONSTRAINT", "UV_CONSTRAINT", "UV_OVERRIDE")
+"""What would bind pip or uv, and binds nothing here."""
 
-def found(conf: EnvConfigSet) -> Iterator[str]:
-    """A sentence for each that the environment's configuration has, or the command line (`-x`) sets."""
+
+def found(conf: EnvConfigSet, flags: Parsed, variables: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for each that is said and means nothing.
+
+    Args:
+        conf: the environment's configuration, with what the command line sets in it (`-x`).
+        flags: the command line's own.
+        variables: the environment's.
+    """
     told = set().union(*(loader.found_keys() | set(loader.overrides) for loader in conf.loaders))
-    for name in sorted(told & set(INSTEAD)):
-        yield f"{name} means nothing with runner = wheelfarm: {INSTEAD[name]}"
+    said = {name: INSTEAD[name] for name in sorted(told & set(INSTEAD))}
+    if getattr(flags, "force_dep", None):
+        said["--force-dep"] = "write the version in deps or constraints"
+    said.update((name, "write constraints = …") for name in VARIABLES if variables.get(name))
+    for name, instead in said.items():
+        yield f"{name} means nothing with runner = wheelfarm: {instead}"

@@ -7,10 +7,14 @@ source archive is built once and its wheel is kept; nothing is ever installed by
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
+from tox_wheelfarm.download import without_secrets
 from tox_wheelfarm.errors import HashMissingError, InstallFailedError, LockFileError, OfflineMissError
+from tox_wheelfarm.locks.pin import PinnedFile
 from tox_wheelfarm.pip import RESOLVER
 from tox_wheelfarm.uv import Offline
 from tox_wheelfarm.wheelhouse import DIGEST, digests
@@ -20,9 +24,11 @@ if TYPE_CHECKING:
 
     from tox_wheelfarm.locks.pin import Pin
     from tox_wheelfarm.pip import Folder, Pip
+    from tox_wheelfarm.wheelhouse import Wheelhouse
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.IGNORECASE)
 VERSION = re.compile(r"[a-z0-9][a-z0-9.!+_-]*", re.IGNORECASE)
+LINK = re.compile(r"Found link (?P<url>https?://[^\s#]+)#sha256=(?P<sha256>[0-9A-Fa-f]{64})")
 REMOTE = re.compile(r"(?:(?:git|hg|svn|bzr)\+)?[a-z]+://\S+", re.IGNORECASE)
 
 
@@ -43,11 +49,7 @@ def by_hash(pip: Pip, pins: Sequence[Pin], constraints: Sequence[Path], scratch:
     if missing:
         listed = scratch / "missing.txt"
         listed.write_text("".join(f"{lines[pin.name]}\n" for pin in missing), encoding="utf-8")
-        had = download(
-            pip, ["--no-deps", "--require-hashes", "-r", str(listed)], constraints, scratch / "had"
-        )
-        for path in had:
-            pip.house.keep(path)
+        download(pip, ["--no-deps", "--require-hashes", "-r", str(listed)], constraints, scratch / "had")
         found.update(_kept(pip, missing, constraints, scratch))
     absent = [pin for pin in missing if pin.name not in found]
     if absent:
@@ -76,15 +78,43 @@ def as_they_are(
 
 
 def download(pip: Pip, words: Sequence[str], constraints: Sequence[Path], into: Path) -> list[Path]:
-    """Have pip download into a folder; gives the files, by name.
+    """Have pip download into a folder, and keep what came; gives the files, by name.
 
     Raises:
         OfflineMissError, InstallFailedError: as `Pip.run` has them.
     """
     into.mkdir(parents=True, exist_ok=True)
-    arguments = ["download", RESOLVER, "--dest", str(into), *indexless(pip, into.parent), *words]
-    pip.run(arguments, network=online(pip), constraints=constraints)
-    return sorted(path for path in into.iterdir() if path.is_file())
+    log = into.with_suffix(".log")
+    arguments = ["download", RESOLVER, "--dest", str(into), "--log", str(log)]
+    pip.run([*arguments, *indexless(pip, into.parent), *words], network=online(pip), constraints=constraints)
+    had = sorted(path for path in into.iterdir() if path.is_file())
+    places = _places(log)
+    for path in had:
+        pip.house.keep(path, places.get((path.name, digests(path)["sha256"]), ""))
+    return had
+
+
+def _places(log: Path) -> dict[tuple[str, str], str]:
+    """Where each file of an index was, by name and SHA-256: pip says it of all that it finds, in its log."""
+    found: dict[tuple[str, str], str] = {}
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        for link in filter(None, map(LINK.search, lines)):
+            name = unquote(urlsplit(link["url"]).path.rpartition("/")[2])
+            found.setdefault((name, link["sha256"].lower()), without_secrets(link["url"]))
+    return found
+
+
+def named(pip: Pip, pins: Iterable[Pin]) -> tuple[Pin, ...]:
+    """The pins, in order, with the names and URLs of the files that were had for them, as far as that is known."""
+    return tuple(_named(pip.house, pin) for pin in pins)
+
+
+def _named(house: Wheelhouse, pin: Pin) -> Pin:
+    if pin.reference or (pin.files and all(file.name and file.url for file in pin.files)):
+        return pin
+    had = [(digest, *file) for digest in pin.hashes if (file := house.file(digest))]
+    files = tuple(PinnedFile(name, (digest,), url) for digest, name, url in had)
+    return replace(pin, files=files) if files else pin
 
 
 def online(pip: Pip) -> bool:

@@ -60,7 +60,7 @@ def resolve(
                 raise
             raise ResolutionError(f"no set of releases satisfies what is asked for. {failed}") from None
         references: dict[str, str] = {canonicalize_name(each.name): each.url for each in wanted if each.url}
-        return tuple(sorted((_pin(pip, path, references) for path in had), key=lambda pin: pin.name))
+        return tuple(sorted((_pin(path, references) for path in had), key=lambda pin: pin.name))
 
 
 def _parsed(line: str) -> Requirement:
@@ -70,8 +70,7 @@ def _parsed(line: str) -> Requirement:
         raise ResolutionError(f"{line!r} is not a requirement: {str(wrong).splitlines()[0]}") from None
 
 
-def _pin(pip: Pip, path: Path, references: Mapping[str, str]) -> Pin:
-    pip.house.keep(path)
+def _pin(path: Path, references: Mapping[str, str]) -> Pin:
     name, version = _release(path)
     file = PinnedFile(path.name, (f"sha256:{digests(path)['sha256']}",))
     reference = references.get(name, "")

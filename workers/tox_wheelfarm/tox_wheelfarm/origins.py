@@ -16,6 +16,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from packaging.version import InvalidVersion, Version
 
 from tox_wheelfarm.download import without_secrets
+from tox_wheelfarm.installed import KEPT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -68,15 +69,18 @@ def origins(pins: Iterable[Pin], sites: Iterable[Path]) -> tuple[Origin, ...]:
 
 def _origin(info: Path, name: str, version: str, pin: Pin | None) -> Origin:
     direct = _direct(info / "direct_url.json")
-    if direct:
-        return Origin(name, version, *_direct_parts(direct))
+    if direct and KEPT not in direct["url"]:
+        file, url, digest = _direct_parts(direct)
+        # uv keeps the hash of what it was told by URL to itself.
+        return Origin(name, version, file, url, digest or _best(pin.hashes if pin and file else ()))
     if pin is None or not _is_version(pin.version, version):
         return Origin(name, version)
-    file = _chosen(pin.files, _header(info / "WHEEL"))
-    if file is None:
+    chosen = _chosen(pin.files, _header(info / "WHEEL"))
+    if chosen is None:
         return Origin(name, version)
-    url = without_secrets(file.url) if file.url else ""
-    return Origin(name, version, file.name, url, _best(file.hashes))
+    return Origin(
+        name, version, chosen.name, without_secrets(chosen.url or pin.reference), _best(chosen.hashes)
+    )
 
 
 def _chosen(files: Sequence[PinnedFile], wheel: Message | None) -> PinnedFile | None:

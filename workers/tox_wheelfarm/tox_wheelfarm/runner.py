@@ -167,7 +167,7 @@ class Runner(Environment, PythonRun, Settling):
     def _setup_env(self) -> None:
         self.ahead = None
         self.installer.begin()
-        for told in meaningless.found(self.conf):
+        for told in meaningless.found(self.conf, self.options, self.environment_variables):
             LOGGER.warning("%s", told)
         self._know_extras()
         super()._setup_env()

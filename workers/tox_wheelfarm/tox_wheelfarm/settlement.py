@@ -205,7 +205,12 @@ def record(case: Case, decided: Decision, folders: Iterable[Path], *, reported: 
     from tox_wheelfarm.locks.facts import target
     from tox_wheelfarm.named import named
 
-    pins = named(decided.pins, case.python, case.uv) if reported and case.pip is None else decided.pins
+    if case.pip is not None:
+        from tox_wheelfarm import old_install
+
+        pins = old_install.named(case.pip, decided.pins)
+    else:
+        pins = named(decided.pins, case.python, case.uv) if reported else decided.pins
     text = records.pylock_text(pins, target(case.python))
     return records.entry(case.options.installer, pins, text, folders, decided.lock, case.constraints)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-from tox_wheelfarm.kept import writing
+from tox_wheelfarm.kept import keep, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -26,6 +26,9 @@ ALGORITHMS = ("sha256", "sha384", "sha512")
 
 DIGEST = re.compile(r"(sha256|sha384|sha512):([0-9a-f]{64,128})")
 BLOCK = 1 << 20
+
+PLACE = ".url"
+"""Beside a file that is kept: where it was."""
 
 
 def digests(path: Path) -> dict[str, str]:
@@ -70,13 +73,22 @@ class Wheelhouse:
         ]
         return _best(found, tags)
 
-    def keep(self, path: Path) -> Path:
-        """Take a copy of a file, under each of its hashes; gives the copy."""
+    def keep(self, path: Path, url: str = "") -> Path:
+        """Take a copy of a file, under each of its hashes, and note where it was; gives the copy."""
         found = digests(path)
         first = self._place(path, self.folder / "files" / ALGORITHMS[0] / found[ALGORITHMS[0]])
         for name in ALGORITHMS[1:]:
             self._place(first, self.folder / "files" / name / found[name], _link)
+        if url:
+            keep(first.parent / PLACE, url.encode())
         return first
+
+    def file(self, digest: str) -> tuple[str, str] | None:
+        """The file with that hash (`sha256:hexdigest`): its name, and where it was ("" if nobody knows); or None."""
+        for path in self._with([digest] if digest.startswith("sha256:") else []):
+            place = path.parent / PLACE
+            return path.name, place.read_text("utf-8") if place.exists() else ""
+        return None
 
     def keep_built(self, source: Path, wheel: Path) -> Path:
         """Take a copy of a wheel that was built from a source archive; gives the copy."""

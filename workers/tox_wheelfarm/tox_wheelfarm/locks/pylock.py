@@ -61,6 +61,7 @@ class Pylock:
             told = Document.from_dict(table.values)
         except (PylockValidationError, RecursionError) as wrong:
             raise LockFileError(f"{path} is no valid pylock.toml (PEP 751): {wrong}") from wrong
+        _refuse_incomplete(path, (told.tool or {}).get("wheelfarm"))
         return cls(path, hashlib.sha256(data).hexdigest(), told, path.parent)
 
     def of(self, project: Project) -> Pylock:
@@ -247,3 +248,14 @@ def _by_pdm(package: Package) -> list[str]:
     told = (package.tool or {}).get("pdm")
     found = told.get("dependencies") if isinstance(told, dict) else None
     return [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
+
+
+def _refuse_incomplete(path: Path, own: object) -> None:
+    """Refuse the record of a set (`tox --result-json`) that says of itself that it lacks releases."""
+    missing = own.get("incomplete") if isinstance(own, dict) else None
+    if missing:
+        told = ", ".join(str(each).split(" ")[0] for each in missing) if isinstance(missing, list) else ""
+        raise LockFileError(
+            f"{path} is the record of a set without releases that it had, as nobody knew where their files were: "
+            f"{told[:500] or missing!r}; have it recorded anew with the network (offline = never), or lock these"
+        )
