@@ -87,7 +87,10 @@ def test_an_environment_with_conflicts_fails_and_is_rebuilt(bench):
     """All conflicts are told with their chains, the run fails, and the next one makes the environment anew."""
     bench.pylock(*LOCKED)
     bench.ini("skip_install = true")
-    said = bench.fails().said
+    run = bench.fails()
+    said = run.said
+    assert run.packages() == ["low==1.0", "middle==1.0", "other==1.0", "top==1.0"]
+    assert run.environment()["wheelfarm"]["lock"]["path"].endswith("pylock.toml")
     assert "ConflictError: what is installed does not fit together (2 in all)" in said
     assert "low 1.0 is installed, but top 1.0 -> middle 1.0 -> low>=2" in said
     assert "other 1.0 is installed, but top 1.0 -> middle 1.0 -> other<1" in said

@@ -143,6 +143,10 @@ class SetInstaller(Installer[Any]):
                 f"{gone} right after it was installed; its copy in uv's cache is damaged: run `uv cache clean`"
             )
         found = installed.read(folders)
+        record = settlement.record(case, decision, folders, reported=bool(runner.journal))
+        if runner.journal:  # before the check: of what does not fit together one wants to read most
+            runner.journal["installed_packages"] = [found[name].line for name in sorted(found)]
+            runner.journal["wheelfarm"] = record
         settlement.check(runner, self.order, decision, found)
         sealed = seal.taken(folders, [each.folder for each in found.values()])
         fresh = state.State(
@@ -150,7 +154,7 @@ class SetInstaller(Installer[Any]):
             order=prints,
             releases=steps.prints,
             versions={name: version for name, (version, _) in installed.names(folders).items()},
-            record=settlement.record(case, decision, folders, reported=bool(runner.journal)),
+            record=record,
             folders=sealed,
             sources=looked,
         )
