@@ -164,7 +164,7 @@ def test_variables_of_uv_do_not_reach_it(uv_agent: AgentHost) -> None:
 
 def test_uv_can_be_turned_off(uv_agent: AgentHost) -> None:
     """With the variable, everything is pip's."""
-    stream = uv_agent.run(one("toy", "toy"), env={"WHEELFARM_INSTALLER": "pip"})
+    stream = uv_agent.run(one("toy", "toy"), env={"WHEELFARM_PIP": "1"})
     assert (used(stream), found(stream)) == (["pip"], ["toy 1.0"]), stream.log
 
 
@@ -189,7 +189,7 @@ def test_a_package_is_installed_as_by_pip(uv_agent: AgentHost) -> None:
         "tox.ini": text + "[testenv:sdist]\npackage = sdist\n[testenv:wheel]\npackage = wheel\n"
     }
     trees = []
-    for environ, installers in ({}, {"uv"}), ({"WHEELFARM_INSTALLER": "pip"}, {"pip"}):
+    for environ, installers in ({}, {"uv"}), ({"WHEELFARM_PIP": "1"}, {"pip"}):
         stream = uv_agent.run(files, environments=("sdist", "wheel"), env=environ)
         assert set(used(stream)) == installers, stream.log
         assert found(stream) == ["project 1.0", "toy 1.0", "dep 1.0"] * 2, stream.log

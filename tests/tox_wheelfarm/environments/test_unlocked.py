@@ -48,6 +48,51 @@ def test_the_groups_of_poetry_are_known_without_a_lock(bench):
     assert bench.passes().packages() == ["runner==1.0"]
 
 
+OLDER = {
+    "poetry": ("pyproject.toml", "[tool.poetry.group.test.dependencies]\nrunner = '^1.0'\n"),
+    "pdm": ("pyproject.toml", "[tool.pdm.dev-dependencies]\ntest = ['runner<2']\n"),
+    "uv": (
+        "pyproject.toml",
+        "[project]\nname = 'a'\nversion = '1'\n[tool.uv]\ndev-dependencies = ['runner<2']\n",
+    ),
+    "pipenv": (
+        "Pipfile",
+        "[packages]\nlow = '*'\n[test]\nrunner = {version = '<2', markers = 'os_name != \"x\"'}\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("tool", OLDER)
+def test_the_groups_of_every_tool_are_known_to_tox_own_setting(bench, tool):
+    """`dependency_groups` names a group of Poetry, PDM, uv or a Pipfile without a lock file, and its change is seen."""
+    name, text = OLDER[tool]
+    bench.write(name, text)
+    group = "dev" if tool == "uv" else "test"
+    bench.ini("skip_install = true", "installer = latest", f"dependency_groups = {group}")
+    assert bench.passes().packages() == ["runner==1.0"]
+    bench.write(name, text.replace("'^1.0'", "'^2.0'").replace("<2", ">=2"))
+    assert bench.passes().packages() == ["runner==2.0"]
+    bench.ini("skip_install = true", "installer = latest", "dependency_groups = nothere")
+    assert "ExtraNotFoundError: dependency_groups: nothere is not in" in bench.fails().said
+
+
+def test_pre_releases_are_chosen_by_the_command_line_too(bench, index):
+    """`tox --pre` is `pip_pre = true` for one run."""
+    index.release("low", "3.0a1")
+    bench.ini("skip_install = true", "installer = latest", "deps = low")
+    assert bench.passes().packages() == ["low==2.0"]
+    assert bench.passes("--pre").packages() == ["low==3.0a1"]
+
+
+def test_a_pipfile_is_the_project_without_a_lock(bench):
+    """What a Pipfile has in `[packages]` and beside it is there with the settings that name it."""
+    bench.write("Pipfile", "[packages]\nlow = '<2'\n[dev-packages]\nlinter = '*'\n")
+    bench.ini(
+        "skip_install = true", "installer = latest", "install_project_deps = true", "install_dev_deps = true"
+    )
+    assert bench.passes().packages() == ["linter==1.0", "low==1.0"]
+
+
 def test_a_changed_group_changes_the_environment(locked):
     """What pyproject.toml says of a group is part of what was asked for."""
     locked.ini("skip_install = true", "installer = latest", "poetry_dep_groups = dev")

@@ -1,5 +1,6 @@
 """A uv.lock is held against pyproject.toml, and `uv lock --check` agrees."""
 
+import os
 import re
 import subprocess
 
@@ -39,8 +40,14 @@ HARMLESS = [
 
 
 def _fresh(folder):
-    command = [find_uv_bin(), "--no-config", "lock", "--check", "--offline"]
-    return subprocess.run(command, cwd=folder, capture_output=True, timeout=60, check=False).returncode == 0
+    command = [find_uv_bin(), "lock", "--check", "--offline"]
+    # The project's own configuration counts, a person's does not.
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith("UV_") or "CACHE" in name
+    }
+    variables = {**kept, "XDG_CONFIG_HOME": str(folder), "XDG_CONFIG_DIRS": str(folder)}
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, timeout=60, check=False)
+    return done.returncode == 0
 
 
 def _edited(folder, old, new):
@@ -111,3 +118,43 @@ def test_a_member_that_the_project_needs_is_compared_as_well(copied, read):
     assert read(folder / "libs/b").differences(Project.read(folder / "libs/b")) == (told.partition(": ")[2],)
     _edited(folder / "libs/c", '"idna"', '"idna>3"')
     assert read(needing).differences(Project.read(needing)) == (told,)
+
+
+SETTINGS = [
+    ('exclude-newer = "2025-01-01T00:00:00Z"', "exclude-newer"),
+    ('exclude-newer = "2025-01-01"', "exclude-newer"),
+    ('exclude-newer = "2 weeks"', "exclude-newer"),
+    ('prerelease = "allow"', "prerelease"),
+    ('resolution = "lowest-direct"', "resolution"),
+    ('fork-strategy = "fewest"', "fork-strategy"),
+    ("environments = [\"sys_platform == 'linux'\"]", "environments"),
+    ("required-environments = [\"sys_platform == 'darwin'\"]", "required-environments"),
+    ('conflicts = [[{ extra = "web" }, { extra = "docs" }]]', "conflicts"),
+    (
+        'dependency-metadata = [{ name = "click", version = "1.0", requires-dist = [] }]',
+        "dependency-metadata",
+    ),
+    ('build-constraint-dependencies = ["setuptools<80"]', "build-constraint-dependencies"),
+]
+
+
+@pytest.mark.parametrize(("line", "setting"), SETTINGS)
+def test_a_setting_that_the_lock_was_not_made_with_is_told(copied, read, line, setting):
+    """A setting of uv that decides a resolution is named, and uv finds the lock out of date as well."""
+    folder = copied("uv_web")
+    _edited(folder, "[tool.uv]\n", f"[tool.uv]\n{line}\n")
+    (told,) = read(folder).differences(Project.read(folder))
+    assert told.startswith(f"tool.uv.{setting}: ")
+    assert not _fresh(folder)
+    (folder / "uv.toml").touch()  # where there is one, uv does not read [tool.uv]
+    if setting != "build-constraint-dependencies":
+        assert read(folder).differences(Project.read(folder)) == ()
+
+
+@pytest.mark.parametrize("line", ['prerelease = "if-necessary-or-explicit"', 'resolution = "highest"'])
+def test_a_setting_that_is_usual_is_no_difference(copied, read, line):
+    """What counts anyway may be said."""
+    folder = copied("uv_web")
+    _edited(folder, "[tool.uv]\n", f"[tool.uv]\n{line}\n")
+    assert read(folder).differences(Project.read(folder)) == ()
+    assert _fresh(folder)

@@ -118,6 +118,7 @@ class Environment(Python, ABC):
             command = [
                 "venv",
                 "--quiet",
+                "--no-project",
                 "--allow-existing",
                 "--python",
                 str(python),

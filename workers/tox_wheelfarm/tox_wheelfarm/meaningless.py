@@ -32,7 +32,13 @@ INSTEAD = {
     "only_groups": "see dependency_groups",
 }
 
-VARIABLES = ("PIP_CONSTRAINT", "UV_CONSTRAINT", "UV_OVERRIDE")
+VARIABLES = {
+    "PIP_CONSTRAINT": "write constraints",
+    "PIP_PRE": "write pip_pre",
+    "UV_CONSTRAINT": "write constraints",
+    "UV_OVERRIDE": "write constraints",
+    "UV_PRERELEASE": "write pip_pre",
+}
 """What would bind pip or uv, and binds nothing here."""
 
 
@@ -48,6 +54,6 @@ def found(conf: EnvConfigSet, flags: Parsed, variables: Mapping[str, str]) -> It
     said = {name: INSTEAD[name] for name in sorted(told & set(INSTEAD))}
     if getattr(flags, "force_dep", None):
         said["--force-dep"] = "write the version in deps or constraints"
-    said.update((name, "write constraints = …") for name in VARIABLES if variables.get(name))
+    said.update((name, instead) for name, instead in VARIABLES.items() if variables.get(name))
     for name, instead in said.items():
         yield f"{name} means nothing with runner = wheelfarm: {instead}"

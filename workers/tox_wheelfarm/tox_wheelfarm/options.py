@@ -204,7 +204,7 @@ def read(conf: EnvConfigSet, flags: Parsed, version: tuple[int, int], provisions
         stale_lock=conf["stale_lock"],
         allow_unhashed=_names(conf["allow_unhashed"]),
         yanked=conf["yanked"],
-        prereleases=conf["pip_pre"],
+        prereleases=conf["pip_pre"] or getattr(flags, "pre", False),
         cutoff=date(*_cutoff(conf, told)),
         seeds=_seeds(conf, version),
         require_poetry=conf["require_poetry"] or getattr(flags, "require_poetry", False),

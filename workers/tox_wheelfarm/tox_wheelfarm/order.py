@@ -24,6 +24,7 @@ class Order:
     Attributes:
         lines: the content of `deps`.
         groups: names of dependency groups.
+        older_groups: those of them that stand in a table of Poetry, PDM or uv, where no lock file decides (normalised).
         group_requirements: what these hold by pyproject.toml (PEP 508).
         package_requirements: what the project needs, where only that is wanted (`package = deps-only`).
         artifacts: the project, built.
@@ -33,6 +34,7 @@ class Order:
 
     lines: Deps = field(default_factory=Deps)
     groups: frozenset[str] = frozenset()
+    older_groups: frozenset[str] = frozenset()
     group_requirements: tuple[str, ...] = ()
     package_requirements: tuple[str, ...] = ()
     artifacts: tuple[Artifact, ...] = ()

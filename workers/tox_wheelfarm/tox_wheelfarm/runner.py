@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
 from tox.tox_env.python.dependency_groups import resolve
 from tox.tox_env.python.runner import PythonRun
 from tox.tox_env.runner import RunToxEnv
@@ -191,8 +192,10 @@ class Runner(Environment, PythonRun, Settling):
             from tox_wheelfarm import unlocked
 
             root = options.folder(self.core, "package_root")
-            unlocked.know_groups(root, groups)
-            found = sorted(resolve(root, set(groups)), key=str)
+            older = unlocked.older_groups(root, groups)
+            self.installer.order.older_groups = older
+            newer = {each for each in groups if canonicalize_name(each) not in older}
+            found = sorted(resolve(root, newer), key=str) if newer else []
             self._install(found, PythonRun.__name__, "dependency-groups")
 
     def _install_pylock(self) -> None:

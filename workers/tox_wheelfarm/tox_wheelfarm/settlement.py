@@ -67,8 +67,8 @@ def prints(runner: Runner, order: Order, case: Case) -> dict[str, str]:
     places = variables.places(case.uv.variables)
     files = [_digest(path) for path in case.constraints]
     locked = []
-    if case.lockfile is None and unlocked.asks(case.options):
-        locked = [_digest(case.root / "pyproject.toml")]
+    if case.lockfile is None and unlocked.asks(case.options, order):
+        locked = [_digest(case.root / name) for name in ("pyproject.toml", "Pipfile")]
     elif case.lockfile is not None:
         project = [case.root / name for name in ("pyproject.toml", "Pipfile")]
         locked = [str(case.lockfile), *map(_digest, [case.lockfile, *project])]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tox_wheelfarm.decision import Case
     from tox_wheelfarm.locks.graph import Edge
+    from tox_wheelfarm.locks.project import Project
     from tox_wheelfarm.options import Options
     from tox_wheelfarm.order import Order
 
@@ -26,9 +27,9 @@ MAIN = "main"
 """The project's own dependencies, among the groups."""
 
 
-def asks(options: Options) -> bool:
+def asks(options: Options, order: Order) -> bool:
     """Whether there is anything of the kind in the settings."""
-    named = options.locked_deps or options.poetry_dep_groups
+    named = options.locked_deps or options.poetry_dep_groups or order.older_groups
     return bool(named or options.install_dev_deps or options.install_project_deps)
 
 
@@ -36,17 +37,18 @@ def requirements(case: Case, order: Order) -> list[str]:
     """The requirements (PEP 508) for `locked_deps`, groups and `install_project_deps` of an environment.
 
     Raises:
-        ExtraNotFoundError: pyproject.toml has no such group.
-        LockedDepVersionConflictError, LockFileError: a name is more than a name; pyproject.toml cannot be read.
+        ExtraNotFoundError: the project has no such group.
+        LockedDepVersionConflictError, LockFileError: a name is more than a name; pyproject.toml or the Pipfile cannot
+            be read.
     """
     options = case.options
-    if not asks(options):
+    if not asks(options, order):
         return []
     from tox_wheelfarm.locked import name
     from tox_wheelfarm.locks.facts import target
 
-    groups = _groups(case)
-    wanted = set(options.poetry_dep_groups)
+    groups = _groups(case.root)
+    wanted = {*options.poetry_dep_groups, *order.older_groups}
     for group in sorted(wanted - set(groups)):
         raise ExtraNotFoundError(
             f"poetry_dep_groups: {group} is no group of {case.root / 'pyproject.toml'}, which has "
@@ -85,41 +87,61 @@ def know_extras(root: Path, extras: frozenset[str]) -> None:
         )
 
 
-def know_groups(root: Path, groups: frozenset[str]) -> None:
-    """Nothing, if a project has these dependency groups.
+def older_groups(root: Path, groups: frozenset[str]) -> frozenset[str]:
+    """Of these groups of a project those (normalised) that are not in `[dependency-groups]`, which tox reads itself.
 
     Raises:
-        ExtraNotFoundError: it does not.
-        LockFileError: pyproject.toml cannot be read.
+        ExtraNotFoundError: the project does not have one of them at all.
+        LockFileError: pyproject.toml or the Pipfile cannot be read.
     """
     from tox_wheelfarm.locks.project import Project
 
-    known = Project.read(root).groups
-    if strange := sorted(group for group in groups if canonicalize_name(group) not in known):
+    table = Project.read(root).document.get("dependency-groups")
+    newer: set[str] = set(map(canonicalize_name, table)) if isinstance(table, dict) else set()
+    older: frozenset[str] = frozenset(map(canonicalize_name, groups)) - newer
+    known = {*newer, *(set(_groups(root)) - {MAIN} if older else ())}
+    if strange := sorted(older - known):
         raise ExtraNotFoundError(
             f"dependency_groups: {', '.join(strange)} is not in {root / 'pyproject.toml'}, which has "
             f"{', '.join(sorted(known)) or 'none'}"
         )
+    return older
 
 
-def _groups(case: Case) -> dict[str, tuple[Edge, ...]]:
+def _groups(root: Path) -> dict[str, tuple[Edge, ...]]:
     from tox_wheelfarm.locks import pdm_project, poetry_project
     from tox_wheelfarm.locks.entry import Entry
     from tox_wheelfarm.locks.project import Project
 
-    project = Project.read(case.root)
+    project = Project.read(root)
     entry = Entry("pyproject.toml", "", {})
-    asked = poetry_project.asked(project.document, case.root)
+    asked = poetry_project.asked(project.document, root)
     older = pdm_project.asked(project.document).groups
     found = {**older, **asked.groups}
     for group, lines in project.groups.items():
         found.setdefault(group, tuple(poetry_project.requirement(line, entry) for line in lines))
     found[MAIN] = asked.groups.get(MAIN, ())
+    if project.pipfile and not any(found.values()):
+        return _pipfile(project)
     # An extra of the project itself is that extra's dependencies.
     return {
         group: tuple(one for edge in edges for one in _own(edge, asked.own, asked.extras))
         for group, edges in found.items()
     }
+
+
+def _pipfile(project: Project) -> dict[str, tuple[Edge, ...]]:
+    """What stands in a Pipfile, by category as its lock has them; a folder is relative to it."""
+    from tox_wheelfarm.locks import pipfile_staleness, poetry_project
+    from tox_wheelfarm.locks.entry import Entry
+
+    whole = Entry("Pipfile", "", project.pipfile)
+    found = {}
+    for category, table in pipfile_staleness.sections(whole):
+        lines = (pipfile_staleness.line(name, given, project.root) for name, given in table.data.items())
+        group = MAIN if category == "default" else category
+        found[group] = tuple(poetry_project.requirement(line, table) for line in lines)
+    return found
 
 
 def _own(edge: Edge, own: str, extras: Mapping[str, tuple[Edge, ...]]) -> Iterator[Edge]:

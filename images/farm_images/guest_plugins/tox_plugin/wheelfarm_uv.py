@@ -21,7 +21,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-INSTALLER = "WHEELFARM_INSTALLER"
+BY_PIP = "WHEELFARM_PIP"
 """Set to `pip` in the environment of tox, it leaves everything to pip; its other words are for tox-wheelfarm."""
 
 _ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), *[".."] * 4))
@@ -87,7 +87,7 @@ def try_uv(tox_env, command, run):
 
 
 def _try_uv(tox_env, command, run):
-    if os.environ.get(INSTALLER) == "pip" or not os.path.exists(UV):
+    if os.environ.get(BY_PIP) or not os.path.exists(UV):
         return None
     if command[: len(_PIP)] != _PIP:
         raise ForPipError("the project has an install_command of its own")

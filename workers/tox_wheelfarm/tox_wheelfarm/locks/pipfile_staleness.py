@@ -10,12 +10,15 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from packaging.markers import default_environment
+
 from tox_wheelfarm.locks.entry import Entry, normalised
 from tox_wheelfarm.locks.poetry_staleness import bounded
 from tox_wheelfarm.locks.poetry_versions import ANY, Versions, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from tox_wheelfarm.locks.graph import Release
     from tox_wheelfarm.locks.project import Project
@@ -66,6 +69,22 @@ def sections(whole: Entry) -> Iterator[tuple[str, Entry]]:
     for section, table in whole.data.items():
         if section in CALLED or (section not in OTHERS and isinstance(table, dict)):
             yield CALLED.get(section, section), whole.table(section)
+
+
+def line(name: str, given: Any, root: Path) -> str:
+    """An entry of a Pipfile as a requirement (PEP 508); a folder in it is relative to `root`."""
+    table = given if isinstance(given, dict) else {"version": given}
+    extras = f"[{','.join(map(str, table['extras']))}]" if isinstance(table.get("extras"), list) else ""
+    version = table.get("version")
+    told = version if isinstance(version, str) and version != "*" else ""
+    for kind in ("git", "file", "path"):
+        if isinstance(table.get(kind), str):
+            at = f"@{table['ref']}" if table.get("ref") else ""
+            place = table[kind] if "://" in table[kind] else (root / table[kind]).absolute().as_uri()
+            told = f" @ {'git+' if kind == 'git' else ''}{place}{at} "
+    markers = [f"({table['markers']})"] if table.get("markers") else []
+    markers += [f"({key} {table[key]})" for key in default_environment() if isinstance(table.get(key), str)]
+    return f"{name}{extras}{told}{' ; ' + ' and '.join(markers) if markers else ''}"
 
 
 def _categories(file: str, categories: Mapping[str, tuple[Release, ...]], whole: Entry) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from tox_wheelfarm.locks import staleness, trust
+from tox_wheelfarm.locks import staleness, trust, uv_settings
 from tox_wheelfarm.locks.project import Project
 from tox_wheelfarm.locks.staleness import Asked
 from tox_wheelfarm.locks.uv_packages import LOCAL
@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 
 DIRECT = ("git", "url", "path", *LOCAL)
 """Sources other than an index."""
+
+BOUNDS = (
+    ("constraints", "constraint-dependencies"),
+    ("overrides", "override-dependencies"),
+    ("build-constraints", "build-constraint-dependencies"),
+)
+"""Lists of requirements that bind everything: in the lock's manifest, and in `[tool.uv]`."""
 
 
 def differences(
@@ -69,10 +76,11 @@ def _pythons(path: Path, lock: Table, project: Project) -> Iterator[str]:
 
 def _overall(path: Path, lock: Table, root: Project) -> Iterator[str]:
     manifest = lock.table("manifest")
-    for key, setting in (("constraints", "constraint-dependencies"), ("overrides", "override-dependencies")):
+    for key, setting in BOUNDS:
         locked = [_locked(entry, "", "", frozenset()) for entry in manifest.tables(key)]
         wanted = [_wanted(text, "", "", root, frozenset()) for text in root.tool("uv").strings(setting)]
         yield from staleness.changed(f"tool.uv.{setting}", locked, wanted, path)
+    yield from uv_settings.changed(lock, root)
 
 
 class _Comparison:
