@@ -84,6 +84,16 @@ def test_pre_releases_are_chosen_by_the_command_line_too(bench, index):
     assert bench.passes("--pre").packages() == ["low==3.0a1"]
 
 
+@pytest.mark.parametrize("line", ['"six >>> 1"', '{ include-group = "nope" }'])
+def test_a_group_that_is_wrong_is_told_where_it_is_asked_for(bench, line):
+    """One clear sentence; an environment that does not ask for the group is none the worse."""
+    bench.write("pyproject.toml", f"[dependency-groups]\nodd = [{line}]\n")
+    bench.ini("skip_install = true", "installer = latest", "deps = low")
+    assert bench.passes().packages() == ["low==2.0"]
+    bench.ini("skip_install = true", "installer = latest", "dependency_groups = odd")
+    assert "LockFileError: " in bench.fails().said
+
+
 def test_a_pipfile_is_the_project_without_a_lock(bench):
     """What a Pipfile has in `[packages]` and beside it is there with the settings that name it."""
     bench.write("Pipfile", "[packages]\nlow = '<2'\n[dev-packages]\nlinter = '*'\n")

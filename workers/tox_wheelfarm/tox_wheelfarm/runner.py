@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
+from tox.tox_env.errors import Fail
 from tox.tox_env.python.dependency_groups import resolve
 from tox.tox_env.python.runner import PythonRun
 from tox.tox_env.runner import RunToxEnv
 
 from tox_wheelfarm import choice, meaningless, options, state
 from tox_wheelfarm.environment import Environment
+from tox_wheelfarm.errors import LockFileError
 from tox_wheelfarm.failure import ShownError
 from tox_wheelfarm.installer import SetInstaller
 from tox_wheelfarm.order import fingerprint
@@ -195,7 +197,10 @@ class Runner(Environment, PythonRun, Settling):
             older = unlocked.older_groups(root, groups)
             self.installer.order.older_groups = older
             newer = {each for each in groups if canonicalize_name(each) not in older}
-            found = sorted(resolve(root, newer), key=str) if newer else []
+            try:
+                found = sorted(resolve(root, newer), key=str) if newer else []
+            except Fail as wrong:
+                raise LockFileError(f"{root / 'pyproject.toml'}: {' '.join(str(wrong).split())}") from None
             self._install(found, PythonRun.__name__, "dependency-groups")
 
     def _install_pylock(self) -> None:
