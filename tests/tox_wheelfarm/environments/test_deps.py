@@ -95,3 +95,27 @@ def test_the_index_of_a_lock_is_used_where_nobody_said_another():
     pins = [Pin("a", "1", index="https://mine/simple"), Pin("b", "1", index="https://pypi.org/simple/")]
     assert index_lines(pins, {}) == ("--extra-index-url https://mine/simple",)
     assert index_lines(pins, {"UV_DEFAULT_INDEX": "https://farm/"}) == ()
+
+
+@pytest.mark.parametrize("how", ["deps", "variable"])
+def test_no_index_means_that_none_is_used(bench, index, how):
+    """With `--no-index` what stands in no folder is not had, neither from an index nor from the cache of one."""
+    index.release("low", "1.0")
+    bench.ini("skip_install = true", "deps = low")
+    assert bench.passes().packages() == ["low==1.0"]
+    index.asked.clear()
+    (bench.root / "wheels").mkdir()
+    if how == "deps":
+        bench.ini("skip_install = true", "deps =", "  --no-index", "  --find-links wheels", "  low")
+    else:
+        bench.ini("skip_install = true", "set_env =", "  PIP_NO_INDEX = 1", "deps = low")
+    assert "low" in bench.fails("--recreate").said
+    assert index.asked == []
+    name, (body, _) = next(iter(index.files["low"].items()))
+    (bench.root / "wheels" / name).write_bytes(body)
+    bench.ini("skip_install = true", "deps =", "  --no-index", "  --find-links wheels", "  low")
+    run = bench.passes("--recreate")
+    assert run.packages() == ["low==1.0"]
+    (origin,) = run.environment()["wheelfarm"]["files"]
+    assert origin["url"] == (bench.root / "wheels" / name).as_uri()
+    assert origin["hash"].startswith("sha256:")

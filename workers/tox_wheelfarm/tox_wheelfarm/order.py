@@ -24,7 +24,7 @@ class Order:
     Attributes:
         lines: the content of `deps`.
         groups: names of dependency groups.
-        older_groups: those of them that stand in a table of Poetry, PDM or uv, where no lock file decides (normalised).
+        older_groups: those of them (normalised) that Poetry, PDM, uv or a Pipfile has, where no lock file decides.
         group_requirements: what these hold by pyproject.toml (PEP 508).
         package_requirements: what the project needs, where only that is wanted (`package = deps-only`).
         artifacts: the project, built.

@@ -121,7 +121,12 @@ class Uv:
     def _bound(self, arguments: Sequence[str]) -> list[str]:
         if tuple(arguments[:2]) not in BUILDERS and tuple(arguments[:1]) not in BUILDERS:
             return []
-        return [word for path in self.constraints for word in ("--build-constraints", str(path))]
+        # uv has a word for it on its command line, and no variable.
+        indexless = ["--no-index"] if self.variables.get("UV_NO_INDEX") else []
+        return [
+            *indexless,
+            *(word for path in self.constraints for word in ("--build-constraints", str(path))),
+        ]
 
     def _once(
         self, arguments: Sequence[str], cwd: Path, meanwhile: Callable[[], None] | None

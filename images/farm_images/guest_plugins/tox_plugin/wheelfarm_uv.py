@@ -22,7 +22,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 BY_PIP = "WHEELFARM_PIP"
-"""Set to `pip` in the environment of tox, it leaves everything to pip; its other words are for tox-wheelfarm."""
+"""Set to anything in the environment of tox, it leaves everything to pip."""
 
 _ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), *[".."] * 4))
 UV = os.path.join(_ROOT, "opt/wheelfarm/bin/uv")
