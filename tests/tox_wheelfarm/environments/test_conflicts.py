@@ -148,14 +148,24 @@ def test_what_a_person_put_there_goes_too(bench, index):
 
 
 @pytest.mark.parametrize("how", ["flag", "setting"])
-def test_strays_may_stay(bench, how):
-    """With --no-prune, or `prune = false`, what is there stays."""
+def test_strays_may_stay(bench, index, how):
+    """With --no-prune, or `prune = false`, what is there stays, and the result tells it, without an origin."""
     bench.ini("skip_install = true", "deps =", "  stray", "  low")
     bench.passes()
     more = ["prune = false"] if how == "setting" else []
     bench.ini("skip_install = true", "deps = low", *more)
     flags = ["--no-prune"] if how == "flag" else []
     assert bench.passes(*flags).packages() == ["low==2.0", "stray==1.0"]
+    index.release("setuptools", "99.0")
+    install = [find_uv_bin(), "--no-config", "pip", "install", "--quiet", "--python"]
+    bench.program([*install, str(bench.env() / "bin/python"), "setuptools"])
+    run = bench.passes(*flags)
+    assert run.packages() == ["low==2.0", "setuptools==99.0", "stray==1.0"]
+    files = {
+        file["name"]: (file["version"], bool(file["hash"]))
+        for file in run.environment()["wheelfarm"]["files"]
+    }
+    assert files == {"low": ("2.0", True), "setuptools": ("99.0", False), "stray": ("1.0", False)}
     bench.ini("skip_install = true", "deps = low")
     assert bench.passes().packages() == ["low==2.0"]
 

@@ -2,11 +2,15 @@
 
 import os
 import re
+import site
 import subprocess
+from pathlib import Path
 
 import pytest
+from tests.pyenv import VERSIONS
 from uv import find_uv_bin
 
+from tox_wheelfarm.locks import uv_settings
 from tox_wheelfarm.locks.project import Project
 
 EDITS = [
@@ -149,6 +153,28 @@ def test_a_setting_that_the_lock_was_not_made_with_is_told(copied, read, line, s
     (folder / "uv.toml").touch()  # where there is one, uv does not read [tool.uv]
     if setting != "build-constraint-dependencies":
         assert read(folder).differences(Project.read(folder)) == ()
+
+
+@pytest.mark.parametrize("python", ["3.9", "3.13"])
+def test_a_time_is_the_same_however_it_is_written(python):
+    """Python 3.9 and 3.10 do not read every form of RFC 3339; what uv writes is read there too."""
+    forms = ["2025-01-01T00:00:00.5Z", "2025-01-01T01:00:00.50+01:00", "2025-01-01T00:00:00.500000000Z"]
+    code = (
+        "import sys, types; sys.modules['tomli'] = types.ModuleType('tomli')\n"  # no TOML is read here
+        "from tox_wheelfarm.locks import uv_settings\n"
+        f"print(len(set(map(uv_settings._moment, {forms!r}))))"
+    )
+    (interpreter,) = list(VERSIONS.glob(f"{python}.*/bin/python"))[:1]
+    paths = [Path(uv_settings.__file__).parents[2], *map(Path, site.getsitepackages())]
+    done = subprocess.run(
+        [str(interpreter), "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("1\n", "")
 
 
 @pytest.mark.parametrize("line", ['prerelease = "if-necessary-or-explicit"', 'resolution = "highest"'])

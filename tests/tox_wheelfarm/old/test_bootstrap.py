@@ -148,22 +148,34 @@ def test_from_a_folder_of_wheels(project, interpreter):
 
 def test_a_second_run_does_nothing(project):
     """With the same lock and interpreter the environment stays as it is, without a network."""
-    into = made_toy(project)
-    (into / "kept").touch()
+    marker = made_toy(project) / bootstrap.MARKER
+    born = marker.stat().st_ino, marker.stat().st_mtime_ns
+    assert project.tox() == "4.1"  # Python compiles what it ran
     project.index.stop()
     assert project.run().returncode == 0
-    assert (into / "kept").exists()
+    assert (marker.stat().st_ino, marker.stat().st_mtime_ns) == born
 
 
-@pytest.mark.parametrize("damage", ["half-made", "no tox", "other lock", "other python", "moved"])
+DAMAGES = ["half-made", "no tox", "no package", "cut short", "a stray", "other lock", "other python", "moved"]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_what_is_not_as_the_lock_has_it_is_made_anew(project, interpreter, damage):
     """A half-made or damaged environment, another lock or interpreter, and a moved folder are made anew."""
     into, arguments = made_toy(project), []
-    (into / "stray").touch()
+    born = (into / bootstrap.MARKER).stat().st_mtime_ns
+    (site,) = into.glob("lib/*/site-packages")
     if damage == "half-made":
         (into / bootstrap.MARKER).write_text("{}\n")
     elif damage == "no tox":
         (into / "bin/tox").unlink()
+    elif damage == "no package":
+        (site / "dep.py").unlink()
+    elif damage == "cut short":
+        (site / "dep.py").unlink()  # not cut in place: uv's cache may have the same file
+        (site / "dep.py").touch()
+    elif damage == "a stray":
+        (site / "stray.py").touch()
     elif damage == "other lock":
         project.lock(hashed(project.index, "tox", "4.2"), hashed(project.index, "dep", "1.0"))
     elif damage == "other python":
@@ -173,7 +185,10 @@ def test_what_is_not_as_the_lock_has_it_is_made_anew(project, interpreter, damag
         arguments, into = ["--into", "elsewhere"], project.folder / "elsewhere"
     done = project.run(*arguments)
     assert (done.returncode, done.stderr) == (0, "")
-    assert not (into / "stray").exists()
+    assert (into / bootstrap.MARKER).stat().st_mtime_ns != born
+    (site,) = into.glob("lib/*/site-packages")
+    assert (site / "dep.py").stat().st_size
+    assert not (site / "stray.py").exists()
     assert json.loads((into / bootstrap.MARKER).read_text())["into"] == str(into)
 
 

@@ -97,13 +97,8 @@ def main(arguments: list[str]) -> int:
 
 def make(order: Order) -> str:
     """Make the environment, unless it is there; gives what to tell, or raises a RefusedError."""
-    tox = order.program("tox")
-    wanted = {
-        "lock": hashlib.sha256(_bytes(order.lock)).hexdigest(),
-        "python": _interpreter(order.python),
-        "into": str(order.into.absolute()),
-        "form": 1,
-    }
+    tox, digest = order.program("tox"), hashlib.sha256(_bytes(order.lock)).hexdigest()
+    wanted = {"lock": digest, "python": _interpreter(order.python), "into": str(order.into.absolute())}
     if _is_made(order, wanted):
         return f"{order.into} is there, as {order.lock} has it\nrun: {tox}\n"
     _clear(order.into)
@@ -119,7 +114,7 @@ def make(order: Order) -> str:
     if not tox.exists():
         raise RefusedError(f"{order.lock} was installed, but gave no {tox}; is tox 4 in it?")
     half = marker.with_suffix(".half")
-    half.write_text(json.dumps(wanted) + "\n", encoding="utf-8")
+    half.write_text(json.dumps({**wanted, "holds": _contents(order.into)}) + "\n", encoding="utf-8")
     half.replace(marker)
     way = "uv" if order.uv else "venv and pip"
     return f"{order.into} was made from {order.lock} by {way}: {len(lines)} releases, by hash\nrun: {tox}\n"
@@ -134,10 +129,9 @@ def select(lock: Path, libraries: Path | None) -> list[str]:
     if libraries:
         sys.path.insert(0, str(libraries))
     document = _document(lock)
-    if not str(document.get("lock-version", "")).startswith("1."):
-        raise RefusedError(
-            f"{lock} says lock-version {document.get('lock-version')!r}; this reads 1.0 (PEP 751)"
-        )
+    version = document.get("lock-version", "")
+    if not str(version).startswith("1."):
+        raise RefusedError(f"{lock} says lock-version {version!r}; this reads 1.0 (PEP 751)")
     groups = _entries(lock, document, "default-groups", str)
     here = f"Python {sys.version.split()[0]}, {sys.platform}"
     environments = _entries(lock, document, "environments", str)
@@ -187,9 +181,7 @@ def _line(lock: Path, package: dict[str, Any]) -> str:
         raise RefusedError(f"{lock} has a package with the name {name[:80]!r}")
     wheels = _entries(lock, package, "wheels", dict)
     if not VERSION.fullmatch(version) or not wheels:
-        raise RefusedError(
-            f"{lock}: {name} has no wheels of a version; only such are installed, nothing is built"
-        )
+        raise RefusedError(f"{lock}: {name} has no wheels of a version, and nothing is built")
     hashes = [wheel.get("hashes", {}) for wheel in wheels]
     if not all(isinstance(each, dict) for each in hashes):
         raise RefusedError(f"{lock}: {name} {version} has hashes that are no table")
@@ -342,12 +334,20 @@ def _interpreter(python: str) -> str:
     return told
 
 
-def _is_made(order: Order, wanted: dict[str, Any]) -> bool:
+def _is_made(order: Order, wanted: dict[str, str]) -> bool:
     try:
         made = json.loads((order.into / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return made == wanted and order.program("tox").exists() and order.program("python").exists()
+    whole = made == {**wanted, "holds": _contents(order.into)}
+    return whole and order.program("tox").exists() and order.program("python").exists()
+
+
+def _contents(into: Path) -> str:
+    """The digest of all files and their sizes, but for what Python compiles and the marker itself."""
+    found = (Path(at, name) for at, _, names in os.walk(into) for name in names if MARKER not in name)
+    sizes = {str(path): path.lstat().st_size for path in found if path.suffix != ".pyc"}
+    return hashlib.sha256(json.dumps(sizes, sort_keys=True).encode()).hexdigest()
 
 
 def _clear(into: Path) -> None:

@@ -26,10 +26,11 @@ from packaging.version import InvalidVersion, Version
 
 from tox_wheelfarm import constraints as constraint_files
 from tox_wheelfarm.download import without_secrets
-from tox_wheelfarm.origins import origins
+from tox_wheelfarm.installed import names
+from tox_wheelfarm.origins import Origin, origins
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from tox_wheelfarm.locks.lock import Lock
@@ -77,6 +78,22 @@ def entry(
             if pin.yanked is not None
         ],
     }
+
+
+def with_strays(record: Mapping[str, Any], sites: Iterable[Path]) -> dict[str, Any]:
+    """The record with what came into the environment after it was made, by name and version: its origin is unknown.
+
+    Args:
+        record: of `entry`, or empty.
+        sites: the environment's site-packages folders.
+    """
+    if "files" not in record:
+        return dict(record)
+    known = {file["name"] for file in record["files"]}
+    later = [
+        asdict(Origin(name, version)) for name, (version, _) in names(sites).items() if name not in known
+    ]
+    return {**record, "files": sorted([*record["files"], *later], key=lambda file: str(file["name"]))}
 
 
 def pylock_text(pins: Sequence[Pin], target: Target) -> str:

@@ -218,7 +218,9 @@ class Runner(Environment, PythonRun, Settling):
         super()._told()
         held = state.read(self.env_dir)
         if self.journal and held is not None:
-            self.journal["wheelfarm"] = dict(held.record)
+            from tox_wheelfarm.record import with_strays
+
+            self.journal["wheelfarm"] = with_strays(held.record, self.package_folders())
         if getattr(self.options, "list_dependencies", False):
             LOGGER.warning("%s", ",".join(self.installer.installed()))
 

@@ -6,6 +6,7 @@ line, and is never called stale for that. A project with a uv.toml has its setti
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
@@ -89,7 +90,9 @@ def _moment(text: str) -> datetime:
     if len(text) == len("2026-01-31"):
         day = date.fromisoformat(text)
         return datetime(day.year, day.month, day.day, tzinfo=timezone.utc)
-    found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    # Python 3.9 and 3.10 read fractions of three or six digits only.
+    exact = re.sub(r"\.(\d+)", lambda fraction: f".{fraction[1][:6]:0<6}", text)
+    found = datetime.fromisoformat(exact.replace("Z", "+00:00"))
     return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 
