@@ -23,7 +23,17 @@ PREDECESSOR = {
 }
 """Every option of tox-poetry-installer 0.5.0 to 1.0.0b1, as its releases register them."""
 
-TOX_OWN = {"runner", "commands", "requires", "base_python", "deps", "extras", "skip_install", "usedevelop"}
+TOX_OWN = {
+    "runner",
+    "commands",
+    "requires",
+    "base_python",
+    "deps",
+    "extras",
+    "skip_install",
+    "usedevelop",
+    "set_env",
+}
 
 
 @pytest.fixture(scope="module")
@@ -58,14 +68,19 @@ def test_every_setting_of_the_table_exists(text):
 
 
 def test_every_flag_of_the_page_exists(text):
-    """A flag of tox that the page names is one that the plugin adds, or tox's own; --hash is of requirements files."""
-    from tox_wheelfarm import flags
+    """A flag that the page names is one that the plugin adds, tox's own, or one of requirements files."""
+    from tox_wheelfarm import flags, requirement_files
 
     parser = argparse.ArgumentParser()
     flags.add(parser)
     known = {word for action in parser._actions for word in action.option_strings}
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
-    assert named - known == {"--runner", "--result-json", "--recreate", "--hash"}
+    of_files = {*requirement_files.FLAGS, *requirement_files.VALUED, *requirement_files.SAME, "--hash"}
+    assert named - known - of_files - requirement_files.SETTINGS == {
+        "--runner",
+        "--result-json",
+        "--recreate",
+    }
 
 
 def test_every_setting_of_the_examples_exists(text):

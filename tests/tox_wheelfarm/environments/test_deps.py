@@ -1,6 +1,7 @@
 """What stands in `deps`, sorted; and the lines that a set is installed from."""
 
 import pytest
+from packaging.markers import default_environment
 from tox.tox_env.python.pip.req_file import PythonDeps
 
 from tox_wheelfarm.deps import sort
@@ -12,7 +13,7 @@ from tox_wheelfarm.release_set import index_lines, pin_line
 
 def sorted_of(tmp_path, *lines):
     """The content of deps with these lines."""
-    return sort(PythonDeps("\n".join(lines), tmp_path), tmp_path)
+    return sort(PythonDeps("\n".join(lines), tmp_path), tmp_path, default_environment(), {"VERSION": "1.0"})
 
 
 def test_folders_are_told_from_names(tmp_path):
@@ -35,7 +36,7 @@ def test_urls_stay_as_written(tmp_path):
     """What the resolver knows better is left to it."""
     url = "https://example.org/six-1.0-py3-none-any.whl"
     told = sorted_of(tmp_path, f"six @ {url}", "git+https://example.org/a@b#egg=c")
-    assert told.requirements == (f"six @ {url}", "git+https://example.org/a@b#egg=c")
+    assert told.requirements == (f"six @ {url}", "c @ git+https://example.org/a@b#egg=c")
 
 
 def test_flags_are_kept_apart(tmp_path):

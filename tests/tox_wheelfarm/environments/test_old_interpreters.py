@@ -102,6 +102,32 @@ def test_a_recorded_set_of_python_2_7_repeats(bench, index):
     assert bench.passes("--recreate").packages() == first.packages()
 
 
+def test_options_of_deps_hold_for_python_2_7(bench, index):
+    """Folders of wheels, --no-index and formats are pip's own there, with or without a lock; origins are true."""
+    tag = "py2.py3-none-any"
+    body = index.release("low", "5.0", tag=tag) and index.files["low"][f"low-5.0-{tag}.whl"][0]
+    index.release("low", "6.0", tag=tag)
+    index.files["low"]["low-5.0.tar.gz"] = (source("low", "5.0"), False)
+    (bench.root / "a, b").mkdir()
+    (bench.root / "a, b" / f"low-5.0-{tag}.whl").write_bytes(body)
+    del bench.variables["UV_DEFAULT_INDEX"]
+    places = ["skip_install = true", f"base_python = {interpreter('2.7')}"]
+    bench.ini(*places, "deps =", "  --no-index", "  -f a, b", "  low")
+    (origin,) = bench.passes().environment()["wheelfarm"]["files"][:1]
+    assert (origin["name"], origin["version"]) == ("low", "5.0")
+    assert origin["url"] == (bench.root / "a, b" / f"low-5.0-{tag}.whl").as_uri()
+    assert not [path for path in index.asked if "low" in path]
+    asked = [f"  --index-url {index.simple}", "  --no-binary low", "  low==5.0"]
+    bench.ini(*places, "deps =", *asked)
+    (origin,) = bench.passes().environment()["wheelfarm"]["files"][:1]
+    assert origin["url"].endswith("/files/low/low-5.0.tar.gz")
+    bench.ini(*places, "installer = lowest", "deps =", asked[0], "  --only-binary :all:", "  low")
+    (origin,) = bench.passes().environment()["wheelfarm"]["files"][:1]
+    assert origin["file"] == f"low-5.0-{tag}.whl"
+    bench.ini(*places, "deps =", "  --require-hashes", *asked)
+    assert "low 5.0 has none" in bench.fails().said
+
+
 @pytest.mark.parametrize("package", ["wheel", "editable"])
 def test_a_build_that_python_2_7_cannot_do_is_refused(bench, package):
     """No backend builds a wheel under it; the sentence says what does work, and it is found wherever it is."""

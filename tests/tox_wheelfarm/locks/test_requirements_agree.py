@@ -34,9 +34,7 @@ def test_two_files_of_one_tool_agree(data, committed, read, targets):
     assert all(set(one.hashes) >= set(other.hashes) for one, other in zip(compiled, exported, strict=True))
 
 
-def test_where_to_look_is_ignored_with_knowledge(committed, read):
-    """An index that the file names decides nothing, and the lock says that it was there."""
+def test_where_its_files_are_is_known(committed, read):
+    """An index that the file names is told to the install."""
     lock = read(committed("requirements_uv"), "requirements.txt")
-    assert [told.rpartition("/requirements.txt, ")[2] for told in lock.ignored] == [
-        "line 3: --index-url https://pypi.org/simple"
-    ]
+    assert lock.options == ("--index-url https://pypi.org/simple",)

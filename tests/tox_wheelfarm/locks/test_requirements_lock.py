@@ -111,12 +111,24 @@ def test_lines_without_a_hash_are_told_exactly(lock):
     assert not lock("six==1.0\n").hashed
 
 
-def test_options_of_where_to_look_are_known_and_ignored(lock):
-    """Indexes and preferences decide nothing in a lock."""
+def test_options_of_where_to_look_are_lines_and_preferences_are_ignored(lock, tmp_path):
+    """Indexes, folders and formats are told to the install, the folders absolute; preferences decide nothing."""
     text = "--index-url https://example.org\n-f links\n--no-binary=:all:\n--pre\nsix==1.0\n"
     found = lock(text)
     assert set(_selected(found)) == {"six"}
-    assert len(found.ignored) == 4
+    assert found.options == (
+        "--index-url https://example.org",
+        f"--find-links {(tmp_path / 'links').as_uri()}",
+        "--no-binary :all:",
+    )
+    assert len(found.ignored) == 1
+
+
+@pytest.mark.parametrize("line", ["-i https://a b", "-f", "--no-index=x", "--no-binary -e"])
+def test_an_option_that_could_say_more_is_refused(lock, line):
+    """What stands behind an option is one word, and of its kind."""
+    with pytest.raises(LockFileError):
+        lock(f"{line}\nsix==1.0\n")
 
 
 @pytest.mark.parametrize(

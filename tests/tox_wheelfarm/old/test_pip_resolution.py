@@ -117,7 +117,7 @@ def test_pre_releases_by_choice(empty_27, pip_of):
     """A pre-release is taken only where that was asked for."""
     pip = pip_of(empty_27)
     assert named(pip.resolve(["six-toy"], ())) == ["six-toy==2.0"]
-    assert named(pip.resolve(["six-toy"], (), prereleases=True)) == ["six-toy==2.1b1"]
+    assert named(pip.resolve(["six-toy"], (), options=["--pre"])) == ["six-toy==2.1b1"]
 
 
 def test_a_direct_reference_keeps_its_address(empty_27, toys, pip_of):

@@ -31,7 +31,8 @@ class Change(NamedTuple):
         pins: releases to install.
         artifacts: the project, where it must be installed.
         anew: of those that are installed, the names whose files are others now.
-        formats: wheels or sources only, as lines of a requirements file.
+        options: where files are and which are meant, as lines of a requirements file.
+        settings: for builds: normalised name, and `key=value`.
         prints: what each release is installed from, as it was before (`release_set.prints`).
     """
 
@@ -39,7 +40,8 @@ class Change(NamedTuple):
     pins: tuple[Pin, ...]
     artifacts: tuple[Artifact, ...]
     anew: tuple[str, ...]
-    formats: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
     prints: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -49,6 +51,9 @@ def change(
     pins: Sequence[Pin],
     artifacts: Sequence[Artifact],
     spared: Iterable[str] | None,
+    *,
+    settings: Sequence[tuple[str, str]] = (),
+    options: Sequence[str] = (),
 ) -> Change:
     """What leads from one to the other.
 
@@ -58,8 +63,10 @@ def change(
         pins: what was decided.
         artifacts: the project.
         spared: what stays though it was not decided; None for everything.
+        settings: what is told to the builds of some (`deps.Deps`).
+        options: where files are and which are meant, as lines of a requirements file.
     """
-    prints = release_set.prints(pins, artifacts)
+    prints = release_set.prints(pins, artifacts, settings, options)
     stale = {name for name in prints if name in there and known.get(name) != prints[name]}
     lacking = [pin for pin in pins if pin.name in stale or not _same(there.get(pin.name), pin.version)]
     strays = () if spared is None else tuple(sorted(set(there) - set(prints) - set(spared)))
@@ -68,6 +75,8 @@ def change(
         pins=tuple(lacking),
         artifacts=tuple(each for each in artifacts if each.name not in there or each.name in stale),
         anew=tuple(sorted(stale)),
+        options=tuple(options),
+        settings=tuple(settings),
         prints=prints,
     )
 
@@ -88,13 +97,16 @@ def carry_out(case: Case, steps: Change) -> str:
         case.uv.run(["pip", "uninstall", *where, *steps.remove], cwd=case.root, network=False)
     if steps.pins or steps.artifacts:
         listed = case.folder / ".wheelfarm-set.txt"
-        options = (*release_set.index_lines(steps.pins, case.uv.variables), *steps.formats)
+        variables = case.uv.variables
+        options = release_set.index_lines(steps.pins, variables)
+        options += release_set.option_lines(steps.options, variables)
         listed.write_text(release_set.text(steps.pins, steps.artifacts, options), "utf-8")
         flags = ["--require-hashes"] if release_set.hashed(steps.pins, steps.artifacts) else []
         flags += [word for name in steps.anew for word in ("--reinstall-package", name)]
         # uv takes a folder for the same as long as its pyproject.toml is.
         flags += [word for name in sources.rebuilt(steps.pins) for word in ("--refresh-package", name)]
         flags += [f"--config-setting={key}={value}" for key, value in _settings(steps.artifacts)]
+        flags += settings_flags(steps.settings)
         command = ["pip", "install", "--no-deps", *where, *flags, "-r", str(listed)]
         return case.uv.answer(command, cwd=case.root).said
     return ""
@@ -109,11 +121,17 @@ def _by_pip(case: Case, steps: Change) -> None:
     files = [each for each in steps.artifacts if not each.editable]
     folders = [Folder(each.path, (), True) for each in steps.artifacts if each.editable]
     built = [Pin(each.name, "", reference=each.path.absolute().as_uri()) for each in files]
-    case.pip.install([*steps.pins, *built], folders, case.constraints, case.folder / "tmp")
+    work, options = case.folder / "tmp", release_set.option_lines(steps.options, case.uv.variables)
+    case.pip.install([*steps.pins, *built], folders, case.constraints, work, options)
 
 
 def _settings(artifacts: Iterable[Artifact]) -> list[tuple[str, str]]:
     return [setting for each in artifacts for setting in each.settings]
+
+
+def settings_flags(settings: Iterable[tuple[str, str]]) -> list[str]:
+    """How uv is told what some builds are to be told."""
+    return [f"--config-settings-package={name}:{setting}" for name, setting in settings]
 
 
 def _same(there: str | None, version: str) -> bool:

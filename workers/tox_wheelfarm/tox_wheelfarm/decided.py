@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import tomli_w
 from packaging.pylock import Package, PackageSdist, PackageWheel, Pylock, PylockValidationError
 
-from tox_wheelfarm.download import without_secrets
 from tox_wheelfarm.errors import InstallFailedError
 from tox_wheelfarm.locks.pin import Pin, PinnedFile
+from tox_wheelfarm.urls import without_secrets
 
 if sys.version_info >= (3, 11):
     import tomllib

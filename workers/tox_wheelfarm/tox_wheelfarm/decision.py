@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from tox_wheelfarm import release_set
 from tox_wheelfarm.errors import HashMissingError, ResolutionError
+from tox_wheelfarm.locks.trust import DistrustError
 from tox_wheelfarm.options import LOCKFILE, LOWEST
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-    from pathlib import Path
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from tox_wheelfarm.deps import Deps
     from tox_wheelfarm.locks.lock import Lock
     from tox_wheelfarm.locks.pin import Pin
     from tox_wheelfarm.locks.project import Project
+    from tox_wheelfarm.locks.target import Target
     from tox_wheelfarm.options import Options
     from tox_wheelfarm.order import Order
     from tox_wheelfarm.pip import Pip
@@ -68,11 +72,13 @@ class Decision(NamedTuple):
         pins: by name, each once, exact.
         lock: the lock file that decided, if one did.
         roots: what was asked for (PEP 508), for the chains of conflicts.
+        options: where its files are and which are meant, as lines of a requirements file.
     """
 
     pins: tuple[Pin, ...]
     lock: Lock | None = None
     roots: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
 
 def decide(case: Case, order: Order) -> Decision:
@@ -81,8 +87,36 @@ def decide(case: Case, order: Order) -> Decision:
     Raises:
         InstallerError: there is no such set; any of its classes but those of installing.
     """
-    if case.options.installer == LOCKFILE:
-        return _from_lock(case, order)
+    found = _from_lock(case, order) if case.options.installer == LOCKFILE else _without_lock(case, order)
+    options = (*getattr(found.lock, "options", ()), *order.lines.formats)
+    return found._replace(pins=_each_one_file(case, found.pins, options), options=options)
+
+
+def _each_one_file(case: Case, pins: Sequence[Pin], options: Sequence[str]) -> tuple[Pin, ...]:
+    """The pins with the one file that this interpreter takes: then no build that a cache has can stand for it."""
+    if case.pip is not None:
+        return tuple(pins)
+    from tox_wheelfarm.locks import facts
+
+    target = facts.target(case.python)
+    return tuple(_one_file(pin, options, target) for pin in pins)
+
+
+def _one_file(pin: Pin, options: Sequence[str], target: Target) -> Pin:
+    from tox_wheelfarm.locks import selection
+
+    if pin.reference or not all(file.name for file in pin.files):
+        return pin
+    built = release_set.says(options, "--no-binary", pin.name)
+    sources = tuple(file for file in pin.files if not file.name.endswith(".whl"))
+    try:
+        best = selection.best((built and sources) or pin.files, target)
+    except DistrustError:  # an index may have files with names that are none; uv passes over them
+        return pin
+    return replace(pin, files=(best,)) if best else pin
+
+
+def _without_lock(case: Case, order: Order) -> Decision:
     from tox_wheelfarm import unlocked
 
     whole = case.options.install_project_deps is not False
@@ -112,6 +146,7 @@ def _from_lock(case: Case, order: Order) -> Decision:
         bound = replace(case, constraints=(*case.constraints, held))
         known = {pin.name for pin in pins}
         pins = (*pins, *(pin for pin in _resolved(bound, order, extra) if pin.name not in known))
+        pins = tuple(_promised(pin, order.lines.hashes) for pin in pins)
     # Those from the lock are not roots: the walk of conflicts finds where each begins.
     return Decision(_by_name(pins), lock, _roots(extra, order))
 
@@ -157,13 +192,13 @@ def _resolved(case: Case, order: Order, wanted: Sequence[str]) -> tuple[Pin, ...
     try:
         pins = _asked(case, order, wanted)
         if not own & {pin.name for pin in pins}:
-            return _with_hashes(pins, order)
+            return _with_hashes(case, order, pins)
     except ResolutionError as wrong:
         if not any(name in str(wrong).lower() for name in own):
             raise
     # Something needs the project itself: then this build of it is the one, not a release of the index.
     pins = _asked(case, order, [*wanted, *(artifact.reference for artifact in order.artifacts)])
-    return _with_hashes([pin for pin in pins if pin.name not in own], order)
+    return _with_hashes(case, order, [pin for pin in pins if pin.name not in own])
 
 
 def _each_alone(case: Case, order: Order, wanted: Sequence[str]) -> tuple[Pin, ...]:
@@ -176,7 +211,11 @@ def _each_alone(case: Case, order: Order, wanted: Sequence[str]) -> tuple[Pin, .
         for pin in _asked(case, replace(order, lines=lines), [line]):
             if not name or pin.name == name:
                 found.setdefault(pin.name, pin)
-    return _with_hashes(tuple(found.values()), order)
+    for folder in order.lines.folders:
+        for pin in _asked(case, replace(order, lines=replace(order.lines, folders=(folder,))), ()):
+            if pin.reference and Path(pin.reference) == folder.path:
+                found.setdefault(pin.name, pin)
+    return _with_hashes(case, order, tuple(found.values()))
 
 
 def _asked(case: Case, order: Order, wanted: Sequence[str]) -> tuple[Pin, ...]:
@@ -185,9 +224,10 @@ def _asked(case: Case, order: Order, wanted: Sequence[str]) -> tuple[Pin, ...]:
     options = case.options
     folders = [Folder(each.path, tuple(sorted(each.extras)), each.editable) for each in order.lines.folders]
     if case.pip is not None:
-        return _by_pip(case, wanted, folders, order.lines.prereleases)
+        return _by_pip(case, wanted, folders, order.lines)
     question = Question(
         requirements=(*order.lines.formats, *wanted),
+        settings=order.lines.settings,
         folders=tuple(folders),
         constraints=case.constraints,
         python=case.python,
@@ -199,16 +239,17 @@ def _asked(case: Case, order: Order, wanted: Sequence[str]) -> tuple[Pin, ...]:
     return resolve(question, case.uv).pins
 
 
-def _by_pip(
-    case: Case, wanted: Sequence[str], folders: Sequence[Folder], prereleases: bool
-) -> tuple[Pin, ...]:
+def _by_pip(case: Case, wanted: Sequence[str], folders: Sequence[Folder], lines: Deps) -> tuple[Pin, ...]:
     from tox_wheelfarm.locks.pin import Pin
     from tox_wheelfarm.locks.project import Project
 
     options = case.options
     pip = cast("Pip", case.pip)
     lowest = options.installer == LOWEST
-    pins = pip.resolve(wanted, case.constraints, lowest, folders, options.prereleases or prereleases)
+    if lines.settings:
+        raise ResolutionError(f"--config-settings cannot be had: the pip of {case.python} knows none")
+    words = [*lines.formats, *(["--pre"] if options.prereleases or lines.prereleases else [])]
+    pins = pip.resolve(wanted, case.constraints, lowest, folders, words)
     # That pip leaves the folders themselves out.
     places = [
         Pin(
@@ -222,19 +263,34 @@ def _by_pip(
     return (*pins, *places)
 
 
-def _with_hashes(pins: Sequence[Pin], order: Order) -> tuple[Pin, ...]:
+def _with_hashes(case: Case, order: Order, pins: Sequence[Pin]) -> tuple[Pin, ...]:
     # Hashes that a file of -r gives are a promise: of the files of that release only these may be installed.
-    return tuple(_promised(pin, order.lines.hashes.get(pin.name)) for pin in pins)
+    lines = order.lines
+    held = tuple(_promised(pin, lines.hashes) for pin in pins)
+    if not lines.all_hashed:
+        return held
+    # As in pip: where one line has a hash, all that deps bring must have one; the project's own is asked for apart.
+    bare = [pin for pin in pins if not {pin.name, pin.reference} & set(lines.hashes)]
+    if bare and not lines.no_deps:
+        alone = {pin.name for pin in _asked(case, order, lines.requirements)}
+        bare = [pin for pin in bare if pin.name in alone]
+    if bare:
+        names = ", ".join(f"{pin.name} {pin.version}".strip() for pin in bare)
+        raise HashMissingError(
+            f"deps have hashes, so that each release that they bring needs one (--hash), and {names} has none"
+        )
+    return held
 
 
-def _promised(pin: Pin, hashes: tuple[str, ...] | None) -> Pin:
+def _promised(pin: Pin, promises: Mapping[str, tuple[str, ...]]) -> Pin:
+    hashes = promises.get(pin.name, promises.get(pin.reference))
     if hashes is None:
         return pin
-    files = tuple(file for file in pin.files if set(file.hashes) & set(hashes))
+    allowed = [(file, tuple(each for each in file.hashes if each in hashes)) for file in pin.files]
+    files = tuple(replace(file, hashes=held) for file, held in allowed if held)
     if not files:
-        raise HashMissingError(
-            f"no file of {pin.name} {pin.version} has a hash that deps allows ({', '.join(hashes)})"
-        )
+        told = ", ".join(hashes) or "the lines contradict one another"
+        raise HashMissingError(f"no file of {pin.name} {pin.version} has a hash that deps allow ({told})")
     return replace(pin, files=files)
 
 

@@ -63,13 +63,6 @@ def fetch(url: str, *, most: int, etag: str = "", accept: str = "*/*", seconds: 
     return document
 
 
-def without_secrets(url: str) -> str:
-    """The URL without name, password and fragment, as it may be shown and recorded."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, parts.query, ""))
-
-
 def _request(url: str, headers: Mapping[str, str]) -> urllib.request.Request:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:

@@ -6,6 +6,7 @@ uv nor the interpreter is started.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +17,15 @@ from tox.tox_env.installer import Installer
 from tox.tox_env.python.pip.req_file import PythonDeps
 
 from tox_wheelfarm import damage, installed, seal, settlement, sources, state
-from tox_wheelfarm.deps import sort
+from tox_wheelfarm.deps import Deps, sort
 from tox_wheelfarm.errors import DamagedError, InstallFailedError
 from tox_wheelfarm.order import Order
 
 if TYPE_CHECKING:
     from tox_wheelfarm.decision import Case
     from tox_wheelfarm.runner import Runner
+
+LOGGER = logging.getLogger(__name__)
 
 
 class SetInstaller(Installer[Any]):
@@ -48,11 +51,19 @@ class SetInstaller(Installer[Any]):
         """
         if isinstance(arguments, PythonDeps):
             try:
-                self.order.lines = sort(arguments, Path(self._runner.core["toxinidir"]))
+                self.order.lines = self._sorted(arguments)
             except (ValueError, OSError) as wrong:
                 raise InstallFailedError(f"deps cannot be read: {wrong}") from wrong
         elif isinstance(arguments, Sequence):
             self._gather(arguments, of_type)
+
+    def _sorted(self, deps: PythonDeps) -> Deps:
+        runner = self._runner
+        root, markers = Path(runner.core["toxinidir"]), runner.interpreter.markers
+        found = sort(deps, root, markers, runner.environment_variables, runner.settings.offline)
+        for sentence in found.ignored:
+            LOGGER.warning("%s", sentence)
+        return found
 
     def _gather(self, arguments: Sequence[Any], of_type: str) -> None:
         lines = tuple(str(each) for each in arguments if isinstance(each, Requirement))
@@ -125,8 +136,15 @@ class SetInstaller(Installer[Any]):
         decision = settlement.decide(case, self.order)
         prune = case.options.prune and not runner.without_package
         spared = runner.fixtures if prune else None
-        steps = changing.change(there, held.releases, decision.pins, self.order.artifacts, spared)
-        steps = steps._replace(formats=self.order.lines.formats)
+        steps = changing.change(
+            there,
+            held.releases,
+            decision.pins,
+            self.order.artifacts,
+            spared,
+            settings=self.order.lines.settings,
+            options=decision.options,
+        )
         looked = sources.looks(
             decision.pins
         )  # before they are built: what is changed meanwhile is seen next time

@@ -34,7 +34,11 @@ INSTEAD = {
 
 VARIABLES = {
     "PIP_CONSTRAINT": "write constraints",
+    "PIP_NO_BINARY": "write --no-binary in deps",
+    "PIP_ONLY_BINARY": "write --only-binary in deps",
     "PIP_PRE": "write pip_pre",
+    "PIP_PREFER_BINARY": "write --only-binary in deps",
+    "PIP_REQUIRE_HASHES": "write --require-hashes in deps",
     "UV_CONSTRAINT": "write constraints",
     "UV_OVERRIDE": "write constraints",
     "UV_PRERELEASE": "write pip_pre",

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from tox_wheelfarm.download import without_secrets
 from tox_wheelfarm.errors import HashMissingError, InstallFailedError, LockFileError, OfflineMissError
 from tox_wheelfarm.locks.pin import PinnedFile
 from tox_wheelfarm.pip import RESOLVER
+from tox_wheelfarm.release_set import says
+from tox_wheelfarm.urls import without_secrets
 from tox_wheelfarm.uv import Offline
 from tox_wheelfarm.wheelhouse import DIGEST, digests
 
@@ -28,18 +29,20 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.IGNORECASE)
 VERSION = re.compile(r"[a-z0-9][a-z0-9.!+_-]*", re.IGNORECASE)
-LINK = re.compile(r"Found link (?P<url>https?://[^\s#]+)#sha256=(?P<sha256>[0-9A-Fa-f]{64})")
+LINK = re.compile(r"Found link (?P<url>(?:https?|file)://[^\s#,]+)(?:#sha256=(?P<sha256>[0-9A-Fa-f]{64}))?")
 REMOTE = re.compile(r"(?:(?:git|hg|svn|bzr)\+)?[a-z]+://\S+", re.IGNORECASE)
 
 
-def by_hash(pip: Pip, pins: Sequence[Pin], constraints: Sequence[Path], scratch: Path) -> None:
+def by_hash(
+    pip: Pip, pins: Sequence[Pin], constraints: Sequence[Path], scratch: Path, formats: Sequence[str] = ()
+) -> None:
     """Install pins that have hashes, in one run without a network, from files that are kept or had just now.
 
     Raises:
         HashMissingError, LockFileError, OfflineMissError, InstallFailedError: as `Pip.install` has them.
     """
     lines = {pin.name: hashed_line(pin) for pin in pins}
-    found = {} if pip.offline is Offline.NEVER else _kept(pip, pins, constraints, scratch)
+    found = {} if pip.offline is Offline.NEVER else _kept(pip, pins, constraints, scratch, formats)
     missing = [pin for pin in pins if pin.name not in found]
     if missing and pip.offline is Offline.ALWAYS:
         raise OfflineMissError(
@@ -48,9 +51,10 @@ def by_hash(pip: Pip, pins: Sequence[Pin], constraints: Sequence[Path], scratch:
         )
     if missing:
         listed = scratch / "missing.txt"
-        listed.write_text("".join(f"{lines[pin.name]}\n" for pin in missing), encoding="utf-8")
+        asked = [*formats, *(lines[pin.name] for pin in missing)]
+        listed.write_text("".join(f"{line}\n" for line in asked), encoding="utf-8")
         download(pip, ["--no-deps", "--require-hashes", "-r", str(listed)], constraints, scratch / "had")
-        found.update(_kept(pip, missing, constraints, scratch))
+        found.update(_kept(pip, missing, constraints, scratch, formats))
     absent = [pin for pin in missing if pin.name not in found]
     if absent:
         raise InstallFailedError(f"the files of {_told(absent)} do not fit {pip.python}")
@@ -90,17 +94,25 @@ def download(pip: Pip, words: Sequence[str], constraints: Sequence[Path], into: 
     had = sorted(path for path in into.iterdir() if path.is_file())
     places = _places(log)
     for path in had:
-        pip.house.keep(path, places.get((path.name, digests(path)["sha256"]), ""))
+        known = places.get((path.name, digests(path)["sha256"]), "")
+        pip.house.keep(path, known or places.get((path.name, ""), ""))
     return had
 
 
 def _places(log: Path) -> dict[tuple[str, str], str]:
-    """Where each file of an index was, by name and SHA-256: pip says it of all that it finds, in its log."""
+    """Where each file was, by name and SHA-256: pip says it of all that it finds, in its log.
+
+    One of which the place tells no hash has "" for it, where no other place has a file of that name.
+    """
     found: dict[tuple[str, str], str] = {}
+    bare: dict[str, set[str]] = {}
     with log.open(encoding="utf-8", errors="replace") as lines:
         for link in filter(None, map(LINK.search, lines)):
             name = unquote(urlsplit(link["url"]).path.rpartition("/")[2])
-            found.setdefault((name, link["sha256"].lower()), without_secrets(link["url"]))
+            bare.setdefault(name, set()).add(without_secrets(link["url"]))
+            if link["sha256"]:
+                found.setdefault((name, link["sha256"].lower()), without_secrets(link["url"]))
+    found.update(((name, ""), next(iter(urls))) for name, urls in bare.items() if len(urls) == 1)
     return found
 
 
@@ -167,12 +179,14 @@ def requirement(pin: Pin) -> str:
     return f"{pin.name} @ {where}{below}"
 
 
-def _kept(pip: Pip, pins: Iterable[Pin], constraints: Sequence[Path], scratch: Path) -> dict[str, Path]:
+def _kept(
+    pip: Pip, pins: Iterable[Pin], constraints: Sequence[Path], scratch: Path, formats: Sequence[str]
+) -> dict[str, Path]:
     """The wheel for each pin for which there is one, or a source archive that can be built."""
     tags, house, found = pip.facts[1], pip.house, {}
     for pin in pins:
-        path = house.wheel(pin.hashes, tags)
-        source = None if path else house.source(pin.hashes)
+        path = None if says(formats, "--no-binary", pin.name) else house.wheel(pin.hashes, tags)
+        source = None if path or says(formats, "--only-binary", pin.name) else house.source(pin.hashes)
         if source:
             path = house.built(source, tags) or _build(pip, source, constraints, scratch)
         if path:

@@ -40,7 +40,7 @@ def resolve(
     constraints: Sequence[Path],
     lowest: bool,
     folders: Sequence[Folder],
-    prereleases: bool,
+    options: Sequence[str],
 ) -> tuple[Pin, ...]:
     """As `Pip.resolve` has it."""
     wanted = [_parsed(line) for line in requirements]
@@ -48,11 +48,12 @@ def resolve(
         scratch = Path(name)
         asked = scratch / "asked.txt"
         asked.write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
-        words = [*(["--pre"] if prereleases else []), "-r", str(asked), *map(folder_word, folders)]
+        told = [word for option in options for word in option.split()]
+        words = [*told, "-r", str(asked), *map(folder_word, folders)]
         if lowest:
             direct = [*wanted, *(each for folder in folders for each in _requires(pip, folder, scratch))]
             # As an option it binds this run alone, not what is needed for building, as a variable would.
-            words += ["--constraint", str(_lowest(pip, direct, constraints, scratch))]
+            words += ["--constraint", str(_lowest(pip, direct, constraints, scratch, told))]
         try:
             had = download(pip, words, constraints, scratch / "had")
         except (InstallFailedError, OfflineMissError) as failed:
@@ -119,7 +120,13 @@ def _requires(pip: Pip, folder: Folder, scratch: Path) -> list[Requirement]:
     ]
 
 
-def _lowest(pip: Pip, direct: Iterable[Requirement], constraints: Sequence[Path], scratch: Path) -> Path:
+def _lowest(
+    pip: Pip,
+    direct: Iterable[Requirement],
+    constraints: Sequence[Path],
+    scratch: Path,
+    options: Sequence[str],
+) -> Path:
     """A constraints file with the lowest version of each, as the index has them."""
     asked: dict[str, SpecifierSet] = {}
     for each in filter(lambda each: _holds(pip, each) and not each.url, direct):
@@ -130,7 +137,7 @@ def _lowest(pip: Pip, direct: Iterable[Requirement], constraints: Sequence[Path]
             asked[canonicalize_name(bound.name)] &= bound.specifier
     lines = []
     for name, specifier in sorted(asked.items()):
-        fitting = sorted(specifier.filter(_versions(pip, name, scratch)))
+        fitting = sorted(specifier.filter(_versions(pip, name, scratch, options)))
         if not fitting:
             raise ResolutionError(f"no release of {name} satisfies {specifier or 'anything'} on {pip.python}")
         lines.append(f"{name}==={fitting[0]}\n")
@@ -154,11 +161,11 @@ def _bounds(constraints: Iterable[Path]) -> list[Requirement]:
     return found
 
 
-def _versions(pip: Pip, name: str, scratch: Path) -> list[Version]:
+def _versions(pip: Pip, name: str, scratch: Path, options: Sequence[str]) -> list[Version]:
     """Every version that fits the interpreter: pip tells them when it is asked for one that cannot be."""
     arguments = ["download", "--no-deps", "--pre", "--dest", str(scratch / "none"), *indexless(pip, scratch)]
     try:
-        pip.run([*arguments, f"{name}===wheelfarm"], network=online(pip))
+        pip.run([*arguments, *options, f"{name}===wheelfarm"], network=online(pip))
     except (InstallFailedError, OfflineMissError) as told:
         listed = VERSIONS.search(str(told))
         if not listed:

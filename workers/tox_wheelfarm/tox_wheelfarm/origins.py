@@ -15,8 +15,8 @@ from packaging.tags import Tag, parse_tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
-from tox_wheelfarm.download import without_secrets
 from tox_wheelfarm.installed import KEPT
+from tox_wheelfarm.urls import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

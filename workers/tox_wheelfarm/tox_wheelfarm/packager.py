@@ -23,7 +23,7 @@ from tox.tox_env.python.pip.req_file import PythonDeps
 from tox.tox_env.python.virtual_env.package.pyproject import Pep517VenvPackager
 
 from tox_wheelfarm import damage, installed, options, state
-from tox_wheelfarm.deps import sort
+from tox_wheelfarm.deps import Deps, sort
 from tox_wheelfarm.environment import Environment
 from tox_wheelfarm.errors import (
     ConstraintsError,
@@ -72,7 +72,7 @@ class BuildInstaller(Installer[Any]):
             InstallerError: they cannot be had.
         """
         packager = self._packager
-        lines = _lines(arguments, Path(packager.core["toxinidir"]))
+        lines = _lines(packager, arguments)
         if not lines:
             return
         held = state.read(packager.env_dir)
@@ -103,9 +103,16 @@ class BuildInstaller(Installer[Any]):
         return True
 
 
-def _lines(arguments: Any, root: Path) -> list[str]:
+def _lines(packager: BuildEnvironment, arguments: Any) -> list[str]:
     if isinstance(arguments, PythonDeps):
-        lines = sort(arguments, root)
+        root, markers = Path(packager.core["toxinidir"]), packager.interpreter.markers
+        lines = sort(arguments, root, markers, packager.environment_variables)
+        others = replace(lines, requirements=(), folders=(), ignored=())
+        if others != Deps():
+            raise InstallFailedError(
+                f"deps of {packager.conf.name} have options, which mean nothing where a project is built: "
+                "write requirements and folders only, and constraints in the environment that is tested"
+            )
         return [*lines.requirements, *(str(folder.path) for folder in lines.folders)]
     return sorted(str(each) for each in arguments) if isinstance(arguments, Sequence) else []
 

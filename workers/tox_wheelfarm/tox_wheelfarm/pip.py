@@ -48,8 +48,10 @@ LIKEWISE = {
     "PIP_INDEX_URL": ("UV_DEFAULT_INDEX", "UV_INDEX_URL"),
     "PIP_EXTRA_INDEX_URL": ("UV_INDEX", "UV_EXTRA_INDEX_URL"),
     "PIP_TRUSTED_HOST": ("UV_INSECURE_HOST",),
+    "PIP_FIND_LINKS": ("UV_FIND_LINKS",),
+    "PIP_NO_INDEX": ("UV_NO_INDEX",),
 }
-"""The same told to uv: an index is named once for all interpreters."""
+"""The same told to uv, which knows more of it: what `deps` add is there (`deps.Deps.over`)."""
 
 RESOLVER = "--use-feature=2020-resolver"
 """pip 20.3 on Python 2.7 keeps its first resolver, which takes conflicts for warnings, unless it is told otherwise."""
@@ -98,7 +100,12 @@ class Pip:
     cache: Path | None = None
 
     def install(
-        self, pins: Sequence[Pin], folders: Sequence[Folder], constraints: Sequence[Path], work: Path
+        self,
+        pins: Sequence[Pin],
+        folders: Sequence[Folder],
+        constraints: Sequence[Path],
+        work: Path,
+        formats: Sequence[str] = (),
     ) -> None:
         """Install exactly these, and none of their dependencies; what else is installed stays.
 
@@ -107,6 +114,7 @@ class Pip:
             folders: local projects, built here.
             constraints: files that bind what is needed for building.
             work: a folder for what is needed meanwhile.
+            formats: wheels or sources only, as lines of a requirements file.
 
         Raises:
             HashMissingError: there are hashes, and none that pip takes (SHA-256, SHA-384, SHA-512).
@@ -122,7 +130,7 @@ class Pip:
         with tempfile.TemporaryDirectory(prefix="pip-", dir=work) as name:
             scratch = Path(name)
             if hashed:
-                old_install.by_hash(self, hashed, constraints, scratch)
+                old_install.by_hash(self, hashed, constraints, scratch, formats)
             if loose or folders:
                 old_install.as_they_are(self, loose, folders, constraints, scratch)
 
@@ -146,7 +154,7 @@ class Pip:
         constraints: Sequence[Path],
         lowest: bool = False,
         folders: Sequence[Folder] = (),
-        prereleases: bool = False,
+        options: Sequence[str] = (),
     ) -> tuple[Pin, ...]:
         """The exact set for this environment's interpreter, each with the file that was had and its hash.
 
@@ -155,7 +163,7 @@ class Pip:
             constraints: files over everything, builds included.
             lowest: the lowest version of what is asked for directly, also by the folders.
             folders: local projects, whose dependencies take part; they are no part of the set.
-            prereleases: whether they may be chosen where a final release would do.
+            options: of the run, one a text: `--pre`, `--no-binary NAME`, `--only-binary NAME`.
 
         Raises:
             ResolutionError: there is no set, with pip's derivation.
@@ -164,7 +172,7 @@ class Pip:
         """
         from tox_wheelfarm.old_resolution import resolve
 
-        return resolve(self, requirements, constraints, lowest, folders, prereleases)
+        return resolve(self, requirements, constraints, lowest, folders, options)
 
     @cached_property
     def facts(self) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -242,9 +250,12 @@ class Pip:
         }
         told = {**kept, **self.variables}
         for name, others in LIKEWISE.items():
+            if any(other in self.variables for other in others):
+                told.pop(name, None)
             values = [told[other] for other in others if told.get(other)]
             if values and not told.get(name):
-                told[name] = re.sub(r"(^|\s)[\w.-]+=(?=\w+://)", r"\1", " ".join(values))
+                blanks = " ".join(values).replace(",", " ") if name == "PIP_FIND_LINKS" else " ".join(values)
+                told[name] = re.sub(r"(^|\s)[\w.-]+=(?=\w+://)", r"\1", blanks)
         return {**told, **own, **quiet}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import tomli_w
 from packaging.markers import Marker
@@ -25,9 +26,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from tox_wheelfarm import constraints as constraint_files
-from tox_wheelfarm.download import without_secrets
 from tox_wheelfarm.installed import names
 from tox_wheelfarm.origins import Origin, origins
+from tox_wheelfarm.urls import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -130,8 +131,8 @@ def _package(pin: Pin) -> Package | None:
             return Package(name=name, version=version, vcs=place)
         hashes = _hashes(pin.hashes)
         if hashes:
-            url = without_secrets(pin.reference)
-            archive = PackageArchive(url=url, hashes=hashes, subdirectory=inside)
+            there, path = _place(pin.reference)
+            archive = PackageArchive(url=there, path=path, hashes=hashes, subdirectory=inside)
             return Package(name=name, version=version, archive=archive)
         if "://" in pin.reference:
             return None
@@ -146,11 +147,20 @@ def _package(pin: Pin) -> Package | None:
 
 
 def _wheel(file: PinnedFile) -> PackageWheel:
-    return PackageWheel(name=file.name, url=without_secrets(file.url), hashes=_hashes(file.hashes))
+    url, path = _place(file.url)
+    return PackageWheel(name=file.name, url=url, path=path, hashes=_hashes(file.hashes))
 
 
 def _sdist(file: PinnedFile) -> PackageSdist:
-    return PackageSdist(name=file.name, url=without_secrets(file.url), hashes=_hashes(file.hashes))
+    url, path = _place(file.url)
+    return PackageSdist(name=file.name, url=url, path=path, hashes=_hashes(file.hashes))
+
+
+def _place(url: str) -> tuple[str | None, str | None]:
+    """The URL, or the path of what stands on this disk: uv and pip take no `file:` URL from a pylock.toml."""
+    if url.lower().startswith("file:"):
+        return None, unquote(urlsplit(url).path)
+    return without_secrets(url), None
 
 
 def _hashes(hashes: Sequence[str]) -> dict[str, str]:

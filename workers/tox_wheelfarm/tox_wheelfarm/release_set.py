@@ -54,13 +54,31 @@ def index_lines(pins: Iterable[Pin], variables: Mapping[str, str]) -> tuple[str,
         pins: what is to be installed.
         variables: uv's; an index in them is the one that may be asked, as in a farm whose machines reach no other.
     """
-    if any(
-        variables.get(name) for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
-    ):
+    if _index_is_said(variables):
         return ()
     told = dict.fromkeys(pin.index for pin in pins if pin.index and not pin.reference)
     known = [url for url in told if url.startswith(("https://", "http://")) and PLAIN.fullmatch(url)]
     return tuple(f"--extra-index-url {url}" for url in known if url.rstrip("/") != PYPI)
+
+
+def option_lines(options: Iterable[str], variables: Mapping[str, str]) -> tuple[str, ...]:
+    """The options of a decision, without an index where somebody said which to use, as `index_lines` has it."""
+    said = _index_is_said(variables)
+    places = ("--index-url", "--extra-index-url", "--find-links", "--no-index")
+    return tuple(
+        each for each in options if not (said and each.startswith(places)) and each != f"--index-url {PYPI}"
+    )
+
+
+def says(options: Iterable[str], option: str, name: str) -> bool:
+    """Whether `--no-binary` or `--only-binary` is said of a release (normalised name), or of all."""
+    told = (each.partition(" ") for each in options)
+    return any(key == option and {name, ":all:"} & set(value.split(",")) for key, _, value in told)
+
+
+def _index_is_said(variables: Mapping[str, str]) -> bool:
+    names = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
+    return any(variables.get(name) or os.environ.get(name) for name in names)
 
 
 def artifact_line(artifact: Artifact) -> str:
@@ -85,9 +103,18 @@ def hashed(pins: Sequence[Pin], artifacts: Sequence[Artifact]) -> bool:
     )
 
 
-def prints(pins: Iterable[Pin], artifacts: Iterable[Artifact]) -> dict[str, str]:
+def prints(
+    pins: Iterable[Pin],
+    artifacts: Iterable[Artifact],
+    settings: Sequence[tuple[str, str]] = (),
+    options: Sequence[str] = (),
+) -> dict[str, str]:
     """What changes when a release must be installed anew although its version is the same, by name."""
-    # A folder's line is the same whatever is in it.
-    found = {pin.name: fingerprint(pin_line(pin), *filter(None, [sources.content(pin)]))[:16] for pin in pins}
+    # A folder's line is the same whatever is in it, and however it is built.
+    found = {}
+    for pin in pins:
+        more = [sources.content(pin), *(each for name, each in settings if name == pin.name)]
+        more += [each for each in ("--no-binary", "--only-binary") if says(options, each, pin.name)]
+        found[pin.name] = fingerprint(pin_line(pin), *filter(None, more))[:16]
     found.update({each.name: fingerprint(each.content, each.editable)[:16] for each in artifacts})
     return found

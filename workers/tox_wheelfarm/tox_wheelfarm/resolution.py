@@ -6,6 +6,7 @@ data where newer could change it: without the network only what is pinned exactl
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from contextlib import suppress
@@ -18,6 +19,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from tox_wheelfarm import clashes, constraints, decided, yanked
+from tox_wheelfarm.changing import settings_flags
 from tox_wheelfarm.errors import (
     ConstraintsError,
     InstallFailedError,
@@ -60,6 +62,7 @@ class Question:
     Attributes:
         requirements: PEP 508, or paths and URLs as pip takes them; a comment behind one says where it stands. Also
             `--no-binary NAME` and `--only-binary NAME`.
+        settings: for builds: normalised name, and `key=value`.
         folders: local projects, whose dependencies take part.
         constraints: files, as `constraints.collect` gives them; they bind builds as well.
         python: the interpreter that the set is for.
@@ -70,6 +73,7 @@ class Question:
     """
 
     requirements: tuple[str, ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
     folders: tuple[Folder, ...] = ()
     constraints: tuple[Path, ...] = ()
     python: Path = Path("python")
@@ -133,8 +137,9 @@ def _bounds(question: Question) -> tuple[clashes.Bound, ...]:
 
 def _answer(question: Question, uv: Uv, bounds: tuple[clashes.Bound, ...]) -> Answer:
     if uv.offline is not Offline.AUTO:
-        return _compiled(question, uv)
-    if _may_be_exact(question):
+        return _compiled(question, uv, fresh=uv.offline is Offline.NEVER)
+    # Where several places are asked, which of them has a release decides, and a cache may know only some.
+    if _may_be_exact(question) and not _has_several_places(uv):
         try:
             answer = _compiled(question, replace(uv, offline=Offline.ALWAYS))
         except (InstallFailedError, OfflineMissError):
@@ -145,7 +150,13 @@ def _answer(question: Question, uv: Uv, bounds: tuple[clashes.Bound, ...]) -> An
     return _compiled(question, replace(uv, offline=Offline.NEVER))
 
 
-def _compiled(question: Question, uv: Uv) -> Answer:
+def _has_several_places(uv: Uv) -> bool:
+    told = {**os.environ, **uv.variables}
+    more = any(told.get(name) for name in ("UV_INDEX", "UV_EXTRA_INDEX_URL"))
+    return more or bool(uv.variables.get("UV_FIND_LINKS") and not uv.variables.get("UV_NO_INDEX"))
+
+
+def _compiled(question: Question, uv: Uv, fresh: bool = False) -> Answer:
     with tempfile.TemporaryDirectory(prefix="wheelfarm-") as folder:
         asked = Path(folder) / "asked.in"
         asked.write_text("".join(f"{line}\n" for line in _lines(question)), "utf-8")
@@ -157,6 +168,8 @@ def _compiled(question: Question, uv: Uv) -> Answer:
         arguments += ["--resolution", "lowest-direct"] if question.lowest else []
         arguments += ["--prerelease", "allow"] if question.prereleases else []
         arguments += ["--exclude-newer", question.cutoff] if question.cutoff else []
+        arguments += ["--refresh"] if fresh else []
+        arguments += settings_flags(question.settings)
         arguments += [word for name in _built_here(question) for word in ("--refresh-package", name)]
         return uv.answer(arguments, cwd=question.root)
 
@@ -242,4 +255,7 @@ def _solved(question: Question, uv: Uv) -> bool:
 def _tidy(derivation: str) -> str:
     """Uv's derivation without the frame of its message."""
     text = re.sub(r"^.*?cause:\s*", "", derivation, count=1, flags=re.DOTALL)
+    text = text.replace(
+        "`--index-strategy unsafe-best-match`", "`UV_INDEX_STRATEGY=unsafe-best-match` in set_env"
+    )
     return re.sub(r"\s*\n\s*", "\n", text).strip()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 
+INCLUDED = re.compile(r"\s*(?:-r\s*|--requirement[\s=]\s*)(?P<file>[^\s#]+)")
+MOST_FILES = 100
+
 NEVER_DECIDES = ("offline", "threads", "prune", "require_poetry")
 """Settings that a fingerprint leaves out."""
 
@@ -53,7 +57,7 @@ def case(runner: Runner, order: Order) -> Case:
     root = options.folder(runner.core, "package_root")
     files = _constraints(settings, order, Path(runner.core["toxinidir"]))
     uv = runner.uv(settings.offline, files)
-    uv = replace(uv, variables={**uv.variables, **order.lines.places})
+    uv = replace(uv, variables=order.lines.over(uv.variables))
     python = runner.env_python()
     pip = runner.pip(uv) if runner.interpreter.version_info[:2] < (3, 6) else None
     return decision.Case(
@@ -71,7 +75,7 @@ def prints(runner: Runner, order: Order, case: Case) -> dict[str, str]:
         locked = [_digest(case.root / name) for name in ("pyproject.toml", "Pipfile")]
     elif case.lockfile is not None:
         project = [case.root / name for name in ("pyproject.toml", "Pipfile")]
-        locked = [str(case.lockfile), *map(_digest, [case.lockfile, *project])]
+        locked = [str(case.lockfile), *map(_digest, [*_included(case.lockfile), *project])]
     folders = [_digest(each.path / "pyproject.toml") for each in order.lines.folders]
     asked = (
         settings,
@@ -79,6 +83,7 @@ def prints(runner: Runner, order: Order, case: Case) -> dict[str, str]:
         order.groups,
         order.group_requirements,
         places,
+        sources.listed(case.uv.variables.get("UV_FIND_LINKS", "")),
         files,
         locked,
         folders,
@@ -238,6 +243,20 @@ def _poetry() -> None:
             "--require-poetry was given, and poetry cannot be imported where tox runs: install it there, or leave "
             "the flag out (nothing else here needs poetry)"
         )
+
+
+def _included(lockfile: Path) -> list[Path]:
+    """The lock file, and where it is a requirements file those that it includes."""
+    found = [lockfile]
+    for path in found if lockfile.suffix == ".txt" else ():
+        try:
+            lines = path.read_text("utf-8", "replace").splitlines()
+        except OSError:
+            continue  # the reader of the lock file says so
+        named = (INCLUDED.match(line) for line in lines)
+        others = [path.parent / each["file"].strip("\"'") for each in named if each]
+        found += [each for each in others if each not in found][: MOST_FILES - len(found)]
+    return found
 
 
 def _digest(path: Path) -> str:

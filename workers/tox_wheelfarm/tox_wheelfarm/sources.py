@@ -54,6 +54,18 @@ def looks(pins: Iterable[Pin]) -> dict[str, str]:
     return {where: _look(where) for where in map(place, pins) if where}
 
 
+def listed(places: str) -> list[tuple[str, int, int]]:
+    """The files of folders of wheels (as `UV_FIND_LINKS` has them), with their sizes and times."""
+    found = []
+    for place in filter(None, places.split(",")):
+        folder = unquote(urlsplit(place).path) if place.lower().startswith("file:") else place
+        if "://" not in folder and os.path.isdir(folder):  # noqa: PTH112 - a text, as above
+            with os.scandir(folder) as there:
+                paths = sorted(entry.path for entry in there)
+            found += [(path, *_times(path)) for path in paths[:MOST]]
+    return found
+
+
 def unchanged(held: Mapping[str, str]) -> bool:
     """Whether all places look as they did."""
     return all(_look(where) == look for where, look in held.items())

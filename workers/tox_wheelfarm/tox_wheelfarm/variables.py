@@ -19,6 +19,9 @@ FROM_PIP = {
     "PIP_TRUSTED_HOST": "UV_INSECURE_HOST",
     "PIP_NO_INDEX": "UV_NO_INDEX",
 }
+NOT_SAID = frozenset({"", "0", "false", "f", "no", "n", "off"})
+"""What a variable of pip holds that is off."""
+
 DECIDED = frozenset(
     {
         "UV_BREAK_SYSTEM_PACKAGES",
@@ -66,7 +69,7 @@ def for_uv(variables: Mapping[str, str], threads: int) -> dict[str, str]:
     found = {
         uvs: _joined(pips, variables[pips])
         for pips, uvs in FROM_PIP.items()
-        if variables.get(pips, "").strip()
+        if variables.get(pips, "").strip().lower() not in NOT_SAID
     }
     found.update(
         (name, value)

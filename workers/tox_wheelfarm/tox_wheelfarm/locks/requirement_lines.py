@@ -28,12 +28,23 @@ MOST_FILES = 50
 
 IGNORED = frozenset(
     {
-        *("-i", "--index-url", "--pypi-url", "--extra-index-url", "-f", "--find-links", "--no-index"),
-        *("--no-binary", "--only-binary", "--prefer-binary", "--pre", "--all-releases"),
-        *("--only-final", "--trusted-host", "--use-feature", "--require-hashes", "--uploaded-prior-to"),
+        *("--prefer-binary", "--pre", "--all-releases", "--only-final", "--trusted-host", "--use-feature"),
+        *("--require-hashes", "--uploaded-prior-to"),
     }
 )
-"""Options that say where to look or what to prefer: a lock decides without them."""
+"""Options that say what to prefer or to check: a lock decides without them, and is checked anyway."""
+FOLLOWED = {"--pypi-url": "--index-url", "-i": "--index-url", "-f": "--find-links"} | {
+    each: each
+    for each in (
+        "--index-url",
+        "--extra-index-url",
+        "--find-links",
+        "--no-index",
+        "--no-binary",
+        "--only-binary",
+    )
+}
+"""Options that say where its files are and which of them are meant, as uv and pip have them."""
 COMMENT = re.compile(r"(?:^|\s)#.*$")
 EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
 BELOW = re.compile(r"[#&]subdirectory=([^&]*)")
@@ -63,12 +74,14 @@ class Reader:
 
     Attributes:
         lines: the requirements, in order.
+        options: those that say where its files are and which of them are meant, as lines, in order.
         ignored: options without a meaning for a lock, with file and number.
         contents: the bytes of each file, in order.
     """
 
     def __init__(self, root: Path) -> None:
         self.lines: list[Line] = []
+        self.options: list[str] = []
         self.ignored: list[str] = []
         self.contents: list[bytes] = []
         self._root = root
@@ -113,6 +126,8 @@ class Reader:
                 "a lock file decides versions itself, so its constraints would not be looked at; remove the line, or "
                 "name the file in the setting constraints"
             )
+        elif option in FOLLOWED:
+            self.options.append(_followed(path, FOLLOWED[option], value))
         elif option in IGNORED:
             self.ignored.append(f"{where}: {text}")
         else:
@@ -147,6 +162,25 @@ def _logical(text: str) -> Iterator[tuple[int, str]]:
     joined = " ".join(parts).strip()
     if joined:
         yield first, joined
+
+
+def _followed(path: Path, option: str, value: str) -> str:
+    """An option as a line of its own; folders are relative to the file that names them."""
+    value = value.strip("\"'")
+    if option == "--no-index" or not value:
+        if value or option != "--no-index":
+            raise trust.DistrustError(f"{option} {'takes no value' if value else 'needs a value'}")
+        return option
+    if option.endswith("-binary"):
+        names = [
+            each if each in {":all:", ":none:"} else trust.name(each.strip()) for each in value.split(",")
+        ]
+        return f"{option} {','.join(names)}"
+    if "://" in value or option != "--find-links":
+        trust.url(value)
+    else:
+        value = Path(trust.folder(path.parent, value)).as_uri()
+    return f"{option} {value.replace(',', '%2C')}"
 
 
 def _short(text: str) -> tuple[str, str, str]:

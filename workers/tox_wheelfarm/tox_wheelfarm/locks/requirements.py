@@ -1,7 +1,7 @@
 """requirements*.txt with exact pins, as pip, pip-compile, `uv pip compile` and `uv export` write them.
 
-One set without extras, groups or edges, which its markers reduce for a target. It never asks the indexes that are named
-in it, and never installs what is not exact.
+One set without extras, groups or edges, which its markers reduce for a target. The indexes and folders that it names
+are told to the install, which takes nothing from them but by hash; it never installs what is not exact.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class RequirementsLock:
         path: where it was read.
         sha256: of its bytes; of all of them in order, if it includes others.
         lines: its requirements.
-        ignored: options that say where to look (`--index-url` and the like), as they are written, with file and line.
+        options: those that say where its files are and which of them are meant, as lines of such a file.
+        ignored: options without a meaning for a lock, as they are written, with file and line.
         root: the project's folder; `-e .` is the project itself, and no pin.
         data: the file's bytes.
     """
@@ -41,6 +42,7 @@ class RequirementsLock:
     path: Path
     sha256: str
     lines: tuple[Line, ...]
+    options: tuple[str, ...]
     ignored: tuple[str, ...]
     root: Path
     data: bytes = field(repr=False)
@@ -60,7 +62,8 @@ class RequirementsLock:
         reader = Reader(root)
         reader.read(path, data)
         digest = hashlib.sha256(b"".join(reader.contents)).hexdigest()
-        return cls(path, digest, tuple(reader.lines), tuple(reader.ignored), root, data)
+        options = tuple(reader.options)
+        return cls(path, digest, tuple(reader.lines), options, tuple(reader.ignored), root, data)
 
     def of(self, project: Project) -> RequirementsLock:
         """The same, for a project in another folder than its own: paths in it are from there, as pip has them."""
