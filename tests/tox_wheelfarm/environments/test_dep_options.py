@@ -1,6 +1,7 @@
 """Options in `deps` and in the files that it names: each means what it means to pip, or is refused or told by name."""
 
 import hashlib
+import os
 import shutil
 
 import pytest
@@ -213,6 +214,9 @@ def test_files_that_name_one_another_are_read_once(bench):
     assert bench.passes().packages() == ["low==1.0"]
     bench.write("a.txt", "-r nowhere.txt\n")
     assert "the requirements nowhere.txt (named by a.txt line 1) cannot be read" in bench.fails().said
+    os.mkfifo(bench.root / "pipe")
+    bench.write("a.txt", "-r pipe\n")
+    assert "it is no regular file" in bench.fails().said
     bench.write("a.txt", "-c sub/c.txt\nlow>=2\n")
     bench.write("sub/c.txt", "# ours\nlow==1.0\n")
     assert "`low==1.0` (sub/c.txt line 2)" in bench.fails().said

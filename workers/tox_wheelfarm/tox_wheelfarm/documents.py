@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -129,6 +130,8 @@ class Documents:
             InstallerError (`refused`): it cannot be read, or is longer.
         """
         try:
+            if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for without end
+                raise self.refused(f"the {self.kind} {source}{by} cannot be read: it is no regular file")
             with path.open("rb") as file:
                 body = file.read(MOST_BYTES + 1)
         except OSError as wrong:
