@@ -2,10 +2,10 @@
 
 import hashlib
 import os
+import re
 import shutil
 
 import pytest
-from uv import find_uv_bin
 
 WRONG = "sha256:" + "0" * 64
 
@@ -171,6 +171,47 @@ def test_a_folder_is_installed_without_what_it_needs(bench, line):
     assert "app" in package
 
 
+@pytest.mark.parametrize("package", ["wheel", "sdist", "editable"])
+@pytest.mark.parametrize("line", [".[test]", "-e .[test]", "--no-deps\n  ."])
+def test_the_project_itself_in_deps_brings_its_extras(bench, package, line):
+    """What many write, `deps = .[test]`: the project is there once, as tox builds it, with what the extra needs."""
+    bench.project("needy", extras={"test": ["low<2"]})
+    bench.ini(f"package = {package}", f"deps =\n  {line}")
+    run = bench.passes()
+    assert "app" in run.packages()[0]
+    assert run.packages()[1:] == ["low==1.0" if "[test]" in line else "low==2.0", "needy==1.0"]
+    assert bench.passes().packages() == run.packages()
+
+
+SPELLINGS = [
+    "./lib[test];python_version>='3'",
+    "./lib [test]",
+    "-e ./lib\\ [test]",
+    "file:lib[test]",
+    "-rlist.txt",
+    "--requirement=list.txt",
+    "-r 'list.txt'  # ours",
+    "-r file:list.txt",
+    "${HERE}/lib[test]",
+]
+
+
+@pytest.mark.parametrize("line", SPELLINGS)
+def test_what_tox_and_pip_read_is_read(bench, line):
+    """Spellings of the same: markers and extras beside a path, files named in every way, continued lines."""
+    bench.root = bench.root / "lib"
+    bench.root.mkdir()
+    bench.project(extras={"test": ["low<2"]})
+    bench.root = bench.root.parent
+    bench.write(
+        "list.txt", "\ufeff./lib[test] \\\r\n  ;python_version>='3'\r\n# no more\r\nlow==\\\r\n1.0 \\"
+    )
+    deps(bench, line, more=(f"set_env = HERE={bench.root}",))
+    app, low = sorted(bench.passes().packages(), key=lambda each: "low==" in each)
+    assert "lib" in app
+    assert low == "low==1.0"
+
+
 def test_settings_reach_the_build(bench):
     """--config-settings are told to the build of that line, and another value builds it anew."""
     bench.root = bench.root / "app"
@@ -196,6 +237,19 @@ def test_what_has_no_meaning_is_told(bench):
     """--prefer-binary and an editable repository are told by name; what nobody knows is refused."""
     deps(bench, "--prefer-binary", "low==1.0")
     assert "--prefer-binary means nothing here" in bench.passes().said
+    for line in (
+        "-c https://[bad",
+        "-r https://[bad",
+        "-r ftp://there/r.txt",
+        "--no-binary ${MANY}",
+        "--no-binary a/b",
+    ):
+        bench.write("r.txt", f"{line}\nlow\n")
+        deps(bench, "-r r.txt", more=("set_env = MANY=low --pre",))
+        assert re.search(r"nowhere|scheme|needs names", bench.fails().said), line
+    os.mkfifo(bench.root / "low-1.0-py3-none-any.whl")
+    deps(bench, "./low-1.0-py3-none-any.whl")
+    assert "is no regular file" in bench.fails().said
     bench.write("r.txt", "--unheard-of\nlow\n")
     deps(bench, "-r r.txt")
     assert "r.txt line 1: '--unheard-of' is not understood here" in bench.fails().said
@@ -271,70 +325,3 @@ def test_a_variable_that_is_off_is_off(bench, value):
     """PIP_NO_INDEX=0 leaves the index on."""
     deps(bench, "low==1.0", more=(f"set_env = PIP_NO_INDEX={value}",))
     assert bench.passes().packages() == ["low==1.0"]
-
-
-def test_folders_of_wheels_add_up(bench, index, wheels):
-    """-f beside PIP_FIND_LINKS; a comma and a blank in a path divide nothing; a file is refused."""
-    other = bench.root / "o,th er"
-    other.mkdir()
-    put(index, "needy-1.0-py3-none-any.whl", other)
-    more = (f"set_env = PIP_FIND_LINKS={wheels}",)
-    deps(bench, "--no-index", "-f o,th er", "needy", more=more)
-    assert bench.passes().packages() == ["low==1.0", "needy==1.0"]
-    deps(bench, "--no-index", "-f wheels/low-1.0-py3-none-any.whl", "low")
-    assert "is one file: name its folder, or the file as a requirement" in bench.fails().said
-
-
-def test_a_changed_folder_of_wheels_is_seen(bench, index, wheels):
-    """Another file of the same release, and a newer release, are installed by the next run, and nothing otherwise."""
-    from .conftest import wheel
-
-    deps(bench, "--no-index", "-f wheels", "low")
-    assert bench.passes().packages() == ["low==1.0"]
-    bench.passes()
-    state = bench.env() / ".tox-wheelfarm.json"
-    before = state.stat().st_mtime_ns
-    bench.passes()
-    assert state.stat().st_mtime_ns == before
-    body = wheel("low", "1.0", code="VERSION = 'changed'\n")
-    (wheels / "low-1.0-py3-none-any.whl").write_bytes(body)
-    (origin,) = bench.passes().environment()["wheelfarm"]["files"]
-    assert origin["hash"] == f"sha256:{hashlib.sha256(body).hexdigest()}"
-    (module,) = bench.env().glob("lib/*/site-packages/low.py")
-    assert "changed" in module.read_text("utf-8")
-    put(index, "low-2.0-py3-none-any.whl", wheels)
-    assert bench.passes().packages() == ["low==2.0"]
-
-
-@pytest.mark.usefixtures("wheels")
-@pytest.mark.parametrize("how", ["folder", "file"])
-def test_a_record_of_local_files_is_read_by_uv(bench, how):
-    """What stood on this disk is a path in the record, which uv and this runner install from."""
-    lines = ["--no-index", "-f wheels", "low"] if how == "folder" else ["./wheels/low-1.0-py3-none-any.whl"]
-    deps(bench, *lines)
-    run = bench.passes()
-    bench.write("pylock.toml", run.environment()["wheelfarm"]["set"])
-    install = [find_uv_bin(), "--no-config", "pip", "install", "--quiet", "--offline"]
-    bench.program([*install, "--target", str(bench.root / "there"), "-r", "pylock.toml"])
-    assert (bench.root / "there/low.py").exists()
-    bench.ini("skip_install = true", "installer = lockfile")
-    again = bench.passes("--recreate").environment()["wheelfarm"]["files"]
-    assert again == run.environment()["wheelfarm"]["files"]
-
-
-def test_options_of_a_lock_are_followed(bench, index, wheels):
-    """A requirements file with hashes says where its files are; a file that it includes is watched as well."""
-    right = put(index, "low-1.0-py3-none-any.whl", wheels)
-    index.files.pop("low")
-    bench.write("base.txt", f"low==1.0 --hash={right}\n")
-    bench.write("requirements.txt", f"--no-index\n-f wheels\n-r base.txt\nlow==1.0 --hash={right}\n")
-    bench.variables.pop("UV_DEFAULT_INDEX", None)
-    bench.ini("skip_install = true", "installer = lockfile", "lockfile = requirements.txt")
-    assert bench.passes().packages() == ["low==1.0"]
-    index.release("low", "2.0")
-    newer = put(index, "low-2.0-py3-none-any.whl", wheels)
-    bench.write("requirements.txt", "--no-index\n-f wheels\n-r base.txt\n")
-    bench.write("base.txt", f"low==1.0 --hash={right}\n")
-    assert bench.passes().packages() == ["low==1.0"]
-    bench.write("base.txt", f"low==2.0 --hash={newer}\n")
-    assert bench.passes().packages() == ["low==2.0"]

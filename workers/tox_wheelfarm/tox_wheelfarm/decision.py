@@ -89,13 +89,24 @@ def decide(case: Case, order: Order) -> Decision:
     """
     found = _from_lock(case, order) if case.options.installer == LOCKFILE else _without_lock(case, order)
     options = (*getattr(found.lock, "options", ()), *order.lines.formats)
-    return found._replace(pins=_each_one_file(case, found.pins, options), options=options)
+    pins = found.pins
+    if case.pip is None:
+        if found.lock is not None and any(not file.name for pin in pins for file in pin.files):
+            from tox_wheelfarm.named import named
+
+            pins = named(pins, case.python, case.uv)
+        pins = one_file_each(case, pins, options)
+    return found._replace(pins=pins, options=options)
 
 
-def _each_one_file(case: Case, pins: Sequence[Pin], options: Sequence[str]) -> tuple[Pin, ...]:
-    """The pins with the one file that this interpreter takes: then no build that a cache has can stand for it."""
-    if case.pip is not None:
-        return tuple(pins)
+def one_file_each(case: Case, pins: Sequence[Pin], options: Sequence[str]) -> tuple[Pin, ...]:
+    """The pins with the one file that this interpreter takes: then no build that a cache has can stand for it.
+
+    Args:
+        case: for which interpreter.
+        pins: those of which no file has a name come back as they are.
+        options: what says of which releases only sources are meant, as lines of a requirements file.
+    """
     from tox_wheelfarm.locks import facts
 
     target = facts.target(case.python)
@@ -190,32 +201,43 @@ def _resolved(case: Case, order: Order, wanted: Sequence[str]) -> tuple[Pin, ...
     if order.lines.no_deps:
         return _each_alone(case, order, wanted)
     try:
-        pins = _asked(case, order, wanted)
+        pins = _without_own(order, _asked(case, order, wanted))
         if not own & {pin.name for pin in pins}:
             return _with_hashes(case, order, pins)
     except ResolutionError as wrong:
-        if not any(name in str(wrong).lower() for name in own):
+        if order.lines.folders or not any(name in str(wrong).lower() for name in own):
             raise
     # Something needs the project itself: then this build of it is the one, not a release of the index.
     pins = _asked(case, order, [*wanted, *(artifact.reference for artifact in order.artifacts)])
     return _with_hashes(case, order, [pin for pin in pins if pin.name not in own])
 
 
+def _without_own(order: Order, pins: Iterable[Pin]) -> tuple[Pin, ...]:
+    # A folder of deps that is the project itself (`deps = .[test]`) brings its extras; tox brings the project.
+    own = {artifact.name for artifact in order.artifacts}
+    folders = {str(folder.path) for folder in order.lines.folders}
+    return tuple(pin for pin in pins if pin.name not in own or pin.reference not in folders)
+
+
 def _each_alone(case: Case, order: Order, wanted: Sequence[str]) -> tuple[Pin, ...]:
-    # --no-deps: the newest of each that its own line allows, whatever the others think of it.
+    # --no-deps: the newest of each line of deps that this line allows, whatever the others think of it.
+    without = replace(order, lines=replace(order.lines, folders=()))
     found: dict[str, Pin] = {}
-    for line in wanted:
-        lines = replace(order.lines, folders=())
+    for line in order.lines.requirements:
         asked = _parsed(line)
         name = canonicalize_name(asked.name) if asked else ""
-        for pin in _asked(case, replace(order, lines=lines), [line]):
+        for pin in _asked(case, without, [line]):
             if not name or pin.name == name:
                 found.setdefault(pin.name, pin)
     for folder in order.lines.folders:
         for pin in _asked(case, replace(order, lines=replace(order.lines, folders=(folder,))), ()):
             if pin.reference and Path(pin.reference) == folder.path:
                 found.setdefault(pin.name, pin)
-    return _with_hashes(case, order, tuple(found.values()))
+    # The option is of deps: what the project needs comes with all that it needs.
+    if others := [line for line in wanted if line not in order.lines.requirements]:
+        for pin in _asked(case, without, others):
+            found.setdefault(pin.name, pin)
+    return _with_hashes(case, order, _without_own(order, found.values()))
 
 
 def _asked(case: Case, order: Order, wanted: Sequence[str]) -> tuple[Pin, ...]:
@@ -290,7 +312,8 @@ def _promised(pin: Pin, promises: Mapping[str, tuple[str, ...]]) -> Pin:
     files = tuple(replace(file, hashes=held) for file, held in allowed if held)
     if not files:
         told = ", ".join(hashes) or "the lines contradict one another"
-        raise HashMissingError(f"no file of {pin.name} {pin.version} has a hash that deps allow ({told})")
+        what = f"{pin.name} {pin.version}".strip()
+        raise HashMissingError(f"no file of {what} has a hash that deps allow ({told})")
     return replace(pin, files=files)
 
 

@@ -40,7 +40,8 @@ EXTRAS = re.compile(r"^(?P<path>.*?)(?:\[(?P<extras>[^\[\]]*)\])?$")
 ARCHIVES = (".whl", ".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tar.xz")
 FRAGMENT = re.compile(r"[#&](?P<kind>md5|sha\d+)=(?P<digest>[0-9A-Fa-f]+)")
 URL = re.compile(r"[A-Za-z0-9+.-]+://\S+")
-EGG = re.compile(r"[#&]egg=([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
+BELOW = re.compile(r"[#&]subdirectory=(?P<folder>[^&]*)")
+EGG = re.compile(r"[#&]egg=([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:\[[A-Za-z0-9._,-]*\])?)")
 LISTS = {"UV_INDEX": " ", "UV_FIND_LINKS": ",", "UV_INSECURE_HOST": " "}
 """Variables of uv that hold several, with what stands between them."""
 
@@ -171,11 +172,12 @@ class _Sorting:
         self._own(asked, canonicalize_name(name[0]) if name else "", without_secrets(text))
 
     def _told(self, asked: Asked) -> tuple[str, Marker | None]:
-        """The requirement without its marker, and that; paths and URLs have one as well, behind ` ;`."""
+        """The requirement without its marker, and that; paths and URLs have one as well, as pip divides them."""
         try:
             told = Requirement(asked.text)
         except InvalidRequirement:
-            place, divided, marker = (part.strip() for part in asked.text.partition(" ;"))
+            mark = "; " if "://" in asked.text else ";"
+            place, divided, marker = (part.strip() for part in asked.text.partition(mark))
             if not asked.editable and not _local(place, self.root) and not URL.fullmatch(place):
                 raise ValueError(
                     f"{asked.where}: it is no requirement (PEP 508), and no file or folder"
@@ -216,12 +218,14 @@ class _Sorting:
 
 
 def _local(text: str, root: Path) -> tuple[Path, frozenset[str]] | None:
-    if "://" in text and not text.startswith("file://"):
+    is_url = text.startswith("file:")
+    if "://" in text and not is_url:
         return None
-    plain = unquote(urlsplit(text).path) if text.startswith("file://") else text
+    plain = unquote(urlsplit(text).path) if is_url else text
     match = EXTRAS.match(plain)
     path, extras = (match["path"], match["extras"]) if match else (plain, None)
-    found = root / path
+    below = BELOW.search(text) if is_url else None
+    found = root / path.strip() / (below["folder"] if below else "")
     if not found.exists():
         return None
     return found.resolve(), frozenset(canonicalize_name(each) for each in (extras or "").split(",") if each)
@@ -235,6 +239,8 @@ def _name_in(path: Path) -> str:
 
 def _archive(path: Path, extras: frozenset[str]) -> str:
     name = _told_by(path.name)
+    if not path.is_file():  # a pipe would be waited for without end
+        raise ValueError(f"{path.name} is no regular file")
     if not name and extras:
         raise ValueError(
             f"{path.name} does not tell its name; write `NAME[{','.join(sorted(extras))}] @ {path.as_uri()}`"

@@ -21,7 +21,7 @@ from tox_wheelfarm.statements import MOST_BYTES
 from tox_wheelfarm.urls import without_secrets
 from tox_wheelfarm.uv import Offline
 
-URL = re.compile(r"^(https?|file)://", re.IGNORECASE)
+URL = re.compile(r"^(https?://|file:)", re.IGNORECASE)
 SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 FRAGMENT = re.compile(r"#(?P<algorithm>[A-Za-z0-9]+)=(?P<digest>[0-9A-Fa-f]+)$")
 OPTION = re.compile(r"\s--hash[=\s]\s*")
@@ -75,8 +75,13 @@ class Documents:
         Raises:
             InstallerError: as `get` has it.
         """
-        place, _ = self._hashed(word)
-        return place if is_remote(place) else str(self._path(place).resolve())
+        try:
+            place, _ = self._hashed(word)
+            if is_remote(place):
+                return urlsplit(place).geturl()
+            return str(self._path(place).resolve())
+        except ValueError as wrong:
+            raise self.refused(f"the {self.kind} {word[:120]!r} are nowhere: {wrong}") from None
 
     def get(self, word: str, named_by: str = "") -> Found:
         """The document that a word names: a path or URL, with `#sha256=…` or ` --hash=sha256:…` or without.
@@ -110,14 +115,17 @@ class Documents:
             InstallerError (`refused`): it must not be followed.
         """
         if is_remote(place):
-            named = urljoin(place, value)
+            try:
+                named = urljoin(place, value)
+            except ValueError as wrong:
+                raise self.refused(f"{where}: {value[:120]!r}: {wrong}") from None
             safe = FRAGMENT.search(named) or not place.lower().startswith("https:")
             if is_remote(named) and (safe or named.lower().startswith("https:")):
                 return named
             raise self.refused(
                 f"{where}: {value!r} is not followed: a document may name others on https, or with a hash"
             )
-        if URL.match(value) or not place:
+        if URL.match(value) or SCHEME.match(value) or not place:
             return value
         fragment = FRAGMENT.search(value)
         bare = value[: fragment.start()] if fragment else value

@@ -41,6 +41,7 @@ MEANINGLESS = {
     "--use-feature": "it is of pip's own",
 }
 EDITABLE = re.compile(r"(?:-e\s*|--editable[\s=]\s*)(?=\S)")
+FORMAT = re.compile(r":all:|:none:|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
 
@@ -194,7 +195,7 @@ class RequirementFiles:
         # A later line edits what earlier ones said of the same names (pip's FormatControl).
         mine, theirs = self.binary[option], self.binary[BINARY[option == BINARY[0]]]
         for name in filter(None, (each.strip() for each in value.split(","))):
-            if name.startswith("-"):
+            if not FORMAT.fullmatch(name):
                 raise ValueError(f"{where}: {option} needs names, :all: or :none:")
             if name == ":none:":
                 mine.clear()

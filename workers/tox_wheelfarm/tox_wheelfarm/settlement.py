@@ -216,6 +216,8 @@ def record(case: Case, decided: Decision, folders: Iterable[Path], *, reported: 
         pins = old_install.named(case.pip, decided.pins)
     else:
         pins = named(decided.pins, case.python, case.uv) if reported else decided.pins
+    # Where the lock names no files, what was named now may be more than one.
+    pins = decision.one_file_each(case, pins, decided.options)
     text = records.pylock_text(pins, target(case.python))
     return records.entry(case.options.installer, pins, text, folders, decided.lock, case.constraints)
 

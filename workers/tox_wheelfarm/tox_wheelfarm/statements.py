@@ -27,7 +27,7 @@ INLINE = "constraints of the environment"
 """The source of lines that stand in the settings themselves."""
 
 COMMENT = re.compile(r"(?<!\S)#.*$")
-HASH = re.compile(r"\s--hash[=\s]\s*(?P<hash>[A-Za-z0-9_]+:[0-9A-Fa-f]+)(?=\s|$)")
+HASH = re.compile(r"\s--hash[=\s]\s*(?P<quote>[\"']?)(?P<hash>[A-Za-z0-9_]+:[0-9A-Fa-f]+)(?P=quote)(?=\s|$)")
 OPTION = re.compile(r"^(?P<option>--?[A-Za-z][\w-]*)(?:\s*=\s*|\s+|(?<=^-\w)(?=\S)|$)(?P<value>.*)$")
 
 
@@ -89,12 +89,12 @@ def statements(text: str, source: str) -> Iterator[Statement]:
         first = first or number
         whole = COMMENT.sub("", line).rstrip() if "#" in line else line.rstrip()
         continued = whole.endswith("\\") and number < len(lines)
-        parts.append(whole[:-1] if continued else whole)
+        parts.append(whole.removesuffix("\\"))
         if sum(map(len, parts)) > LONGEST:
             raise ConstraintsError(f"{source} line {first}: a statement of more than {LONGEST} characters")
         if continued:
             continue
-        joined = " ".join(parts).strip()
+        joined = "".join(parts).strip()
         if joined:
             yield _statement(joined, source, first)
         first, parts = 0, []
