@@ -7,6 +7,7 @@ each in a tool environment of its own. Rows: cold (an empty environment, warm ca
 and how many times ours each is, and whether the bounds are held; exit codes: 0 held, 1 missed, 3 not to be measured.
 It needs PyPI and a few GB, and takes half an hour: the others do. To link ten thousand files takes a disk 0.1 s or
 0.8 s, by where it puts the folder; `--keep /dev/shm/bench` (2 GB of memory) is without that luck.
+No commands run, so tox-wheelfarm's look at each installed file, which takes place while they do, is in no row.
 """
 
 import argparse

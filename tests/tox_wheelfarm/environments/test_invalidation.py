@@ -92,6 +92,24 @@ def test_a_file_that_was_replaced_is_seen(made, sealed):
     assert (made.site() / "low.py").read_text("utf-8") != "half"
 
 
+def test_what_a_command_changes_is_rebuilt_by_the_next_run(bench):
+    """A command may patch what is installed, at once and in the verdict's own run; the next run begins anew."""
+    code = "import low, os; os.unlink(low.__file__); open(low.__file__, 'w').write('patched = 1')"
+    bench.ini("skip_install = true", "deps = low", f'commands = python -c "{code}"')
+    bench.passes()
+    assert "low.py of low has 11 bytes where " in bench.passes().said
+
+
+def test_nothing_is_looked_at_where_nothing_runs(made):
+    """With --notest files are not looked at; a run with commands does so first, and rebuilds what is damaged."""
+    assert made.passes("--recreate", "--notest").packages() == ["low==2.0", "tool==1.0"]
+    assert not json.loads((made.env() / STATE).read_text("utf-8"))["verified"]
+    (made.site() / "low.py").unlink()
+    assert "recreate" not in made.passes("--notest").said
+    assert "low.py of low is gone" in made.passes().said
+    assert json.loads((made.env() / STATE).read_text("utf-8"))["verified"]
+
+
 def test_a_file_that_was_emptied_in_place_is_seen(made):
     """A file of a sealed package that is written in place is seen, and what uv's cache lost with it is told."""
     for _ in range(2):

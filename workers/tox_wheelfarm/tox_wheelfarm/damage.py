@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tox_wheelfarm.installed import damaged_file, names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 SYSTEM = re.compile(r"^\s*include-system-site-packages\s*=\s*(\w+)\s*$", re.MULTILINE | re.IGNORECASE)
@@ -57,8 +57,15 @@ def _configured(path: Path, system: bool) -> str:
     return "" if seen == system else f"its pyvenv.cfg says include-system-site-packages = {str(seen).lower()}"
 
 
-def packages(folders: Sequence[Path]) -> str:
-    """Which file of which package is gone or was changed, in a few words; "" if all are whole.
+class Damage(NamedTuple):
+    """A file that is not as it was installed: which, and that in a few words."""
+
+    path: Path
+    told: str
+
+
+def find(folders: Sequence[Path]) -> Iterator[Damage]:
+    """The first file of each package that is gone or was changed.
 
     Raises:
         DamagedError: one package is there twice.
@@ -68,5 +75,13 @@ def packages(folders: Sequence[Path]) -> str:
     for name, (_, info) in found.items():
         if told := damaged_file(info, info.parent, everything):
             path, _, how = told.partition(" ")
-            return f"{path} of {name} {how}"
-    return ""
+            yield Damage(info.parent / path, f"{path} of {name} {how}")
+
+
+def packages(folders: Sequence[Path]) -> str:
+    """What the first of them is, in a few words; "" if all are whole.
+
+    Raises:
+        DamagedError: one package is there twice.
+    """
+    return next((each.told for each in find(folders)), "")

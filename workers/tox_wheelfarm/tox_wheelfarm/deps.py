@@ -21,11 +21,8 @@ from packaging.utils import (
     parse_sdist_filename,
     parse_wheel_filename,
 )
-from platformdirs import user_cache_path
 
-from tox_wheelfarm.documents import Documents
 from tox_wheelfarm.errors import InstallFailedError
-from tox_wheelfarm.requirement_files import RequirementFiles
 from tox_wheelfarm.urls import without_secrets
 from tox_wheelfarm.uv import Offline
 
@@ -34,7 +31,7 @@ if TYPE_CHECKING:
 
     from tox.tox_env.python.pip.req_file import PythonDeps
 
-    from tox_wheelfarm.requirement_files import Asked
+    from tox_wheelfarm.requirement_files import Asked, RequirementFiles
 
 EXTRAS = re.compile(r"^(?P<path>.*?)(?:\[(?P<extras>[^\[\]]*)\])?$")
 ARCHIVES = (".whl", ".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tar.xz")
@@ -120,9 +117,17 @@ def sort(
         ValueError, OSError: a line is wrong; the sentence says which.
         InstallFailedError, OfflineMissError: a file that it names cannot be had.
     """
+    lines = deps.lines()
+    if not lines:  # as in most environments with a lock file
+        return Deps()
+    from platformdirs import user_cache_path
+
+    from tox_wheelfarm.documents import Documents
+    from tox_wheelfarm.requirement_files import RequirementFiles
+
     documents = Documents(root, user_cache_path("tox-wheelfarm"), offline, "requirements", InstallFailedError)
     read = RequirementFiles(documents, variables)
-    read.read(deps.lines())
+    read.read(lines)
     sorting = _Sorting(root, markers)
     for asked in read.asked:
         sorting.take(asked)

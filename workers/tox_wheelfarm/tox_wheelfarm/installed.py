@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -32,6 +33,9 @@ WANTED = ("name", "version", "requires-dist", "provides-extra")
 
 HASHES = {"sha256", "sha384", "sha512"}
 """Algorithms that a RECORD may use: SHA-256 or better, says the specification of recording installed projects."""
+
+FOLDER = re.compile(r'^(?!")(?:([^,\n]*)/)?[^,/\n]+,', re.MULTILINE)
+"""What stands before the last slash of the path that begins a line of a RECORD."""
 
 KEPT = "/tox-wheelfarm/wheels/"
 """In the path of a file that `pip` (for Python 2.7) installs from."""
@@ -174,8 +178,8 @@ def _shipped(path: str, base: Path, folder: Path) -> bool:
     return False
 
 
-def recorded(folder: Path) -> list[str]:
-    """The files that a distribution's RECORD names, relative to the folder that it is in.
+def recorded_folders(folder: Path) -> set[str]:
+    """The folders of the files that a distribution's RECORD names, relative to the folder that it is in.
 
     What is compiled comes and goes, and is left out; so is a quoted path, with a comma in it: they are rare.
 
@@ -185,7 +189,9 @@ def recorded(folder: Path) -> list[str]:
     Raises:
         OSError: its RECORD cannot be read.
     """
-    return [path for path, _, _ in _recorded(folder)]
+    if folder.suffix != ".dist-info":
+        return set()
+    return {found for found in FOLDER.findall(_text(f"{folder}/RECORD")) if "__pycache__" not in found}
 
 
 def _recorded(folder: Path) -> list[tuple[str, str, str]]:

@@ -24,6 +24,7 @@ from tox_wheelfarm.order import Order
 if TYPE_CHECKING:
     from tox_wheelfarm.decision import Case
     from tox_wheelfarm.runner import Runner
+    from tox_wheelfarm.verification import Verification
 
 LOGGER = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class SetInstaller(Installer[Any]):
     def __init__(self, tox_env: Runner) -> None:
         self.order = Order()
         self._runner = tox_env
+        self._verification: Verification | None = None
         super().__init__(tox_env)
 
     def _register_config(self) -> None:
@@ -104,12 +106,30 @@ class SetInstaller(Installer[Any]):
             self._runner.again(str(wrong))
         if settlement.same(held, prints, there, self._runner):
             if fresh and there == dict(held.versions):
-                held = replace(held, folders=fresh)
+                held = replace(held, folders=fresh, verified=True)
                 held.write(self._runner.env_dir)
             if self._runner.journal and not held.record:
                 self._report(held, case)
             return
         self._change(held, case, prints, there)
+
+    def verify(self) -> None:
+        """Begin to look at every file, if this run has installed them all."""
+        held = state.read(self._runner.env_dir)
+        if held is not None and not held.verified:
+            from tox_wheelfarm.verification import Verification
+
+            self._verification = Verification(self._runner.env_dir, tuple(self._runner.package_folders()))
+
+    def verified(self) -> None:
+        """End it.
+
+        Raises:
+            InstallFailedError: a file is not as it was installed.
+        """
+        running, self._verification = self._verification, None
+        if running is not None:
+            running.end()
 
     def _report(self, held: state.State, case: Case) -> None:
         # A run without a report left this out; what a lock file decides is the same whenever it is asked.
@@ -123,6 +143,8 @@ class SetInstaller(Installer[Any]):
             return dict(held.versions), {}
         folders = self._runner.package_folders()
         found = installed.names(folders)
+        if not held.verified and getattr(self._runner.options, "no_test", False):
+            return {name: version for name, (version, _) in found.items()}, {}  # nothing runs: no verdict
         # The seal before the look: what goes in between breaks it.
         fresh = seal.taken(folders, [info for _, info in found.values()])
         if gone := damage.packages(folders):
@@ -154,19 +176,16 @@ class SetInstaller(Installer[Any]):
         folders = runner.package_folders()
         if left := changing.residue(folders, steps.remove):
             runner.again(f"{', '.join(left)} cannot be taken out of it cleanly")
-        if gone := damage.packages(folders):
-            if there:
-                runner.again(f"{gone} now")  # perhaps it went with another package that had it too
-            raise InstallFailedError(
-                f"{gone} right after it was installed; its copy in uv's cache is damaged: run `uv cache clean`"
-            )
+        if there and (gone := damage.packages(folders)):
+            runner.again(f"{gone} now")  # perhaps it went with another package that had it too
         found = installed.read(folders)
         record = settlement.record(case, decision, folders, reported=bool(runner.journal))
         if runner.journal:  # before the check: of what does not fit together one wants to read most
             runner.journal["installed_packages"] = [found[name].line for name in sorted(found)]
             runner.journal["wheelfarm"] = record
         settlement.check(runner, self.order, decision, found)
-        sealed = seal.taken(folders, [each.folder for each in found.values()])
+        # A fresh one is looked at while its commands run (`verification`).
+        sealed = seal.taken(folders, [each.folder for each in found.values()]) if there else {}
         fresh = state.State(
             made=held.made,
             order=prints,
@@ -175,5 +194,6 @@ class SetInstaller(Installer[Any]):
             record=record,
             folders=sealed,
             sources=looked,
+            verified=bool(there),
         )
         fresh.write(runner.env_dir)

@@ -15,6 +15,8 @@ from tox.plugin import impl
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
+    from tox.execute.api import Outcome
+    from tox.tox_env.api import ToxEnv
     from tox.tox_env.register import ToxEnvRegister
 
 SWITCH = "WHEELFARM_TOX"
@@ -39,6 +41,24 @@ def tox_register_tox_env(register: ToxEnvRegister) -> None:
     # What is loaded by now stays until the end: looking through it for garbage, last when the process ends, takes a
     # tenth of a run that has nothing to do.
     gc.freeze()
+
+
+@impl
+def tox_before_run_commands(tox_env: ToxEnv) -> None:
+    """Look at every file of a fresh environment while its commands run."""
+    if verify := getattr(tox_env, "verify", None):
+        verify()
+
+
+@impl
+def tox_after_run_commands(tox_env: ToxEnv, exit_code: int, outcomes: list[Outcome]) -> None:  # noqa: ARG001 - tox's
+    """Fail the environment if a file is not as it was installed.
+
+    Raises:
+        ShownError: one is not.
+    """
+    if verified := getattr(tox_env, "verified", None):
+        verified()
 
 
 @impl(trylast=True)

@@ -20,7 +20,7 @@ from tox.tox_env.runner import RunToxEnv
 from tox_wheelfarm import choice, meaningless, options, state
 from tox_wheelfarm.environment import Environment
 from tox_wheelfarm.errors import LockFileError
-from tox_wheelfarm.failure import ShownError
+from tox_wheelfarm.failure import ShownError, shown
 from tox_wheelfarm.installer import SetInstaller
 from tox_wheelfarm.order import fingerprint
 from tox_wheelfarm.packager import Packager
@@ -223,6 +223,19 @@ class Runner(Environment, PythonRun, Settling):
             self.journal["wheelfarm"] = with_strays(held.record, self.package_folders())
         if getattr(self.options, "list_dependencies", False):
             LOGGER.warning("%s", ",".join(self.installer.installed()))
+
+    def verify(self) -> None:
+        """Begin to look at every file of a fresh environment; called before its commands run."""
+        self.installer.verify()
+
+    def verified(self) -> None:
+        """End it; called after the commands.
+
+        Raises:
+            ShownError: a file is not as it was installed.
+        """
+        with shown():
+            self.installer.verified()
 
     def pip(self, uv: Uv) -> Pip:
         """The environment's own pip, for what uv cannot fill."""

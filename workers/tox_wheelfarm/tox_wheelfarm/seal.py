@@ -11,7 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from tox_wheelfarm.installed import recorded
+from tox_wheelfarm.installed import recorded_folders
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ def taken(sites: Sequence[Path], infos: Iterable[Path]) -> dict[str, int]:
     try:
         for info in infos:
             base = str(info.parent)
-            places.update(f"{base}/{path.rpartition('/')[0]}" for path in recorded(info))
+            places.update(f"{base}/{folder}" for folder in recorded_folders(info))
         found = {place: _changed(place) for place in places}
         tops = {f"{place}{TOP}": _top(place) for place in places if _is_top(place, bases)}
     except OSError:

@@ -51,6 +51,7 @@ class State:
         record: what the result of a run says of it.
         folders: the seal of its packages (`seal`).
         sources: how the folders and files looked that releases were installed from (`sources`).
+        verified: whether every file of it was looked at (`verification`).
     """
 
     made: Made
@@ -60,6 +61,7 @@ class State:
     record: Mapping[str, Any] = field(default_factory=dict)
     folders: Mapping[str, int] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    verified: bool = True
 
     def write(self, folder: Path) -> None:
         """Write it into an environment, whole or not at all."""
@@ -75,6 +77,7 @@ class State:
             "record": dict(self.record),
             "folders": dict(self.folders),
             "sources": dict(self.sources),
+            "verified": self.verified,
         }
         fresh = folder / f"{NAME}.{os.getpid()}"
         fresh.write_text(json.dumps(held), "utf-8")
@@ -94,7 +97,7 @@ def read(folder: Path) -> State | None:
         made = Made(held["path"], interpreter, held["system_site_packages"], tuple(held["seeds"]))
         told = {name: dict(held[name]) for name in ("order", "releases", "versions", "record")}
         later = {name: dict(held.get(name, {})) for name in ("folders", "sources")}
-        return State(made, **told, **later)
+        return State(made, **told, **later, verified=bool(held.get("verified", True)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -229,12 +229,14 @@ class Pylock:
         return self._released(package, pin, target)
 
     def _released(self, package: Package, pin: Pin, target: Target) -> Pin:
-        files = [self._file(wheel, wheel.filename) for wheel in package.wheels or ()]
+        # Of many wheels one is taken: the others' URLs and hashes are not looked at.
+        names = {wheel.filename: wheel for wheel in reversed(package.wheels or ())}
+        best = selection.best([PinnedFile(trust.file_name(name), ()) for name in names], target)
+        files = [self._file(names[best.name], best.name)] if best else []
         if package.sdist:
             files.append(self._file(package.sdist, package.sdist.filename))
-        best = selection.best(files, target)
-        if best and best.url.startswith("file:"):  # beside the lock file: no index would find it
-            return replace(pin, reference=best.url, files=(best,))
+        if files and files[0].url.startswith("file:"):  # beside the lock file: no index would find it
+            return replace(pin, reference=files[0].url, files=(files[0],))
         return replace(pin, files=tuple(files))
 
     def _file(self, told: PackageArchive | PackageSdist | PackageWheel, name: str) -> PinnedFile:
