@@ -130,6 +130,12 @@ class Index:
         self.files.setdefault(name, {})[file] = (body, yanked)
         return f"sha256:{hashlib.sha256(body).hexdigest()}"
 
+    def put(self, file, folder):
+        """Copy a file into a folder, and give its hash."""
+        body = self.files[file.partition("-")[0]][file][0]
+        (folder / file).write_bytes(body)
+        return f"sha256:{hashlib.sha256(body).hexdigest()}"
+
     def answer(self, path, accept=""):
         """Body and content type, or None; a page in HTML for who does not know JSON."""
         kind, _, rest = path.lstrip("/").partition("/")
@@ -367,3 +373,21 @@ def bench(tmp_path, index, ready_tox):
     cache = tmp_path / "cache"
     cache.mkdir()
     return Bench(root, index, cache, ready_tox, {"UV_DEFAULT_INDEX": index.simple})
+
+
+@pytest.fixture
+def toys(index):
+    """The index with two releases of a package, and one that needs it."""
+    for version in ("1.0", "2.0"):
+        index.release("low", version)
+    index.release("needy", "1.0", "low")
+    return index
+
+
+@pytest.fixture
+def wheels(bench, toys):
+    """A folder of the project with the first release."""
+    folder = bench.root / "wheels"
+    folder.mkdir()
+    toys.put("low-1.0-py3-none-any.whl", folder)
+    return folder

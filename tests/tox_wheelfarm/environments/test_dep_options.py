@@ -10,29 +10,7 @@ import pytest
 WRONG = "sha256:" + "0" * 64
 
 
-@pytest.fixture
-def index(index):
-    """Two releases of a package that needs another one."""
-    for version in ("1.0", "2.0"):
-        index.release("low", version)
-    index.release("needy", "1.0", "low")
-    return index
-
-
-@pytest.fixture
-def wheels(bench, index):
-    """A folder of the project with the first release."""
-    folder = bench.root / "wheels"
-    folder.mkdir()
-    put(index, "low-1.0-py3-none-any.whl", folder)
-    return folder
-
-
-def put(index, file, folder):
-    """A file of the index, copied into a folder; gives its hash."""
-    body = index.files[file.partition("-")[0]][file][0]
-    (folder / file).write_bytes(body)
-    return f"sha256:{hashlib.sha256(body).hexdigest()}"
+pytestmark = pytest.mark.usefixtures("toys")
 
 
 def deps(bench, *lines, more=()):
@@ -74,7 +52,7 @@ def test_one_hash_means_all(bench, index):
 def test_a_wrong_hash_is_refused_wherever_it_stands(bench, index, wheels, form):
     """Behind a file, a URL and a constraint a hash is held as behind a name."""
     file = wheels / "low-1.0-py3-none-any.whl"
-    right, url = put(index, file.name, wheels), f"{index.url}/files/low/{file.name}"
+    right, url = index.put(file.name, wheels), f"{index.url}/files/low/{file.name}"
     forms = {
         "file": "./wheels/low-1.0-py3-none-any.whl --hash={}",
         "file URL": f"{file.as_uri()} --hash={{}}",
@@ -271,6 +249,8 @@ def test_files_that_name_one_another_are_read_once(bench):
     os.mkfifo(bench.root / "pipe")
     bench.write("a.txt", "-r pipe\n")
     assert "it is no regular file" in bench.fails().said
+    (bench.root / "a.txt").write_bytes("low".encode("utf-16"))
+    assert "InstallFailedError: a.txt: it is UTF-16; save it as UTF-8" in bench.fails().said
     bench.write("a.txt", "-c sub/c.txt\nlow>=2\n")
     bench.write("sub/c.txt", "# ours\nlow==1.0\n")
     assert "`low==1.0` (sub/c.txt line 2)" in bench.fails().said

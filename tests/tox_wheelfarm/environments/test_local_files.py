@@ -7,32 +7,16 @@ import pytest
 from uv import find_uv_bin
 
 from .conftest import wheel
-from .test_dep_options import deps, put
+from .test_dep_options import deps
 
-
-@pytest.fixture
-def index(index):
-    """Two releases of a package that needs another one."""
-    for version in ("1.0", "2.0"):
-        index.release("low", version)
-    index.release("needy", "1.0", "low")
-    return index
-
-
-@pytest.fixture
-def wheels(bench, index):
-    """A folder of the project with the first release."""
-    folder = bench.root / "wheels"
-    folder.mkdir()
-    put(index, "low-1.0-py3-none-any.whl", folder)
-    return folder
+pytestmark = pytest.mark.usefixtures("toys")
 
 
 def test_folders_of_wheels_add_up(bench, index, wheels):
     """-f beside PIP_FIND_LINKS; a comma and a blank in a path divide nothing; a file is refused."""
     other = bench.root / "o,th er"
     other.mkdir()
-    put(index, "needy-1.0-py3-none-any.whl", other)
+    index.put("needy-1.0-py3-none-any.whl", other)
     more = (f"set_env = PIP_FIND_LINKS={wheels}",)
     deps(bench, "--no-index", "-f o,th er", "needy", more=more)
     assert bench.passes().packages() == ["low==1.0", "needy==1.0"]
@@ -55,7 +39,7 @@ def test_a_changed_folder_of_wheels_is_seen(bench, index, wheels):
     assert origin["hash"] == f"sha256:{hashlib.sha256(body).hexdigest()}"
     (module,) = bench.env().glob("lib/*/site-packages/low.py")
     assert "changed" in module.read_text("utf-8")
-    put(index, "low-2.0-py3-none-any.whl", wheels)
+    index.put("low-2.0-py3-none-any.whl", wheels)
     assert bench.passes().packages() == ["low==2.0"]
 
 
@@ -99,7 +83,7 @@ def test_a_build_of_a_source_is_told_as_one(bench, index):
 
 def test_options_of_a_lock_are_followed(bench, index, wheels):
     """A requirements file with hashes says where its files are; a file that it includes is watched as well."""
-    right = put(index, "low-1.0-py3-none-any.whl", wheels)
+    right = index.put("low-1.0-py3-none-any.whl", wheels)
     index.files.pop("low")
     bench.write("base.txt", f"low==1.0 --hash={right}\n")
     bench.write("requirements.txt", f"--no-index\n-f wheels\n-r base.txt\nlow==1.0 --hash={right}\n")
@@ -107,7 +91,7 @@ def test_options_of_a_lock_are_followed(bench, index, wheels):
     bench.ini("skip_install = true", "installer = lockfile", "lockfile = requirements.txt")
     assert bench.passes().packages() == ["low==1.0"]
     index.release("low", "2.0")
-    newer = put(index, "low-2.0-py3-none-any.whl", wheels)
+    newer = index.put("low-2.0-py3-none-any.whl", wheels)
     bench.write("requirements.txt", "--no-index\n-f wheels\n-r base.txt\n")
     bench.write("base.txt", f"low==1.0 --hash={right}\n")
     assert bench.passes().packages() == ["low==1.0"]

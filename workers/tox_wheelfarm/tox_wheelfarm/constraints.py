@@ -127,7 +127,7 @@ class _Gathering:
     def take(self, document: Found) -> None:
         """Write what uv gets for one source, after what that names itself."""
         lines: dict[int, str] = {}
-        for statement in statements(document.text, document.source):
+        for statement in statements(self.documents.text(document), document.source):
             option, value = statement.option
             if option in NESTED and value:
                 hashes = "".join(f" --hash={digest}" for digest in statement.hashes)

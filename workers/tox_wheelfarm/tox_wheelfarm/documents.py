@@ -41,15 +41,6 @@ class Found(NamedTuple):
     source: str
     place: str
 
-    @property
-    def text(self) -> str:
-        """The body, decoded.
-
-        Raises:
-            ConstraintsError: it is not UTF-8.
-        """
-        return decoded(self.body, self.source)
-
 
 @dataclass(frozen=True)
 class Documents:
@@ -107,6 +98,14 @@ class Documents:
             body = self.read(path, source, by)
         self._check(body, digest, source)
         return Found(body, source, place)
+
+    def text(self, found: Found) -> str:
+        """The body of a document, decoded.
+
+        Raises:
+            InstallerError (`refused`): it is not UTF-8.
+        """
+        return decoded(found.body, found.source, self.refused)
 
     def beside(self, place: str, value: str, where: str) -> str:
         """The word for what a document names: relative to it, never from https to less without a hash.
@@ -203,19 +202,19 @@ def is_remote(place: str) -> bool:
     return place.lower().startswith(("http://", "https://"))
 
 
-def decoded(body: bytes, source: str) -> str:
+def decoded(body: bytes, source: str, refused: type[InstallerError] = ConstraintsError) -> str:
     """The text of a document.
 
     Raises:
-        ConstraintsError: it is not UTF-8.
+        InstallerError (`refused`): it is not UTF-8.
     """
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as wrong:
         if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise ConstraintsError(f"{source}: it is UTF-16; save it as UTF-8") from None
+            raise refused(f"{source}: it is UTF-16; save it as UTF-8") from None
         line = body.count(b"\n", 0, wrong.start) + 1
-        raise ConstraintsError(f"{source} line {line}: it is not UTF-8") from None
+        raise refused(f"{source} line {line}: it is not UTF-8") from None
 
 
 def _shown(path: Path, root: Path) -> str:

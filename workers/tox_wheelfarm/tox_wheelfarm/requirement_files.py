@@ -105,7 +105,7 @@ class RequirementFiles:
         self._take(Found("\n".join(lines).encode(), "deps", ""))
 
     def _take(self, document: Found) -> None:
-        for statement in statements(document.text, document.source):
+        for statement in statements(self.documents.text(document), document.source):
             where = statement.where if document.place else f"deps: {statement.text[:100]!r}"
             text = statement.text
             editable = EDITABLE.match(text)
