@@ -105,7 +105,7 @@ def test_the_first_index_that_has_the_release_counts(index, tmp_path):
 
 def test_the_indexes_are_those_of_uv():
     """The variables of uv tell the indexes, those beside the default first."""
-    assert indexes({}) == ("https://pypi.org/simple/",)
+    assert indexes({}) == ("https://pypi.org/simple",)
     assert indexes({"UV_INDEX": "a=https://a/ https://b/", "UV_INDEX_URL": "https://c/"}) == (
         "https://a/",
         "https://b/",

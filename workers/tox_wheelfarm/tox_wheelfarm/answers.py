@@ -38,7 +38,7 @@ def answer(question: str, executable: Path, ask: Callable[[], dict[str, Any]]) -
         OSError: there is no such file.
     """
     found = executable.stat()
-    of = [str(executable), found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, *_system()]
+    of = [str(executable), found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, *system()]
     name = hashlib.sha256(f"{executable}\n{question}".encode()).hexdigest()
     path = user_cache_path("tox-wheelfarm") / f"interpreter-{name}.json"
     with suppress(OSError, ValueError, KeyError, TypeError):
@@ -52,8 +52,8 @@ def answer(question: str, executable: Path, ask: Callable[[], dict[str, Any]]) -
     return told
 
 
-def _system() -> list[str]:
-    # An interpreter also tells of the system that it runs on, and that may be upgraded under it.
+def system() -> list[str]:
+    """What an interpreter tells of besides itself: the system that it runs on, which may be upgraded under it."""
     libc = ""
     with suppress(AttributeError, ValueError, OSError):
         libc = os.confstr("CS_GNU_LIBC_VERSION") or ""

@@ -6,6 +6,7 @@ what needs no change is not touched.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +14,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from tox_wheelfarm import release_set, sources
+from tox_wheelfarm.errors import InstallFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -81,8 +83,13 @@ def change(
     )
 
 
-def carry_out(case: Case, steps: Change) -> str:
+def carry_out(case: Case, steps: Change, *, heard: bool = False) -> str:
     """Do it, and give what uv had to say while it installed (its warnings).
+
+    Args:
+        case: for which environment.
+        steps: of `change`.
+        heard: whether all that an index says of the releases is known: then its pages are not read again.
 
     Raises:
         OfflineMissError: offline was asked for, and something is not in the cache.
@@ -95,6 +102,8 @@ def carry_out(case: Case, steps: Change) -> str:
     where = ["--python", str(case.python)]
     if steps.remove:
         case.uv.run(["pip", "uninstall", *where, *steps.remove], cwd=case.root, network=False)
+    if heard and _from_cache(case, steps, where):
+        return ""
     if steps.pins or steps.artifacts:
         listed = case.folder / ".wheelfarm-set.txt"
         variables = case.uv.variables
@@ -108,8 +117,29 @@ def carry_out(case: Case, steps: Change) -> str:
         flags += [f"--config-setting={key}={value}" for key, value in _settings(steps.artifacts)]
         flags += settings_flags(steps.settings)
         command = ["pip", "install", "--no-deps", *where, *flags, "-r", str(listed)]
-        return case.uv.answer(command, cwd=case.root).said
+        return case.uv.answer(command, cwd=case.root, meanwhile=_meanwhile).said
     return ""
+
+
+def _from_cache(case: Case, steps: Change, where: Sequence[str]) -> bool:
+    """Install wheels that uv's cache has, by their files alone; False where one is lacking, or more is to be done."""
+    index = release_set.only_index(steps.pins, case.uv.variables)
+    more = steps.artifacts or steps.anew or steps.options or steps.settings
+    if more or not index or not steps.pins or not all(map(release_set.is_wheel, steps.pins)):
+        return False
+    listed = case.folder / "pylock.wheelfarm.toml"
+    listed.write_text(release_set.pylock(steps.pins, index), "utf-8")
+    # What fails here is tried once more with the index, and told then.
+    with suppress(InstallFailedError):
+        command = ["pip", "install", "--no-deps", *where, "-r", str(listed)]
+        case.uv.run(command, cwd=case.root, network=False, meanwhile=_meanwhile)
+        return True
+    return False
+
+
+def _meanwhile() -> None:
+    """Load what looks at the result."""
+    from tox_wheelfarm import conflicts  # noqa: F401 - used by `settlement`, right after this
 
 
 def _by_pip(case: Case, steps: Change) -> None:

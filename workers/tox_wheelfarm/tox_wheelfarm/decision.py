@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tox_wheelfarm.deps import Deps
+    from tox_wheelfarm.last_decision import LastDecision
     from tox_wheelfarm.locks.lock import Lock
     from tox_wheelfarm.locks.pin import Pin
     from tox_wheelfarm.locks.project import Project
@@ -52,6 +53,7 @@ class Case:
         uv: how uv is run.
         pip: the environment's own pip, where uv cannot fill it (Python 2.7); None elsewhere.
         ahead: the lock file and the project, where they were read already (`locked.ahead`).
+        last: what a lock file decided for it the last time, if that is known.
     """
 
     root: Path
@@ -63,6 +65,20 @@ class Case:
     uv: Uv
     pip: Pip | None = None
     ahead: tuple[Lock, Project] | None = None
+    last: LastDecision | None = None
+
+
+class LockFile(NamedTuple):
+    """What stays of a lock file once it has decided.
+
+    Attributes:
+        path, sha256, format, beside: as `Lock` has them.
+    """
+
+    path: Path
+    sha256: str
+    format: str
+    beside: tuple[Path, ...] = ()
 
 
 class Decision(NamedTuple):
@@ -73,12 +89,14 @@ class Decision(NamedTuple):
         lock: the lock file that decided, if one did.
         roots: what was asked for (PEP 508), for the chains of conflicts.
         options: where its files are and which are meant, as lines of a requirements file.
+        heard: whether no index has said anything since the withdrawals in the pins were looked up.
     """
 
     pins: tuple[Pin, ...]
-    lock: Lock | None = None
+    lock: LockFile | None = None
     roots: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    heard: bool = False
 
 
 def decide(case: Case, order: Order) -> Decision:
@@ -88,7 +106,7 @@ def decide(case: Case, order: Order) -> Decision:
         InstallerError: there is no such set; any of its classes but those of installing.
     """
     found = _from_lock(case, order) if case.options.installer == LOCKFILE else _without_lock(case, order)
-    options = (*getattr(found.lock, "options", ()), *order.lines.formats)
+    options = (*found.options, *order.lines.formats)
     pins = found.pins
     if case.pip is None:
         if found.lock is not None and any(not file.name for pin in pins for file in pin.files):
@@ -159,7 +177,8 @@ def _from_lock(case: Case, order: Order) -> Decision:
         pins = (*pins, *(pin for pin in _resolved(bound, order, extra) if pin.name not in known))
         pins = tuple(_promised(pin, order.lines.hashes) for pin in pins)
     # Those from the lock are not roots: the walk of conflicts finds where each begins.
-    return Decision(_by_name(pins), lock, _roots(extra, order))
+    told = LockFile(lock.path, lock.sha256, lock.format, lock.beside)
+    return Decision(_by_name(pins), told, _roots(extra, order), lock.options)
 
 
 def _lines(order: Order) -> list[str]:

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from tox.tox_env.installer import Installer
 from tox.tox_env.python.pip.req_file import PythonDeps
 
-from tox_wheelfarm import damage, installed, seal, settlement, sources, state
+from tox_wheelfarm import damage, installed, seal, state
 from tox_wheelfarm.deps import Deps, sort
 from tox_wheelfarm.errors import DamagedError, InstallFailedError
 from tox_wheelfarm.order import Order
@@ -95,6 +95,8 @@ class SetInstaller(Installer[Any]):
             Recreate: it cannot be changed in place.
             InstallerError: what was asked for cannot be had; the state is gone if anything was changed.
         """
+        from tox_wheelfarm import settlement
+
         held = state.read(self._runner.env_dir)
         if held is None:
             self._runner.again("its state is gone")
@@ -132,8 +134,11 @@ class SetInstaller(Installer[Any]):
             running.end()
 
     def _report(self, held: state.State, case: Case) -> None:
+        from tox_wheelfarm import settlement
+
         # A run without a report left this out; what a lock file decides is the same whenever it is asked.
-        decision = settlement.decide(case, self.order)
+        asked = settlement.question(self._runner, self.order, case, held.order)
+        decision = settlement.decide(case, self.order, asked)
         told = settlement.record(case, decision, self._runner.package_folders(), reported=True)
         replace(held, record=told).write(self._runner.env_dir)
 
@@ -152,10 +157,11 @@ class SetInstaller(Installer[Any]):
         return {name: version for name, (version, _) in found.items()}, fresh
 
     def _change(self, held: state.State, case: Case, prints: dict[str, str], there: dict[str, str]) -> None:
-        from tox_wheelfarm import changing
+        from tox_wheelfarm import changing, settlement, sources
 
         runner = self._runner
-        decision = settlement.decide(case, self.order)
+        asked = settlement.question(runner, self.order, case, prints)
+        decision = settlement.decide(case, self.order, asked)
         prune = case.options.prune and not runner.without_package
         spared = runner.fixtures if prune else None
         steps = changing.change(
@@ -172,7 +178,9 @@ class SetInstaller(Installer[Any]):
         )  # before they are built: what is changed meanwhile is seen next time
         # From here until the state is written, whatever happens means that the next run makes it anew.
         state.remove(runner.env_dir)
-        decision = settlement.heard(case, decision, changing.carry_out(case, steps))
+        said = changing.carry_out(case, steps, heard=decision.heard)
+        whole = len(steps.pins) == len(decision.pins)
+        decision = settlement.heard(case, decision, asked, said, whole=whole)
         folders = runner.package_folders()
         if left := changing.residue(folders, steps.remove):
             runner.again(f"{', '.join(left)} cannot be taken out of it cleanly")

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from tox_wheelfarm.locks.lock import Lock
+    from tox_wheelfarm.decision import LockFile
     from tox_wheelfarm.locks.pin import Pin, PinnedFile
     from tox_wheelfarm.locks.target import Target
 
@@ -49,7 +49,7 @@ def entry(
     pins: Sequence[Pin],
     pylock: str,
     sites: Iterable[Path],
-    lock: Lock | None = None,
+    lock: LockFile | None = None,
     constraints: Iterable[Path] = (),
 ) -> dict[str, Any]:
     """What the record of one environment says, as JSON can hold it.

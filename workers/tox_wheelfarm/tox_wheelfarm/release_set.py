@@ -6,14 +6,16 @@ Written by the installer from a decision and the built project. No line is a ran
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tox_wheelfarm import sources
+from tox_wheelfarm import sources, yanked
 from tox_wheelfarm.errors import LockFileError
 from tox_wheelfarm.order import fingerprint
+from tox_wheelfarm.urls import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -59,6 +61,43 @@ def index_lines(pins: Iterable[Pin], variables: Mapping[str, str]) -> tuple[str,
     told = dict.fromkeys(pin.index for pin in pins if pin.index and not pin.reference)
     known = [url for url in told if url.startswith(("https://", "http://")) and PLAIN.fullmatch(url)]
     return tuple(f"--extra-index-url {url}" for url in known if url.rstrip("/") != PYPI)
+
+
+def only_index(pins: Iterable[Pin], variables: Mapping[str, str]) -> str:
+    """The simple index that everything comes from; "" where several could be meant, or one with a password."""
+    told = yanked.indexes({**os.environ, **variables})
+    elsewhere = variables.get("UV_FIND_LINKS") or variables.get("UV_NO_INDEX") or index_lines(pins, variables)
+    return "" if elsewhere or len(told) != 1 or without_secrets(told[0]) != told[0] else told[0]
+
+
+def is_wheel(pin: Pin) -> bool:
+    """Whether a release is one wheel of an index, of which everything is known."""
+    file = pin.files[0] if len(pin.files) == 1 and not pin.reference else None
+    return (
+        file is not None and file.name.endswith(".whl") and bool(file.hashes) and file.url.startswith("http")
+    )
+
+
+def pylock(pins: Iterable[Pin], index: str) -> str:
+    """The same as a pylock.toml (PEP 751), with which uv reads no page of an index.
+
+    Args:
+        pins: each `is_wheel`.
+        index: of `only_index`; uv's cache goes by it.
+    """
+    lines = ['lock-version = "1.0"', 'created-by = "tox-wheelfarm"']
+    for pin in pins:
+        (file,) = pin.files
+        hashes = ", ".join(
+            f"{json.dumps(key)} = {json.dumps(value)}"
+            for key, _, value in (each.partition(":") for each in file.hashes)
+        )
+        words = {"name": pin.name, "version": pin.version, "index": index}
+        lines += ["[[packages]]", *(f"{key} = {json.dumps(value)}" for key, value in words.items())]
+        lines.append(
+            f"wheels = [{{ name = {json.dumps(file.name)}, url = {json.dumps(file.url)}, hashes = {{ {hashes} }} }}]"
+        )
+    return "\n".join([*lines, ""])
 
 
 def option_lines(options: Iterable[str], variables: Mapping[str, str]) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from tox_wheelfarm.packager import Packager
 if TYPE_CHECKING:
     from tox.tox_env.api import ToxEnvCreateArgs
 
+    from tox_wheelfarm.last_decision import LastDecision
     from tox_wheelfarm.locks.lock import Lock
     from tox_wheelfarm.locks.project import Project
     from tox_wheelfarm.pip import Pip
@@ -60,6 +61,7 @@ class Runner(Environment, PythonRun, Settling):
         self._installer: SetInstaller | None = None
         self._chosen: tuple[options.Options, Path | None] | None = None
         self.ahead: tuple[Lock, Project] | None = None
+        self.last: LastDecision | None = None
         super().__init__(create_args)
 
     @staticmethod
@@ -162,13 +164,17 @@ class Runner(Environment, PythonRun, Settling):
 
     def _meanwhile(self) -> None:
         if self.lockfile is not None and not self._without_install:
-            from tox_wheelfarm import locked
+            # The modules of an install are loaded here as well.
+            from tox_wheelfarm import changing, last_decision, locked, settlement  # noqa: F401 - two are only loaded
 
+            self.last = last_decision.read(self.env_dir)
+            if self.last is not None:
+                return
             root = options.folder(self.core, "package_root")
             self.ahead = locked.ahead(self.lockfile, root, Path(self.interpreter.executable))
 
     def _setup_env(self) -> None:
-        self.ahead = None
+        self.ahead = self.last = None
         self.installer.begin()
         for told in meaningless.found(self.conf, self.options, self.environment_variables):
             LOGGER.warning("%s", told)

@@ -5,7 +5,6 @@ Called by the installer only. It reads files of the project and the environment;
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 from dataclasses import replace
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
 
-from tox_wheelfarm import decision, options, sources, unlocked, variables
+from tox_wheelfarm import answers, decision, last_decision, options, sources, unlocked, variables
 from tox_wheelfarm.errors import (
     ConflictError,
     PoetryNotInstalledError,
@@ -61,7 +60,7 @@ def case(runner: Runner, order: Order) -> Case:
     python = runner.env_python()
     pip = runner.pip(uv) if runner.interpreter.version_info[:2] < (3, 6) else None
     return decision.Case(
-        root, python, runner.env_dir, settings, runner.lockfile, files, uv, pip, runner.ahead
+        root, python, runner.env_dir, settings, runner.lockfile, files, uv, pip, runner.ahead, runner.last
     )
 
 
@@ -69,14 +68,14 @@ def prints(runner: Runner, order: Order, case: Case) -> dict[str, str]:
     """Fingerprints of everything that decides what is installed, by phase."""
     settings = {name: value for name, value in vars(case.options).items() if name not in NEVER_DECIDES}
     places = variables.places(case.uv.variables)
-    files = [_digest(path) for path in case.constraints]
+    files = [sources.digest(path) for path in case.constraints]
     locked = []
     if case.lockfile is None and unlocked.asks(case.options, order):
-        locked = [_digest(case.root / name) for name in ("pyproject.toml", "Pipfile")]
+        locked = [sources.digest(case.root / name) for name in ("pyproject.toml", "Pipfile")]
     elif case.lockfile is not None:
         project = [case.root / name for name in ("pyproject.toml", "Pipfile")]
-        locked = [str(case.lockfile), *map(_digest, [*_included(case.lockfile), *project])]
-    folders = [_digest(each.path / "pyproject.toml") for each in order.lines.folders]
+        locked = [str(case.lockfile), *map(sources.digest, [*_included(case.lockfile), *project])]
+    folders = [sources.digest(each.path / "pyproject.toml") for each in order.lines.folders]
     asked = (
         settings,
         vars(order.lines),
@@ -97,6 +96,26 @@ def prints(runner: Runner, order: Order, case: Case) -> dict[str, str]:
     )
 
 
+def question(runner: Runner, order: Order, case: Case, prints: Mapping[str, str]) -> last_decision.Question:
+    """What a lock file is asked.
+
+    Args:
+        runner: of the environment.
+        order: what was asked for.
+        case: the same as `case` gave it.
+        prints: of `prints`.
+    """
+    if case.lockfile is None or case.pip is not None or case.options.stale_lock != "error":
+        return last_decision.Question("")
+    if case.options.seeds or order.lines.requirements or order.lines.folders:
+        return last_decision.Question("")
+    project = [(each.name, each.extras) for each in order.artifacts]
+    asked = (project, order.package_requirements, order.deps_only, order.extras)
+    told = fingerprint(prints["deps"], asked, runner.interpreter.as_json(), answers.system())
+    asks_anyway = case.options.offline is Offline.NEVER
+    return last_decision.Question(told, "" if asks_anyway else last_decision.pages(case.uv.environment()))
+
+
 def same(held: State, prints: Mapping[str, str], there: Mapping[str, str], runner: Runner) -> bool:
     """Whether the environment is already what is asked for."""
     if not held.order or any(held.order.get(name) != value for name, value in prints.items()):
@@ -109,29 +128,48 @@ def same(held: State, prints: Mapping[str, str], there: Mapping[str, str], runne
     return all(there.get(name) == held.versions.get(name) for name in held.releases)
 
 
-def decide(case: Case, order: Order) -> Decision:
+def decide(case: Case, order: Order, asked: last_decision.Question) -> Decision:
     """Decide, and speak of the withdrawn releases that are known of before anything is fetched.
+
+    Args:
+        case: of `case`.
+        order: what was asked for.
+        asked: of `question`.
 
     Raises:
         YankedError: one would be installed, and the settings refuse that.
     """
-    decided = _marked(case, decision.decide(case, order))
+    last = case.last.answer(asked) if case.last else None
+    decided = _marked(case, last or decision.decide(case, order))
     _speak(case, [pin for pin in decided.pins if pin.yanked is not None])
     return decided
 
 
-def heard(case: Case, decided: Decision, said: str) -> Decision:
+def heard(
+    case: Case, decided: Decision, asked: last_decision.Question, said: str, *, whole: bool
+) -> Decision:
     """The decision with what uv said of withdrawn releases while it installed: it has just seen the index's pages.
+
+    Args:
+        case: of `case`.
+        decided: of `decide`.
+        asked: of `question`, from before the install.
+        said: by uv.
+        whole: whether all releases were installed, so that uv has spoken of each.
 
     Raises:
         YankedError: one was installed, and the settings refuse that.
     """
+    if decided.heard and not said:
+        return decided
     from tox_wheelfarm import yanked
 
     known = {pin.name for pin in decided.pins if pin.yanked is not None}
     pins = yanked.told(decided.pins, said)
     _speak(case, [pin for pin in pins if pin.yanked is not None and pin.name not in known])
-    return decided._replace(pins=pins)
+    decided = decided._replace(pins=pins)
+    last_decision.write(case.folder, asked if whole else asked._replace(pages=""), decided)
+    return decided
 
 
 def _speak(case: Case, yanked: Sequence[Pin]) -> None:
@@ -149,7 +187,8 @@ def _marked(case: Case, decided: Decision) -> Decision:
         return decided
     from tox_wheelfarm import yanked
 
-    if case.options.yanked == "refuse" and case.options.offline is not Offline.NEVER and case.pip is None:
+    known = decided.heard or case.options.offline is Offline.NEVER or case.pip is not None
+    if case.options.yanked == "refuse" and not known:
         # Before anything is installed; what is only warned of is heard from the install itself, which costs nothing.
         from tox_wheelfarm.named import marked
 
@@ -259,10 +298,3 @@ def _included(lockfile: Path) -> list[Path]:
         others = [path.parent / each["file"].strip("\"'") for each in named if each]
         found += [each for each in others if each not in found][: MOST_FILES - len(found)]
     return found
-
-
-def _digest(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return ""

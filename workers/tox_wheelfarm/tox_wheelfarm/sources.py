@@ -78,7 +78,7 @@ def content(pin: Pin) -> str:
         return ""
     whole = hashlib.sha256()
     for name, path in _files(where):
-        whole.update(f"{name}\0{_digest(path)}\n".encode("utf-8", "surrogateescape"))
+        whole.update(f"{name}\0{digest(path)}\n".encode("utf-8", "surrogateescape"))
     return whole.hexdigest()
 
 
@@ -94,7 +94,8 @@ def _times(path: str) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _digest(path: str) -> str:
+def digest(path: str | Path) -> str:
+    """The hexadecimal SHA-256 of a file's bytes, or "-" where it cannot be read."""
     try:
         with Path(path).open("rb") as file:
             whole = hashlib.sha256()

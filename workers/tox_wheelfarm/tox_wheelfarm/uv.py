@@ -103,7 +103,7 @@ class Uv:
         """
         arguments = [*arguments, *self._bound(arguments)]
         if not network or self.offline is not Offline.NEVER:
-            done = self._once([*arguments, "--offline"], cwd, meanwhile)
+            done = self._once([*arguments, "--offline"], cwd, meanwhile, network=network)
             meanwhile = None
             if done.returncode == 0:
                 return Answer(done.stdout, done.stderr, asked=False)
@@ -129,12 +129,21 @@ class Uv:
         ]
 
     def _once(
-        self, arguments: Sequence[str], cwd: Path, meanwhile: Callable[[], None] | None
+        self,
+        arguments: Sequence[str],
+        cwd: Path,
+        meanwhile: Callable[[], None] | None,
+        *,
+        network: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         command = [find_uv_bin(), "--no-config", *arguments]
         pipe = subprocess.PIPE
+        # Certificates are read at each start, all of them; nothing is built in these runs that might need them.
+        env = {
+            name: value for name, value in self.environment().items() if network or name not in CERTIFICATES
+        }
         with subprocess.Popen(
-            command, cwd=cwd, env=self._environment(), stdout=pipe, stderr=pipe, text=True, errors="replace"
+            command, cwd=cwd, env=env, stdout=pipe, stderr=pipe, text=True, errors="replace"
         ) as process:
             try:
                 if meanwhile is not None:
@@ -148,7 +157,8 @@ class Uv:
                 raise InstallFailedError(told) from wrong
         return subprocess.CompletedProcess(command, process.returncode, text, said)
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """All variables that uv is given."""
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith("UV_") or name in KEPT
         }
@@ -157,6 +167,9 @@ class Uv:
 
 BUILDERS = frozenset({("pip", "compile"), ("pip", "install"), ("pip", "sync"), ("build",)})
 """The subcommands that build, and so are bound by build constraints."""
+
+CERTIFICATES = frozenset({"SSL_CERT_FILE", "SSL_CERT_DIR"})
+"""Variables that name certificates."""
 
 INTERRUPTED = frozenset({-signal.SIGINT, 128 + signal.SIGINT})
 """How uv ends with Ctrl-C, by the signal itself or with what a shell makes of it."""

@@ -40,7 +40,7 @@ KEPT = "index-"
 """How the names of files begin that hold the last data of a project."""
 
 AT_ONCE = 8
-PYPI = "https://pypi.org/simple/"
+PYPI = "https://pypi.org/simple"
 
 
 def told(pins: Iterable[Pin], said: str) -> tuple[Pin, ...]:

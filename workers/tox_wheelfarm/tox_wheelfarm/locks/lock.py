@@ -31,6 +31,14 @@ class Lock(Protocol):
     def sha256(self) -> str:
         """The hexadecimal SHA-256 of the file's bytes."""
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Where its files are and which of them are meant, as lines of a requirements file; most say no such thing."""
+
+    @property
+    def beside(self) -> tuple[Path, ...]:
+        """Files besides itself and those of the project's folder that decide whether it is fresh, there or not."""
+
     def select(self, target: Target, wish: Wish) -> tuple[Pin, ...]:
         """The set for this interpreter and wish, by name.
 

@@ -44,6 +44,7 @@ class PdmLock:
     lock: Entry
     contents: Contents
     format: str = "pdm"
+    options: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, path: Path, data: bytes, document: Mapping[str, Any] | None = None) -> PdmLock:
@@ -72,6 +73,11 @@ class PdmLock:
         return cls(
             path, hashlib.sha256(data).hexdigest(), whole, _contents(metadata, graph, project, flat=flat)
         )
+
+    @property
+    def beside(self) -> tuple[Path, ...]:
+        """Its own pyproject.toml, which need not be in the project's folder."""
+        return (self.path.parent / "pyproject.toml",)
 
     def select(self, target: Target, wish: Wish) -> tuple[Pin, ...]:
         """The set for this interpreter and wish, by name; see `Contents.select` for what it raises.

@@ -54,6 +54,7 @@ class PipfileLock:
     categories: Mapping[str, tuple[Release, ...]]
     asked: Mapping[str, Mapping[str, Condition]] = field(default_factory=dict)
     format: str = "pipfile"
+    options: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, path: Path, data: bytes, document: Mapping[str, Any] | None = None) -> PipfileLock:
@@ -80,6 +81,11 @@ class PipfileLock:
                 table = whole.table(category)
                 found[category] = tuple(release(name, table.table(name), path.parent) for name in table.data)
         return cls(path, hashlib.sha256(data).hexdigest(), whole, found, _asked(path.parent, document))
+
+    @property
+    def beside(self) -> tuple[Path, ...]:
+        """Its own Pipfile, which need not be in the project's folder."""
+        return (self.path.parent / "Pipfile",)
 
     def select(self, target: Target, wish: Wish) -> tuple[Pin, ...]:
         """The set for this interpreter and wish, by name.

@@ -44,6 +44,7 @@ class PoetryLock:
     lock: Entry
     contents: Contents
     format: str = "poetry"
+    options: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, path: Path, data: bytes, document: Mapping[str, Any] | None = None) -> PoetryLock:
@@ -70,6 +71,11 @@ class PoetryLock:
         graph = Graph(path.name, releases, project.own if project else "", marked=generation == "1.0")
         contents = _contents(whole, graph, project, grouped=grouped)
         return cls(path, hashlib.sha256(data).hexdigest(), whole, contents)
+
+    @property
+    def beside(self) -> tuple[Path, ...]:
+        """Its own pyproject.toml, which need not be in the project's folder."""
+        return (self.path.parent / "pyproject.toml",)
 
     def select(self, target: Target, wish: Wish) -> tuple[Pin, ...]:
         """The set for this interpreter and wish, by name; see `Contents.select` for what it raises."""

@@ -48,6 +48,8 @@ class Pylock:
     document: Document
     root: Path
     format: str = "pylock"
+    options: tuple[str, ...] = ()
+    beside: tuple[Path, ...] = ()
 
     @classmethod
     def read(cls, path: Path, data: bytes) -> Pylock:

@@ -47,6 +47,7 @@ class RequirementsLock:
     root: Path
     data: bytes = field(repr=False)
     format: str = "requirements"
+    beside: tuple[Path, ...] = ()
 
     @classmethod
     def read(cls, path: Path, data: bytes) -> RequirementsLock:

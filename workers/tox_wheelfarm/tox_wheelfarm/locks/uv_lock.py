@@ -73,6 +73,7 @@ class UvLock:
     entries: tuple[Entry, ...]
     root: Path
     format: str = "uv"
+    options: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, path: Path, data: bytes) -> UvLock:
@@ -126,6 +127,15 @@ class UvLock:
         """Whether an entry is the project itself, which tox installs."""
         there = trust.folder(self.path.parent, entry.folder) if entry.folder else ""
         return there == str(self.root.absolute())
+
+    @property
+    def beside(self) -> tuple[Path, ...]:
+        """Uv's own settings, and what the folders say of themselves that packages of it are built from."""
+        root = self.path.parent
+        return (
+            root / "uv.toml",
+            *(root / entry.folder / "pyproject.toml" for entry in self.entries if entry.folder),
+        )
 
     def select(self, target: Target, wish: Wish) -> tuple[Pin, ...]:
         """The set for an interpreter; see `Lock.select`. Extras count with the project, as in the other formats."""

@@ -1,0 +1,251 @@
+"""What a lock file decided is kept for an environment that is made anew, and counts for the same question only."""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from uv import find_uv_bin
+
+PASSWORD = "swordfish"
+
+
+@pytest.fixture
+def index(index):
+    """Two releases of a package, and one that needs it."""
+    for version in ("1.0", "2.0"):
+        index.release("low", version)
+    index.release("high", "1.0", "low")
+    return index
+
+
+@pytest.fixture
+def kept(bench):
+    """The files of decisions that are kept."""
+    return lambda: sorted((bench.cache / "tox-wheelfarm").glob("decision-*.json"))
+
+
+@pytest.fixture
+def bench(bench):
+    """A project with a lock file and an environment, made twice: now the decision is kept, with all that is known."""
+    bench.pylock(("low", "1.0"))
+    bench.ini("skip_install = true")
+    bench.passes()
+    bench.passes("--recreate")
+    return bench
+
+
+def forge(path, **told):
+    """Write something else into a file of a decision, to see whether it counts."""
+    held = json.loads(path.read_text("utf-8"))
+    held["pins"][0] |= told
+    path.write_text(json.dumps(held), "utf-8")
+
+
+def two(bench, index, kept):
+    """Have the kept decision say the second release, which the lock file does not."""
+    other = index.files["low"]["low-2.0-py3-none-any.whl"][0]
+    (bench.cache / "two.whl").write_bytes(other)
+    file = json.loads(kept()[0].read_text("utf-8"))["pins"][0]["files"][0]
+    fresh = {
+        "name": "low-2.0-py3-none-any.whl",
+        "hashes": [f"sha256:{hashlib.sha256(other).hexdigest()}"],
+        "url": file["url"].replace("1.0", "2.0"),
+    }
+    forge(kept()[0], version="2.0", files=[fresh])
+
+
+def test_the_same_question_is_not_worked_out_again(bench, index, kept):
+    """An environment that is made anew from the same files gets what was decided, as the kept file has it."""
+    assert len(kept()) == 1
+    two(bench, index, kept)
+    assert bench.passes("--recreate").packages() == ["low==2.0"]
+
+
+def test_a_file_is_held_against_its_hash_whatever_was_kept(bench, kept):
+    """What uv's cache has is another file than the kept hash says: it is not installed."""
+    (file,) = json.loads(kept()[0].read_text("utf-8"))["pins"][0]["files"]
+    forge(kept()[0], files=[{**file, "hashes": [f"sha256:{'0' * 64}"]}])
+    assert "InstallFailedError" in bench.fails("--recreate").said
+    assert not list(bench.site().glob("low*"))
+
+
+def test_another_environment_decides_for_itself(bench, index, kept):
+    """What was decided for one is not taken for another, which may be of another interpreter."""
+    two(bench, index, kept)
+    bench.ini("skip_install = true", envs="b")
+    assert bench.passes("--recreate").packages("b") == ["low==1.0"]
+    assert len(kept()) == 2
+
+
+def test_another_lock_file_decides_anew(bench, index, kept):
+    """The file is another: so is what it gives."""
+    two(bench, index, kept)
+    bench.pylock(("low", "1.0"), ("high", "1.0"))
+    assert bench.passes("--recreate").packages() == ["high==1.0", "low==1.0"]
+    bench.pylock(("low", "2.0"))
+    assert bench.passes("--recreate").packages() == ["low==2.0"]
+
+
+def test_groups_are_part_of_the_question(bench):
+    """A group is asked for, and then not any more: the set has what it needs only while it is."""
+    (bench.root / "pylock.toml").unlink()
+    bench.project("low", groups={"more": ["high"]})
+    bench.lock()
+    for setting, packages in 2 * [("", ["low==2.0"]), ("more", ["high==1.0", "low==2.0"])]:
+        bench.ini("package = deps-only", f"dependency_groups = {setting}")
+        assert bench.passes("--recreate").packages() == packages
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "[]", "null", '{"code": 1}', "\x00\xff", "cut"])
+def test_what_cannot_be_read_is_decided_anew(bench, kept, damage):
+    """A file that is empty, cut or something else says nothing, and fails nothing."""
+    path = kept()[0]
+    text = path.read_text("utf-8")
+    path.write_text(text[: len(text) // 2] if damage == "cut" else damage, "latin-1")
+    assert bench.passes("--recreate").packages() == ["low==1.0"]
+    assert json.loads(path.read_text("utf-8"))["pins"][0]["version"] == "1.0"
+
+
+def test_another_release_of_ours_decides_anew(bench, index, kept):
+    """It may read a lock file in another way."""
+    two(bench, index, kept)
+    path = kept()[0]
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "code": "another"}), "utf-8")
+    assert bench.passes("--recreate").packages() == ["low==1.0"]
+
+
+def test_no_more_are_kept_than_are_of_use(bench, kept):
+    """The older half goes where there are too many; that of this environment stays."""
+    for number in range(500):
+        path = kept()[0].with_name(f"decision-old{number}.json")
+        path.write_text("", "utf-8")
+        os.utime(path, ns=(number, number))
+    bench.pylock(("low", "2.0"))
+    bench.passes("--recreate")
+    left = kept()
+    assert len(left) == 251
+    assert [path.name for path in left if path.stat().st_size] == [left[0].name]
+
+
+@pytest.mark.usefixtures("bench")
+def test_only_its_owner_may_read_it(kept):
+    """As the rest of the cache."""
+    assert [path.stat().st_mode & 0o077 for path in kept()] == [0]
+
+
+def test_a_stale_lock_is_told_each_time(bench):
+    """What was fresh is not, once the project asks for more: told each time, and warned of each time on wish."""
+    bench.project("low")
+    bench.lock()
+    (bench.root / "pylock.toml").unlink()
+    bench.ini("package = deps-only")
+    bench.passes("--recreate")
+    bench.passes("--recreate")
+    bench.project("low", "high")
+    for _ in range(2):
+        assert "StaleLockError" in bench.fails("--recreate").said
+    bench.ini("package = deps-only", "stale_lock = warn")
+    for _ in range(2):
+        assert "does not match the project" in bench.passes("--recreate").said
+
+
+def test_a_member_of_the_workspace_makes_the_lock_stale(bench, kept):
+    """A uv.lock is held against the folders that it builds from as well, kept decision or not."""
+    (bench.root / "pylock.toml").unlink()
+    inside = "part/pyproject.toml"
+    member = "[project]\nname = 'part'\nversion = '1'\nrequires-python = '>=3.9'\ndependencies = [{}]\n"
+    bench.write(inside, member.format("'low'"))
+    bench.project("low", groups={"more": ["part"]})
+    path = bench.root / "pyproject.toml"
+    source = "[tool.uv.sources]\npart = { workspace = true }\n[tool.uv.workspace]\nmembers = ['part']\n"
+    path.write_text(path.read_text("utf-8") + source, "utf-8")
+    bench.lock()
+    bench.ini("package = deps-only")
+    bench.passes("--recreate")
+    bench.passes("--recreate")
+    assert any("part/pyproject.toml" in path.read_text("utf-8") for path in kept())
+    bench.write(inside, member.format("'low', 'high'"))
+    assert "StaleLockError" in bench.fails("--recreate").said
+
+
+def test_what_is_in_no_cache_any_more_is_fetched(bench, index):
+    """The cache of uv is gone: the index is asked, or it is told that it may not be."""
+    for path in (bench.cache / "uv").iterdir():
+        if path.name.startswith(("archive", "wheels")):
+            shutil.rmtree(path)
+    assert "OfflineMissError" in bench.fails("--recreate", "--offline").said
+    index.asked.clear()
+    assert bench.passes("--recreate").packages() == ["low==1.0"]
+    assert any(path.startswith("/files/") for path in index.asked)
+
+
+def withdraw(index, name, reason):
+    """Have the index say that a release is withdrawn, or is not."""
+    index.files[name] = {file: (body, reason) for file, (body, _) in index.files[name].items()}
+
+
+def hear(bench, line):
+    """Have another project ask the index for a release, so that uv's cache has its page of now."""
+    bench.write("asked.in", line)
+    flags = ["--no-config", "--refresh", "--quiet", "--python", sys.executable]
+    bench.program([find_uv_bin(), "pip", "compile", *flags, "asked.in"])
+
+
+def test_a_withdrawal_is_told_once_an_index_has_said_it(bench, index):
+    """What any project hears of the release is told when an environment with it is made anew, and then each time."""
+    withdraw(index, "low", "it eats data")
+    assert "withdrawn" not in bench.passes("--recreate").said  # nobody has asked
+    hear(bench, "low==1.0")
+    for _ in range(3):
+        run = bench.passes("--recreate")
+        assert "withdrawn by their authors: low 1.0 (it eats data)" in run.said
+        assert run.environment()["wheelfarm"]["yanked"][0]["reason"] == "it eats data"
+    index.dead = True
+    bench.ini("skip_install = true", "yanked = refuse")
+    assert "YankedError" in bench.fails("--recreate").said
+    index.dead = False
+    withdraw(index, "low", False)
+    hear(bench, "low==1.0")
+    assert "withdrawn" not in bench.passes("--recreate").said
+
+
+def test_the_index_is_asked_anew_where_that_is_wanted(bench, index):
+    """`offline = never` asks, whatever is kept."""
+    withdraw(index, "low", "it eats data")
+    bench.ini("skip_install = true", "offline = never")
+    index.asked.clear()
+    assert "withdrawn by their authors: low 1.0 (it eats data)" in bench.passes("--recreate").said
+    assert index.asked
+
+
+def test_a_password_is_written_nowhere(bench, index, kept):
+    """An index with a password gives the same set, and neither the environment nor the cache has it in a file."""
+    for path in kept():
+        path.unlink()
+    bench.variables["UV_DEFAULT_INDEX"] = index.simple.replace("//", f"//somebody:{PASSWORD}@")
+    for _ in range(3):
+        assert bench.passes("--recreate").packages() == ["low==1.0"]
+    ours = [*bench.env().glob("*"), *bench.env().glob(".*"), *(bench.cache / "tox-wheelfarm").glob("*")]
+    told = [path for path in ours if path.is_file() and PASSWORD.encode() in path.read_bytes()]
+    assert told == []
+
+
+def test_the_pages_of_an_index_are_not_read_again(bench):
+    """Nothing was heard since: the set is installed by its files alone, which this file of the environment shows."""
+    bench.passes("--recreate")
+    listed = bench.env() / "pylock.wheelfarm.toml"
+    assert 'name = "low"' in listed.read_text("utf-8")
+
+
+def test_a_damaged_file_of_uvs_cache_is_fetched_anew(bench, index):
+    """Where uv cannot install from its cache, it is asked with the index, and what it says then is what is told."""
+    for path in (bench.cache / "uv").glob("wheels-v*/**/*.http"):
+        Path(path).unlink()
+    index.dead = True
+    assert "InstallFailedError" in bench.fails("--recreate").said
+    index.dead = False
+    assert bench.passes("--recreate").packages() == ["low==1.0"]

@@ -1,0 +1,175 @@
+"""What a lock file decided for an environment, kept outside of it: made anew, the environment gets the same at once.
+
+Called by `settlement` and the runner. It counts only for the very same question, put to the very same files, and holds
+nothing that an index, a folder or a password had a part in. What cannot be read, or is of another question, is worked
+out anew and never guessed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import packaging
+from platformdirs import user_cache_path
+
+from tox_wheelfarm import sources
+from tox_wheelfarm.decision import Decision, LockFile
+from tox_wheelfarm.errors import InstallFailedError
+from tox_wheelfarm.kept import keep
+from tox_wheelfarm.locks.pin import Pin, PinnedFile
+from tox_wheelfarm.order import fingerprint
+from tox_wheelfarm.urls import without_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+LIMIT = 16 * 2**20
+"""Bytes; a larger file is not ours."""
+
+MOST = 500
+"""Environments that something is kept for; then the older half is forgotten. Each takes about 30 kB."""
+
+
+class Question(NamedTuple):
+    """What was asked, and what an index had said by then.
+
+    Attributes:
+        asked: a fingerprint of all that decides which releases a lock file gives; "" where more has a say than files.
+        pages: `pages` of then; "" where that is not known, or does not count.
+    """
+
+    asked: str
+    pages: str = ""
+
+
+class LastDecision(NamedTuple):
+    """A decision of a lock file, as it was kept.
+
+    Attributes:
+        question: what it was the answer to; its `pages` are "" unless all releases were looked up after that.
+        decision: with the withdrawals that were known then.
+    """
+
+    question: Question
+    decision: Decision
+
+    def answer(self, question: Question) -> Decision | None:
+        """The decision, if the same was asked; what was withdrawn is known while no index has said more since."""
+        if not question.asked or question.asked != self.question.asked:
+            return None
+        if question.pages and question.pages == self.question.pages:
+            return self.decision._replace(heard=True)
+        pins = tuple(replace(pin, yanked=None) for pin in self.decision.pins)
+        return self.decision._replace(pins=pins)
+
+
+def read(environment: Path) -> LastDecision | None:
+    """The last decision for an environment, unless one of the files that it was made from is another now."""
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        file = _path(environment)
+        if file.stat().st_size > LIMIT:
+            return None
+        held = json.loads(file.read_bytes())
+        if held["code"] == _code() and held["files"] == _digests(held["files"]):
+            path, sha256, kind = held["lock"]
+            lock = LockFile(Path(path), sha256, kind, tuple(map(Path, held["beside"])))
+            decision = Decision(
+                tuple(map(_pin, held["pins"])), lock, tuple(held["roots"]), tuple(held["options"])
+            )
+            return LastDecision(Question(*held["question"]), decision)
+    return None
+
+
+def write(environment: Path, question: Question, decision: Decision) -> None:
+    """Keep a decision of a lock file, if only files have decided it.
+
+    Args:
+        environment: for which one; its next decision takes the place of this one.
+        question: what it is the answer to.
+        decision: with what is known of withdrawals.
+    """
+    lock = decision.lock
+    if not question.asked or lock is None or not all(map(_is_plain, decision.pins)):
+        return
+    if any("@" in option for option in decision.options):
+        return  # an index with a password
+    # Read, it may have been another file than the one that was asked for. What includes others has a hash of them all.
+    if lock.format != "requirements" and sources.digest(lock.path) != lock.sha256:
+        return
+    held = {
+        "code": _code(),
+        "question": question,
+        "files": _digests(map(str, (lock.path, *lock.beside))),
+        "lock": [str(lock.path), lock.sha256, lock.format],
+        "beside": [str(path) for path in lock.beside],
+        "pins": [_told(pin) for pin in decision.pins],
+        "roots": decision.roots,
+        "options": decision.options,
+    }
+    with suppress(InstallFailedError, OSError):  # A cache that cannot be written only costs time.
+        file = keep(_path(environment), json.dumps(held).encode())
+        there = list(file.parent.glob("decision-*.json"))
+        if len(there) > MOST:
+            for old in sorted(there, key=lambda each: each.stat().st_mtime_ns)[: MOST // 2]:
+                old.unlink(missing_ok=True)
+
+
+def pages(variables: Mapping[str, str]) -> str:
+    """A fingerprint that is another once uv has written any page of an index into its cache; "" where none is there.
+
+    Args:
+        variables: those that uv is run with.
+    """
+    place = variables.get("UV_CACHE_DIR") or _usual_cache(variables)
+    if not os.path.isabs(place):  # noqa: PTH117 - uv takes the text as it is
+        return ""
+    # uv puts a page in place by renaming, which changes the time of the folder that it is in.
+    with suppress(OSError), os.scandir(place) as there:
+        buckets = sorted(entry.path for entry in there if entry.name.startswith("simple-v"))
+        found = sources.listed(",".join(each for path in buckets for each in (path, f"{path}/index")))
+        return fingerprint(found) if found else ""
+    return ""
+
+
+def _usual_cache(variables: Mapping[str, str]) -> str:
+    if sys.platform == "win32":
+        return ""
+    home = variables.get("XDG_CACHE_HOME") or f"{variables.get('HOME', '')}/.cache"
+    return f"{home}/uv"
+
+
+def _path(environment: Path) -> Path:
+    return user_cache_path("tox-wheelfarm") / f"decision-{fingerprint(str(environment))}.json"
+
+
+def _code() -> str:
+    # Another release of this distribution may read a lock file in another way.
+    here = Path(__file__).parent
+    return fingerprint(packaging.__version__, sources.listed(f"{here},{here / 'locks'}"))
+
+
+def _digests(paths: Iterable[str]) -> dict[str, str]:
+    return {path: sources.digest(path) for path in paths}
+
+
+def _is_plain(pin: Pin) -> bool:
+    """Whether it is a release of an index of which the files are known, with no name or password in a URL."""
+    urls = [pin.index, *(file.url for file in pin.files)]
+    secret = any("@" in url and without_secrets(url) != url for url in urls)
+    return bool(pin.files) and not pin.reference and not secret and all(file.name for file in pin.files)
+
+
+def _told(pin: Pin) -> dict[str, Any]:
+    return {**asdict(pin), "extras": sorted(pin.extras)}
+
+
+def _pin(told: dict[str, Any]) -> Pin:
+    files = tuple(PinnedFile(each["name"], tuple(each["hashes"]), each["url"]) for each in told["files"])
+    requires = None if told["requires"] is None else tuple(told["requires"])
+    return Pin(**{**told, "files": files, "extras": frozenset(told["extras"]), "requires": requires})
