@@ -2,7 +2,8 @@
 
 tox-wheelfarm against tox's own `pylock`, tox-uv's lock runner, tox-poetry-installer, tox with pip and hashed
 requirements, venv-update, and bare `uv pip sync`; on 78 packages and on six small projects. All in one run, in turn,
-each in a tool environment of its own. Rows: cold (an empty environment, warm caches), nothing to do, and offline
+each in a tool environment of its own. Rows: cold (an empty environment, warm caches, as on all but the first day:
+of uv, pip and poetry their files, of tox-wheelfarm what the lock file decided as well), nothing to do, and offline
 (cold again, with every way to the network dead; what failed once, or went on for a minute, "fails"). Prints medians
 and how many times ours each is, and whether the bounds are held; exit codes: 0 held, 1 missed, 3 not to be measured.
 It needs PyPI and a few GB, and takes half an hour: the others do. To link ten thousand files takes a disk 0.1 s or

@@ -250,7 +250,10 @@ def test_files_that_name_one_another_are_read_once(bench):
     bench.write("a.txt", "-r pipe\n")
     assert "it is no regular file" in bench.fails().said
     (bench.root / "a.txt").write_bytes("low".encode("utf-16"))
-    assert "InstallFailedError: a.txt: it is UTF-16; save it as UTF-8" in bench.fails().said
+    assert (
+        "InstallFailedError: a.txt is UTF-16 (as some shells write it); save it as UTF-8"
+        in bench.fails().said
+    )
     bench.write("a.txt", "-c sub/c.txt\nlow>=2\n")
     bench.write("sub/c.txt", "# ours\nlow==1.0\n")
     assert "`low==1.0` (sub/c.txt line 2)" in bench.fails().said

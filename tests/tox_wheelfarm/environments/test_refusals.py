@@ -36,7 +36,9 @@ def test_constraints_in_utf_16_are_told(bench):
     """So are constraints."""
     (bench.root / "c.txt").write_bytes("low===1.0\n".encode("utf-16"))
     bench.ini("skip_install = true", "deps = low", "constraints = c.txt")
-    assert "ConstraintsError: c.txt: it is UTF-16; save it as UTF-8" in bench.fails().said
+    assert (
+        "ConstraintsError: c.txt is UTF-16 (as some shells write it); save it as UTF-8" in bench.fails().said
+    )
 
 
 def test_constraints_of_a_lock_file_are_refused(bench):

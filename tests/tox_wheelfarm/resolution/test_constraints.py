@@ -179,7 +179,7 @@ def test_what_cannot_be_read_is_told(gather, constrain, tmp_path):
     constrain("\n-c gone.txt\n")
     assert "(named by c.txt line 2)" in refused(gather, "c.txt")
     (tmp_path / "b.txt").write_bytes(b"apple==1\n\xff\xfe\n")
-    assert refused(gather, "b.txt") == "b.txt line 2: it is not UTF-8"
+    assert refused(gather, "b.txt") == "b.txt, line 2: not UTF-8"
     (tmp_path / "long.txt").write_bytes(b"#" * (MOST_BYTES + 1))
     assert "longer than" in refused(gather, "long.txt")
     constrain("apple==1 \\\n" * 20000)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from tox_wheelfarm.documents import URL, Documents, Found, decoded
+from tox_wheelfarm.decoding import decoded
+from tox_wheelfarm.documents import URL, Documents, Found
 from tox_wheelfarm.errors import ConstraintsError
 from tox_wheelfarm.kept import keep
 from tox_wheelfarm.statements import INLINE, Statement, statements
@@ -93,7 +94,7 @@ def read(path: Path) -> Constraints:
         ConstraintsError: it cannot be read, or a line of it is not a constraint.
     """
     body = Documents(path.parent, path.parent, Offline.ALWAYS).read(path, str(path))
-    text = decoded(body, str(path))
+    text = decoded(body, str(path), ConstraintsError)
     source, sha256, numbered = str(path), hashlib.sha256(body).hexdigest(), True
     _, mark, told = text.rpartition(MARK)
     if mark and "\n" not in told.strip():

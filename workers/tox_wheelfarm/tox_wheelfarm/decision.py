@@ -15,6 +15,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from tox_wheelfarm import release_set
+from tox_wheelfarm.deps import ARCHIVES
 from tox_wheelfarm.errors import HashMissingError, ResolutionError
 from tox_wheelfarm.locks.trust import DistrustError
 from tox_wheelfarm.options import LOCKFILE, LOWEST
@@ -33,10 +34,6 @@ if TYPE_CHECKING:
     from tox_wheelfarm.pip import Pip
     from tox_wheelfarm.resolution import Folder
     from tox_wheelfarm.uv import Uv
-
-
-ARCHIVES = (".whl", ".zip", ".tgz", ".tar", ".gz", ".bz2", ".xz")
-"""How the names of files that can be installed end; what else is on this disk is a folder."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from tox_wheelfarm.requirement_files import Asked, RequirementFiles
 
 EXTRAS = re.compile(r"^(?P<path>.*?)(?:\[(?P<extras>[^\[\]]*)\])?$")
-ARCHIVES = (".whl", ".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tar.xz")
+ARCHIVES = (".whl", ".zip", ".tgz", ".tar", ".gz", ".bz2", ".xz")
+"""How the names of files that can be installed end; what else is on this disk is a folder."""
+
 FRAGMENT = re.compile(r"[#&](?P<kind>md5|sha\d+)=(?P<digest>[0-9A-Fa-f]+)")
 URL = re.compile(r"[A-Za-z0-9+.-]+://\S+")
 BELOW = re.compile(r"[#&]subdirectory=(?P<folder>[^&]*)")

@@ -6,7 +6,6 @@ and never where offline = always. What cannot be had is told by its name, withou
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import re
 import stat
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
 
+from tox_wheelfarm.decoding import decoded
 from tox_wheelfarm.errors import ConstraintsError, InstallerError, OfflineMissError
 from tox_wheelfarm.kept import held, keep
 from tox_wheelfarm.statements import MOST_BYTES
@@ -200,21 +200,6 @@ class Documents:
 def is_remote(place: str) -> bool:
     """Whether it is a URL of another machine."""
     return place.lower().startswith(("http://", "https://"))
-
-
-def decoded(body: bytes, source: str, refused: type[InstallerError] = ConstraintsError) -> str:
-    """The text of a document.
-
-    Raises:
-        InstallerError (`refused`): it is not UTF-8.
-    """
-    try:
-        return body.decode("utf-8-sig")
-    except UnicodeDecodeError as wrong:
-        if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise refused(f"{source}: it is UTF-16; save it as UTF-8") from None
-        line = body.count(b"\n", 0, wrong.start) + 1
-        raise refused(f"{source} line {line}: it is not UTF-8") from None
 
 
 def _shown(path: Path, root: Path) -> str:

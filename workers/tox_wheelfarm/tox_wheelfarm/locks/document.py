@@ -6,7 +6,6 @@ form; it never executes anything, and a value is never trusted to have the type 
 
 from __future__ import annotations
 
-import codecs
 import json
 import sys
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 
+from tox_wheelfarm.decoding import decoded
 from tox_wheelfarm.errors import LockFileError
 
 if sys.version_info >= (3, 11):
@@ -54,21 +54,6 @@ def contents(path: Path) -> bytes:
     return data
 
 
-def text(path: Path, data: bytes) -> str:
-    """The same as text.
-
-    Raises:
-        LockFileError: it is not UTF-8.
-    """
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as wrong:
-        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise LockFileError(f"{path} is UTF-16 (as some shells write it); save it as UTF-8") from wrong
-        line = data.count(b"\n", 0, wrong.start) + 1
-        raise LockFileError(f"{path}, line {line}: not UTF-8") from wrong
-
-
 def toml(path: Path, data: bytes) -> Table:
     """A TOML document.
 
@@ -76,7 +61,7 @@ def toml(path: Path, data: bytes) -> Table:
         LockFileError: it is none; the message has the line.
     """
     try:
-        return Table(path, "", tomllib.loads(text(path, data)))
+        return Table(path, "", tomllib.loads(decoded(data, str(path), LockFileError)))
     except (tomllib.TOMLDecodeError, RecursionError) as wrong:
         raise LockFileError(f"{path} is not TOML: {_why(wrong)}") from wrong
 
@@ -88,7 +73,7 @@ def json_object(path: Path, data: bytes) -> Table:
         LockFileError: it is none; the message has the line.
     """
     try:
-        document = json.loads(text(path, data))
+        document = json.loads(decoded(data, str(path), LockFileError))
     except (ValueError, RecursionError) as wrong:
         raise LockFileError(f"{path} is not JSON: {_why(wrong)}") from wrong
     if not isinstance(document, dict):

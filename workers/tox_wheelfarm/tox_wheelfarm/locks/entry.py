@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from tox_wheelfarm.decoding import decoded
 from tox_wheelfarm.errors import LockFileError
 from tox_wheelfarm.locks.pin import PinnedFile
 
@@ -129,9 +130,7 @@ def toml(file: str, data: bytes) -> Entry:
     """
     _sized(file, data)
     try:
-        return Entry(file, "", tomllib.loads(data.decode("utf-8")))
-    except UnicodeDecodeError as wrong:
-        raise LockFileError(f"{file} is not UTF-8 (byte {wrong.start})") from None
+        return Entry(file, "", tomllib.loads(decoded(data, file, LockFileError)))
     except (tomllib.TOMLDecodeError, RecursionError) as wrong:
         raise LockFileError(f"{file} is not TOML: {wrong}") from None
 

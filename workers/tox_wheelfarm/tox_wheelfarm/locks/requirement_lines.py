@@ -16,6 +16,8 @@ from urllib.request import url2pathname
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
+from tox_wheelfarm.decoding import decoded
+from tox_wheelfarm.errors import LockFileError
 from tox_wheelfarm.locks import document, trust
 from tox_wheelfarm.locks.pin import Pin, PinnedFile
 from tox_wheelfarm.locks.project import Project
@@ -95,7 +97,7 @@ class Reader:
         """
         self._seen.add(path.resolve())
         self.contents.append(data)
-        for number, text in _logical(document.text(path, data)):
+        for number, text in _logical(decoded(data, str(path), LockFileError)):
             where = f"{path}, line {number}"
             with trust.at(where):
                 try:
