@@ -213,6 +213,17 @@ def test_a_withdrawal_is_told_once_an_index_has_said_it(bench, index):
     assert "withdrawn" not in bench.passes("--recreate").said
 
 
+def test_a_withdrawal_is_told_whatever_we_heard_before_it(bench, index):
+    """What we ourselves asked an index before (`offline = never`) does not outweigh what uv has heard since."""
+    bench.ini("skip_install = true", "offline = never")
+    bench.passes("--recreate")
+    bench.ini("skip_install = true")
+    withdraw(index, "low", "it eats data")
+    hear(bench, "low==1.0")
+    for _ in range(3):
+        assert "withdrawn by their authors: low 1.0 (it eats data)" in bench.passes("--recreate").said
+
+
 def test_the_index_is_asked_anew_where_that_is_wanted(bench, index):
     """`offline = never` asks, whatever is kept."""
     withdraw(index, "low", "it eats data")

@@ -195,6 +195,9 @@ def _marked(case: Case, decided: Decision) -> Decision:
         decided = decided._replace(pins=marked(decided.pins, case.python, case.uv))
     places = yanked.indexes(case.uv.variables)
     pins = yanked.asked(decided.pins, places, user_cache_path("tox-wheelfarm"), case.options.offline)
+    if case.options.offline is not Offline.NEVER:
+        # Nobody was asked now, and what uv has heard may be later than what we have.
+        pins = tuple(pin if was.yanked is None else was for was, pin in zip(decided.pins, pins, strict=True))
     return decided._replace(pins=pins)
 
 
