@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
+from tox_wheelfarm import last_decision
+
 PASSWORD = "swordfish"
 
 
@@ -38,18 +40,29 @@ def bench(bench):
     return bench
 
 
+def held(path):
+    """What a file of a decision holds."""
+    return json.loads(path.read_text("utf-8").partition("\n")[2])
+
+
+def write(path, told):
+    """Write something into such a file as if we had."""
+    body = json.dumps(told)
+    path.write_text(f"{hashlib.sha256(body.encode()).hexdigest()}\n{body}", "utf-8")
+
+
 def forge(path, **told):
-    """Write something else into a file of a decision, to see whether it counts."""
-    held = json.loads(path.read_text("utf-8"))
-    held["pins"][0] |= told
-    path.write_text(json.dumps(held), "utf-8")
+    """Write something else of a release into it, to see whether it counts."""
+    whole = held(path)
+    whole["pins"][0] |= told
+    write(path, whole)
 
 
 def two(bench, index, kept):
     """Have the kept decision say the second release, which the lock file does not."""
     other = index.files["low"]["low-2.0-py3-none-any.whl"][0]
     (bench.cache / "two.whl").write_bytes(other)
-    file = json.loads(kept()[0].read_text("utf-8"))["pins"][0]["files"][0]
+    file = held(kept()[0])["pins"][0]["files"][0]
     fresh = {
         "name": "low-2.0-py3-none-any.whl",
         "hashes": [f"sha256:{hashlib.sha256(other).hexdigest()}"],
@@ -67,7 +80,7 @@ def test_the_same_question_is_not_worked_out_again(bench, index, kept):
 
 def test_a_file_is_held_against_its_hash_whatever_was_kept(bench, kept):
     """What uv's cache has is another file than the kept hash says: it is not installed."""
-    (file,) = json.loads(kept()[0].read_text("utf-8"))["pins"][0]["files"]
+    (file,) = held(kept()[0])["pins"][0]["files"]
     forge(kept()[0], files=[{**file, "hashes": [f"sha256:{'0' * 64}"]}])
     assert "InstallFailedError" in bench.fails("--recreate").said
     assert not list(bench.site().glob("low*"))
@@ -100,21 +113,21 @@ def test_groups_are_part_of_the_question(bench):
         assert bench.passes("--recreate").packages() == packages
 
 
-@pytest.mark.parametrize("damage", ["", "{}", "[]", "null", '{"code": 1}', "\x00\xff", "cut"])
+@pytest.mark.parametrize("damage", ["", "{}", "[]", "null", '{"code": 1}', "\x00\xff", "cut", "[" * 200_000])
 def test_what_cannot_be_read_is_decided_anew(bench, kept, damage):
     """A file that is empty, cut or something else says nothing, and fails nothing."""
     path = kept()[0]
     text = path.read_text("utf-8")
     path.write_text(text[: len(text) // 2] if damage == "cut" else damage, "latin-1")
     assert bench.passes("--recreate").packages() == ["low==1.0"]
-    assert json.loads(path.read_text("utf-8"))["pins"][0]["version"] == "1.0"
+    assert held(path)["pins"][0]["version"] == "1.0"
 
 
 def test_another_release_of_ours_decides_anew(bench, index, kept):
     """It may read a lock file in another way."""
     two(bench, index, kept)
     path = kept()[0]
-    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "code": "another"}), "utf-8")
+    write(path, {**held(path), "code": "another"})
     assert bench.passes("--recreate").packages() == ["low==1.0"]
 
 
@@ -245,11 +258,27 @@ def test_a_password_is_written_nowhere(bench, index, kept):
     assert told == []
 
 
-def test_the_pages_of_an_index_are_not_read_again(bench):
-    """Nothing was heard since: the set is installed by its files alone, which this file of the environment shows."""
+def test_a_token_in_the_path_of_an_index_stays_out_of_the_environment(bench, index):
+    """Some indexes have their secret there; the files that uv is given are gone when it is done."""
+    plain = index.answer
+    index.answer = lambda path, accept="": plain(path.replace(f"/{PASSWORD}", ""), accept)
+    bench.variables["UV_DEFAULT_INDEX"] = f"{index.url}/{PASSWORD}/simple/"
+    for _ in range(3):
+        assert bench.passes("--recreate").packages() == ["low==1.0"]
+    ours = [*bench.env().glob("*"), *bench.env().glob(".*"), *(bench.cache / "tox-wheelfarm").glob("*")]
+    assert [path for path in ours if path.is_file() and PASSWORD.encode() in path.read_bytes()] == []
+
+
+def test_the_pages_of_an_index_are_not_read_again(bench, index):
+    """Nothing was heard since: the set is installed by its files alone, whatever became of the pages in uv's cache."""
     bench.passes("--recreate")
-    listed = bench.env() / "pylock.wheelfarm.toml"
-    assert 'name = "low"' in listed.read_text("utf-8")
+    index.dead = True
+    pages = list((bench.cache / "uv").glob("simple-v*/**/*.rkyv"))
+    for page in pages:
+        with page.open("r+b") as file:  # in place, as uv never does
+            file.write(bytes(page.stat().st_size))
+    assert bench.passes("--recreate").packages() == ["low==1.0"]
+    assert pages
 
 
 def test_a_damaged_file_of_uvs_cache_is_fetched_anew(bench, index):
@@ -260,3 +289,65 @@ def test_a_damaged_file_of_uvs_cache_is_fetched_anew(bench, index):
     assert "InstallFailedError" in bench.fails("--recreate").said
     index.dead = False
     assert bench.passes("--recreate").packages() == ["low==1.0"]
+
+
+def test_what_an_index_had_a_part_in_is_not_kept(bench, kept):
+    """A lock of hashes only: which file they are of is asked of the index each time, and the index may change."""
+    for path in (*kept(), bench.root / "pylock.toml"):
+        path.unlink()
+    bench.requirements("low==1.0")
+    for _ in range(2):
+        assert bench.passes("--recreate").packages() == ["low==1.0"]
+    assert kept() == []
+
+
+def test_an_index_of_the_process_is_part_of_the_question(bench, index, kept):
+    """The variable reaches uv whether tox passes it or not."""
+    setting = "disallow_pass_env = UV_*"
+    bench.ini("skip_install = true", setting)
+    bench.passes("--recreate")
+    before = held(kept()[0])["question"]
+    bench.variables["UV_DEFAULT_INDEX"] = f"{index.url}/./simple/"
+    bench.passes("--recreate")
+    assert held(kept()[0])["question"][0] != before[0]
+
+
+def test_a_report_that_is_asked_for_later_has_the_withdrawals(bench, index):
+    """The run that made the environment wrote no report; the next one does, and nothing has changed."""
+    withdraw(index, "low", "it eats data")
+    hear(bench, "low==1.0")
+    for flags in (("--recreate",), ()):
+        assert bench.tox(*flags, reports=False).code == 0
+    assert bench.passes().environment()["wheelfarm"]["yanked"][0]["reason"] == "it eats data"
+    bench.tox("--recreate", reports=False)
+    for path in (bench.cache / "tox-wheelfarm").glob("decision-*.json"):
+        path.unlink()
+    assert bench.passes().environment()["wheelfarm"]["yanked"][0]["reason"] == "it eats data"
+
+
+def test_without_a_cache_of_uv_each_run_hears_anew(bench, index):
+    """`UV_NO_CACHE`: the pages of the cache that is not used say nothing of what uv heard."""
+    bench.ini("skip_install = true", "set_env = UV_NO_CACHE=1")
+    withdraw(index, "low", "it eats data")
+    for _ in range(2):
+        assert "withdrawn by their authors: low 1.0" in bench.passes("--recreate").said
+    withdraw(index, "low", False)
+    assert "withdrawn" not in bench.passes("--recreate").said
+
+
+def test_what_is_no_file_is_not_waited_for(bench, kept):
+    """A pipe in the place of a kept decision would never end."""
+    path = kept()[0]
+    path.unlink()
+    os.mkfifo(path)
+    assert bench.passes("--recreate").packages() == ["low==1.0"]
+
+
+def test_another_uv_may_know_more(bench, monkeypatch):
+    """Each release of uv has pages of its own in the cache: of what one has heard another knows nothing."""
+    variables = bench.environment()
+    before = last_decision.pages(variables)
+    assert before
+    assert last_decision.pages(variables) == before
+    monkeypatch.setattr(last_decision, "find_uv_bin", lambda: __file__)
+    assert last_decision.pages(variables) != before

@@ -57,7 +57,14 @@ def system() -> list[str]:
     libc = ""
     with suppress(AttributeError, ValueError, OSError):
         libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
-    return [platform.system(), platform.release(), platform.version(), libc, *map(_variable, ASKED)]
+    return [
+        platform.system(),
+        platform.machine(),
+        platform.release(),
+        platform.version(),
+        libc,
+        *map(_variable, ASKED),
+    ]
 
 
 def _variable(name: str) -> str:

@@ -6,19 +6,18 @@ what needs no change is not touched.
 
 from __future__ import annotations
 
-from contextlib import suppress
+import tempfile
 from dataclasses import field
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from tox_wheelfarm import release_set, sources
-from tox_wheelfarm.errors import InstallFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from tox_wheelfarm.artifact import Artifact
     from tox_wheelfarm.decision import Case
@@ -127,14 +126,13 @@ def _from_cache(case: Case, steps: Change, where: Sequence[str]) -> bool:
     more = steps.artifacts or steps.anew or steps.options or steps.settings
     if more or not index or not steps.pins or not all(map(release_set.is_wheel, steps.pins)):
         return False
-    listed = case.folder / "pylock.wheelfarm.toml"
-    listed.write_text(release_set.pylock(steps.pins, index), "utf-8")
-    # What fails here is tried once more with the index, and told then.
-    with suppress(InstallFailedError):
+    # A folder that nobody else can look into: the index may have a token in its path.
+    with tempfile.TemporaryDirectory(prefix="wheelfarm-") as folder:
+        listed = Path(folder) / "pylock.toml"
+        listed.write_text(release_set.pylock(steps.pins, index), "utf-8")
         command = ["pip", "install", "--no-deps", *where, "-r", str(listed)]
-        case.uv.run(command, cwd=case.root, network=False, meanwhile=_meanwhile)
-        return True
-    return False
+        # What fails is tried once more with the index, and told then.
+        return case.uv.from_cache(command, cwd=case.root, meanwhile=_meanwhile)
 
 
 def _meanwhile() -> None:

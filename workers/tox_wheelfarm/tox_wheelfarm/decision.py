@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tox_wheelfarm.deps import Deps
-    from tox_wheelfarm.last_decision import LastDecision
     from tox_wheelfarm.locks.lock import Lock
     from tox_wheelfarm.locks.pin import Pin
     from tox_wheelfarm.locks.project import Project
@@ -50,7 +49,7 @@ class Case:
         uv: how uv is run.
         pip: the environment's own pip, where uv cannot fill it (Python 2.7); None elsewhere.
         ahead: the lock file and the project, where they were read already (`locked.ahead`).
-        last: what a lock file decided for it the last time, if that is known.
+        since_ns: when the run began; a file that was written later may be another than the one that was read.
     """
 
     root: Path
@@ -62,7 +61,7 @@ class Case:
     uv: Uv
     pip: Pip | None = None
     ahead: tuple[Lock, Project] | None = None
-    last: LastDecision | None = None
+    since_ns: int = 0
 
 
 class LockFile(NamedTuple):
@@ -86,6 +85,7 @@ class Decision(NamedTuple):
         lock: the lock file that decided, if one did.
         roots: what was asked for (PEP 508), for the chains of conflicts.
         options: where its files are and which are meant, as lines of a requirements file.
+        alone: whether files decided it and nothing else: nothing was resolved, and no index named a file.
         heard: whether no index has said anything since the withdrawals in the pins were looked up.
     """
 
@@ -93,6 +93,7 @@ class Decision(NamedTuple):
     lock: LockFile | None = None
     roots: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    alone: bool = False
     heard: bool = False
 
 
@@ -110,6 +111,7 @@ def decide(case: Case, order: Order) -> Decision:
             from tox_wheelfarm.named import named
 
             pins = named(pins, case.python, case.uv)
+            found = found._replace(alone=False)
         pins = one_file_each(case, pins, options)
     return found._replace(pins=pins, options=options)
 
@@ -175,7 +177,8 @@ def _from_lock(case: Case, order: Order) -> Decision:
         pins = tuple(_promised(pin, order.lines.hashes) for pin in pins)
     # Those from the lock are not roots: the walk of conflicts finds where each begins.
     told = LockFile(lock.path, lock.sha256, lock.format, lock.beside)
-    return Decision(_by_name(pins), told, _roots(extra, order), lock.options)
+    alone = not extra and not order.lines.folders
+    return Decision(_by_name(pins), told, _roots(extra, order), lock.options, alone)
 
 
 def _lines(order: Order) -> list[str]:

@@ -138,7 +138,7 @@ class SetInstaller(Installer[Any]):
 
         # A run without a report left this out; what a lock file decides is the same whenever it is asked.
         asked = settlement.question(self._runner, self.order, case, held.order)
-        decision = settlement.decide(case, self.order, asked)
+        decision = settlement.decide(case, self.order, asked, look=True)
         told = settlement.record(case, decision, self._runner.package_folders(), reported=True)
         replace(held, record=told).write(self._runner.env_dir)
 
@@ -173,9 +173,10 @@ class SetInstaller(Installer[Any]):
             settings=self.order.lines.settings,
             options=decision.options,
         )
-        looked = sources.looks(
-            decision.pins
-        )  # before they are built: what is changed meanwhile is seen next time
+        # Before they are built: what is changed meanwhile is seen next time.
+        looked = sources.looks(decision.pins)
+        if decision.lock is not None:
+            looked |= sources.read(decision.lock.beside, case.since_ns)
         # From here until the state is written, whatever happens means that the next run makes it anew.
         state.remove(runner.env_dir)
         said = changing.carry_out(case, steps, heard=decision.heard)

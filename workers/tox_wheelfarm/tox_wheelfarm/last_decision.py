@@ -7,6 +7,7 @@ out anew and never guessed.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import packaging
 from platformdirs import user_cache_path
+from uv import find_uv_bin
 
 from tox_wheelfarm import sources
 from tox_wheelfarm.decision import Decision, LockFile
@@ -71,37 +73,36 @@ class LastDecision(NamedTuple):
 
 def read(environment: Path) -> LastDecision | None:
     """The last decision for an environment, unless one of the files that it was made from is another now."""
-    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+    with suppress(OSError, ValueError, KeyError, TypeError):
         file = _path(environment)
-        if file.stat().st_size > LIMIT:
+        if not file.is_file() or file.stat().st_size > LIMIT:
             return None
-        held = json.loads(file.read_bytes())
+        digest, _, body = file.read_bytes().partition(b"\n")
+        if hashlib.sha256(body).hexdigest().encode() != digest:
+            return None  # cut, or not ours
+        held = json.loads(body)
         if held["code"] == _code() and held["files"] == _digests(held["files"]):
             path, sha256, kind = held["lock"]
             lock = LockFile(Path(path), sha256, kind, tuple(map(Path, held["beside"])))
-            decision = Decision(
-                tuple(map(_pin, held["pins"])), lock, tuple(held["roots"]), tuple(held["options"])
-            )
+            roots, options = tuple(held["roots"]), tuple(held["options"])
+            decision = Decision(tuple(map(_pin, held["pins"])), lock, roots, options, alone=True)
             return LastDecision(Question(*held["question"]), decision)
     return None
 
 
 def write(environment: Path, question: Question, decision: Decision) -> None:
-    """Keep a decision of a lock file, if only files have decided it.
+    """Keep a decision of a lock file.
 
     Args:
         environment: for which one; its next decision takes the place of this one.
         question: what it is the answer to.
-        decision: with what is known of withdrawals.
+        decision: files alone have decided it, and they are still what they were; with what is known of withdrawals.
     """
     lock = decision.lock
     if not question.asked or lock is None or not all(map(_is_plain, decision.pins)):
         return
     if any("@" in option for option in decision.options):
         return  # an index with a password
-    # Read, it may have been another file than the one that was asked for. What includes others has a hash of them all.
-    if lock.format != "requirements" and sources.digest(lock.path) != lock.sha256:
-        return
     held = {
         "code": _code(),
         "question": question,
@@ -112,8 +113,9 @@ def write(environment: Path, question: Question, decision: Decision) -> None:
         "roots": decision.roots,
         "options": decision.options,
     }
+    body = json.dumps(held).encode()
     with suppress(InstallFailedError, OSError):  # A cache that cannot be written only costs time.
-        file = keep(_path(environment), json.dumps(held).encode())
+        file = keep(_path(environment), hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
         there = list(file.parent.glob("decision-*.json"))
         if len(there) > MOST:
             for old in sorted(there, key=lambda each: each.stat().st_mtime_ns)[: MOST // 2]:
@@ -127,13 +129,15 @@ def pages(variables: Mapping[str, str]) -> str:
         variables: those that uv is run with.
     """
     place = variables.get("UV_CACHE_DIR") or _usual_cache(variables)
-    if not os.path.isabs(place):  # noqa: PTH117 - uv takes the text as it is
+    if variables.get("UV_NO_CACHE") or not os.path.isabs(place):  # noqa: PTH117 - uv takes the text as it is
         return ""
     # uv puts a page in place by renaming, which changes the time of the folder that it is in.
     with suppress(OSError), os.scandir(place) as there:
         buckets = sorted(entry.path for entry in there if entry.name.startswith("simple-v"))
-        found = sources.listed(",".join(each for path in buckets for each in (path, f"{path}/index")))
-        return fingerprint(found) if found else ""
+        found = sources.inside(each for path in buckets for each in (path, f"{path}/index"))
+        # Each release of uv reads one of the buckets.
+        uv = Path(find_uv_bin()).stat()
+        return fingerprint(found, uv.st_size, uv.st_mtime_ns) if found else ""
     return ""
 
 
@@ -151,7 +155,7 @@ def _path(environment: Path) -> Path:
 def _code() -> str:
     # Another release of this distribution may read a lock file in another way.
     here = Path(__file__).parent
-    return fingerprint(packaging.__version__, sources.listed(f"{here},{here / 'locks'}"))
+    return fingerprint(packaging.__version__, sources.inside([str(here), str(here / "locks")]))
 
 
 def _digests(paths: Iterable[str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,6 @@ from tox_wheelfarm.packager import Packager
 if TYPE_CHECKING:
     from tox.tox_env.api import ToxEnvCreateArgs
 
-    from tox_wheelfarm.last_decision import LastDecision
     from tox_wheelfarm.locks.lock import Lock
     from tox_wheelfarm.locks.project import Project
     from tox_wheelfarm.pip import Pip
@@ -61,7 +61,7 @@ class Runner(Environment, PythonRun, Settling):
         self._installer: SetInstaller | None = None
         self._chosen: tuple[options.Options, Path | None] | None = None
         self.ahead: tuple[Lock, Project] | None = None
-        self.last: LastDecision | None = None
+        self.since_ns = 0
         super().__init__(create_args)
 
     @staticmethod
@@ -167,14 +167,12 @@ class Runner(Environment, PythonRun, Settling):
             # The modules of an install are loaded here as well.
             from tox_wheelfarm import changing, last_decision, locked, settlement  # noqa: F401 - two are only loaded
 
-            self.last = last_decision.read(self.env_dir)
-            if self.last is not None:
-                return
             root = options.folder(self.core, "package_root")
-            self.ahead = locked.ahead(self.lockfile, root, Path(self.interpreter.executable))
+            if last_decision.read(self.env_dir) is None:
+                self.ahead = locked.ahead(self.lockfile, root, Path(self.interpreter.executable))
 
     def _setup_env(self) -> None:
-        self.ahead = self.last = None
+        self.ahead, self.since_ns = None, time.time_ns()
         self.installer.begin()
         for told in meaningless.found(self.conf, self.options, self.environment_variables):
             LOGGER.warning("%s", told)

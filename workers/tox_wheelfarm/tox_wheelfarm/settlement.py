@@ -6,14 +6,13 @@ Called by the installer only. It reads files of the project and the environment;
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
 
-from tox_wheelfarm import answers, decision, last_decision, options, sources, unlocked, variables
+from tox_wheelfarm import answers, decision, last_decision, options, release_set, sources, unlocked, variables
 from tox_wheelfarm.errors import (
     ConflictError,
     PoetryNotInstalledError,
@@ -36,9 +35,6 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 
-INCLUDED = re.compile(r"\s*(?:-r\s*|--requirement[\s=]\s*)(?P<file>[^\s#]+)")
-MOST_FILES = 100
-
 NEVER_DECIDES = ("offline", "threads", "prune", "require_poetry")
 """Settings that a fingerprint leaves out."""
 
@@ -59,22 +55,25 @@ def case(runner: Runner, order: Order) -> Case:
     uv = replace(uv, variables=order.lines.over(uv.variables))
     python = runner.env_python()
     pip = runner.pip(uv) if runner.interpreter.version_info[:2] < (3, 6) else None
-    return decision.Case(
-        root, python, runner.env_dir, settings, runner.lockfile, files, uv, pip, runner.ahead, runner.last
+    ahead = runner.ahead
+    found = decision.Case(
+        root, python, runner.env_dir, settings, runner.lockfile, files, uv, pip, ahead, runner.since_ns
     )
+    # What was read ahead may be another file by now; fingerprints come first, and reading after them.
+    changed = ahead and sources.touched([*_project(root), ahead[0].path, *ahead[0].beside], runner.since_ns)
+    return replace(found, ahead=None) if changed else found
 
 
 def prints(runner: Runner, order: Order, case: Case) -> dict[str, str]:
     """Fingerprints of everything that decides what is installed, by phase."""
     settings = {name: value for name, value in vars(case.options).items() if name not in NEVER_DECIDES}
-    places = variables.places(case.uv.variables)
+    places = variables.places(case.uv.environment())
     files = [sources.digest(path) for path in case.constraints]
     locked = []
     if case.lockfile is None and unlocked.asks(case.options, order):
-        locked = [sources.digest(case.root / name) for name in ("pyproject.toml", "Pipfile")]
+        locked = [*map(sources.digest, _project(case.root))]
     elif case.lockfile is not None:
-        project = [case.root / name for name in ("pyproject.toml", "Pipfile")]
-        locked = [str(case.lockfile), *map(sources.digest, [*_included(case.lockfile), *project])]
+        locked = [str(case.lockfile), *map(sources.digest, [case.lockfile, *_project(case.root)])]
     folders = [sources.digest(each.path / "pyproject.toml") for each in order.lines.folders]
     asked = (
         settings,
@@ -107,13 +106,13 @@ def question(runner: Runner, order: Order, case: Case, prints: Mapping[str, str]
     """
     if case.lockfile is None or case.pip is not None or case.options.stale_lock != "error":
         return last_decision.Question("")
-    if case.options.seeds or order.lines.requirements or order.lines.folders:
-        return last_decision.Question("")
     project = [(each.name, each.extras) for each in order.artifacts]
     asked = (project, order.package_requirements, order.deps_only, order.extras)
     told = fingerprint(prints["deps"], asked, runner.interpreter.as_json(), answers.system())
-    asks_anyway = case.options.offline is Offline.NEVER
-    return last_decision.Question(told, "" if asks_anyway else last_decision.pages(case.uv.environment()))
+    index = release_set.only_index((), case.uv.variables)
+    if case.options.offline is Offline.NEVER or not index.startswith(("http://", "https://")):
+        return last_decision.Question(told)  # asked anyway, or of a folder that uv keeps no page of
+    return last_decision.Question(told, last_decision.pages(case.uv.environment()))
 
 
 def same(held: State, prints: Mapping[str, str], there: Mapping[str, str], runner: Runner) -> bool:
@@ -128,19 +127,20 @@ def same(held: State, prints: Mapping[str, str], there: Mapping[str, str], runne
     return all(there.get(name) == held.versions.get(name) for name in held.releases)
 
 
-def decide(case: Case, order: Order, asked: last_decision.Question) -> Decision:
+def decide(case: Case, order: Order, asked: last_decision.Question, *, look: bool = False) -> Decision:
     """Decide, and speak of the withdrawn releases that are known of before anything is fetched.
 
     Args:
         case: of `case`.
         order: what was asked for.
         asked: of `question`.
+        look: whether withdrawals are looked up in uv's cache. An install tells them in passing.
 
     Raises:
         YankedError: one would be installed, and the settings refuse that.
     """
-    last = case.last.answer(asked) if case.last else None
-    decided = _marked(case, last or decision.decide(case, order))
+    last = last_decision.read(case.folder) if asked.asked else None
+    decided = _marked(case, (last and last.answer(asked)) or decision.decide(case, order), look=look)
     _speak(case, [pin for pin in decided.pins if pin.yanked is not None])
     return decided
 
@@ -168,7 +168,10 @@ def heard(
     pins = yanked.told(decided.pins, said)
     _speak(case, [pin for pin in pins if pin.yanked is not None and pin.name not in known])
     decided = decided._replace(pins=pins)
-    last_decision.write(case.folder, asked if whole else asked._replace(pages=""), decided)
+    if decided.lock is not None and decided.alone:
+        read = [decided.lock.path, *decided.lock.beside, *_project(case.root), *case.constraints]
+        if not sources.touched(read, case.since_ns):
+            last_decision.write(case.folder, asked if whole else asked._replace(pages=""), decided)
     return decided
 
 
@@ -181,14 +184,14 @@ def _speak(case: Case, yanked: Sequence[Pin]) -> None:
     LOGGER.warning("withdrawn by their authors: %s", told)
 
 
-def _marked(case: Case, decided: Decision) -> Decision:
+def _marked(case: Case, decided: Decision, *, look: bool) -> Decision:
     # A resolution has said it already; a lock does not know what was withdrawn after it was made.
     if decided.lock is None:
         return decided
     from tox_wheelfarm import yanked
 
     known = decided.heard or case.options.offline is Offline.NEVER or case.pip is not None
-    if case.options.yanked == "refuse" and not known:
+    if (look or case.options.yanked == "refuse") and not known:
         # Before anything is installed; what is only warned of is heard from the install itself, which costs nothing.
         from tox_wheelfarm.named import marked
 
@@ -289,15 +292,5 @@ def _poetry() -> None:
         )
 
 
-def _included(lockfile: Path) -> list[Path]:
-    """The lock file, and where it is a requirements file those that it includes."""
-    found = [lockfile]
-    for path in found if lockfile.suffix == ".txt" else ():
-        try:
-            lines = path.read_text("utf-8", "replace").splitlines()
-        except OSError:
-            continue  # the reader of the lock file says so
-        named = (INCLUDED.match(line) for line in lines)
-        others = [path.parent / each["file"].strip("\"'") for each in named if each]
-        found += [each for each in others if each not in found][: MOST_FILES - len(found)]
-    return found
+def _project(root: Path) -> list[Path]:
+    return [root / name for name in ("pyproject.toml", "Pipfile")]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 MOST = 50_000
 """Files of one folder; one with more counts as changed each time."""
+
+TICK_NS = 20_000_000
+"""Times of files are those of the last tick of the system's clock, some ms behind."""
 
 EDITABLE = "-e "
 """Begins the place of a folder that is installed in place: its sources are read where they are."""
@@ -54,12 +58,35 @@ def looks(pins: Iterable[Pin]) -> dict[str, str]:
     return {where: _look(where) for where in map(place, pins) if where}
 
 
+def read(paths: Iterable[Path], since_ns: int) -> dict[str, str]:
+    """A print of each of these files, by path; one that `touched` since never is what it was."""
+    return {str(path): "" if touched((path,), since_ns) else _look(str(path)) for path in paths}
+
+
+def touched(paths: Iterable[Path], since_ns: int) -> bool:
+    """Whether any of these files was written or put in its place since a moment, or may have been."""
+    for path in paths:
+        with suppress(OSError):
+            found = path.stat()
+            if max(found.st_mtime_ns, found.st_ctime_ns) >= since_ns - TICK_NS:
+                return True
+    return False
+
+
 def listed(places: str) -> list[tuple[str, int, int]]:
     """The files of folders of wheels (as `UV_FIND_LINKS` has them), with their sizes and times."""
+    folders = [
+        unquote(urlsplit(each).path) if each.lower().startswith("file:") else each
+        for each in places.split(",")
+    ]
+    return inside(folder for folder in folders if folder and "://" not in folder)
+
+
+def inside(folders: Iterable[str]) -> list[tuple[str, int, int]]:
+    """What is in these folders, in those that are there, with sizes and times."""
     found = []
-    for place in filter(None, places.split(",")):
-        folder = unquote(urlsplit(place).path) if place.lower().startswith("file:") else place
-        if "://" not in folder and os.path.isdir(folder):  # noqa: PTH112 - a text, as above
+    for folder in folders:
+        if os.path.isdir(folder):  # noqa: PTH112 - a text, as above
             with os.scandir(folder) as there:
                 paths = sorted(entry.path for entry in there)
             found += [(path, *_times(path)) for path in paths[:MOST]]

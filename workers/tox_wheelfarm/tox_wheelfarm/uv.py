@@ -118,6 +118,22 @@ class Uv:
             raise InstallFailedError(_said(arguments, done))
         return Answer(done.stdout, done.stderr, asked=True)
 
+    def from_cache(self, arguments: Sequence[str], *, cwd: Path, meanwhile: Callable[[], None]) -> bool:
+        """Run uv without the network; whether it succeeded. What it said otherwise is not told.
+
+        Args:
+            arguments: as in `answer`.
+            cwd: as in `answer`.
+            meanwhile: as in `answer`.
+
+        Raises:
+            InstallFailedError: it was interrupted, or took too long.
+        """
+        done = self._once([*arguments, "--offline"], cwd, meanwhile, network=False)
+        if done.returncode in INTERRUPTED:
+            raise InstallFailedError(_said(arguments, done))
+        return done.returncode == 0
+
     def _bound(self, arguments: Sequence[str]) -> list[str]:
         if tuple(arguments[:2]) not in BUILDERS and tuple(arguments[:1]) not in BUILDERS:
             return []

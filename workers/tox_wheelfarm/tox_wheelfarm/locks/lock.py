@@ -37,7 +37,7 @@ class Lock(Protocol):
 
     @property
     def beside(self) -> tuple[Path, ...]:
-        """Files besides itself and those of the project's folder that decide whether it is fresh, there or not."""
+        """Other files that decide what it gives and whether it is fresh, there or not; the project has its own."""
 
     def select(self, target: Target, wish: Wish) -> tuple[Pin, ...]:
         """The set for this interpreter and wish, by name.

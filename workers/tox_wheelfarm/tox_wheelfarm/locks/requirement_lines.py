@@ -78,7 +78,7 @@ class Reader:
         lines: the requirements, in order.
         options: those that say where its files are and which of them are meant, as lines, in order.
         ignored: options without a meaning for a lock, with file and number.
-        contents: the bytes of each file, in order.
+        contents, files: the bytes of each file, and where it is, in order.
     """
 
     def __init__(self, root: Path) -> None:
@@ -86,6 +86,7 @@ class Reader:
         self.options: list[str] = []
         self.ignored: list[str] = []
         self.contents: list[bytes] = []
+        self.files: list[Path] = []
         self._root = root
         self._seen: set[Path] = set()
 
@@ -97,6 +98,7 @@ class Reader:
         """
         self._seen.add(path.resolve())
         self.contents.append(data)
+        self.files.append(path)
         for number, text in _logical(decoded(data, str(path), LockFileError)):
             where = f"{path}, line {number}"
             with trust.at(where):

@@ -37,6 +37,7 @@ class RequirementsLock:
         ignored: options without a meaning for a lock, as they are written, with file and line.
         root: the project's folder; `-e .` is the project itself, and no pin.
         data: the file's bytes.
+        beside: the files that it includes.
     """
 
     path: Path
@@ -46,8 +47,8 @@ class RequirementsLock:
     ignored: tuple[str, ...]
     root: Path
     data: bytes = field(repr=False)
-    format: str = "requirements"
     beside: tuple[Path, ...] = ()
+    format: str = "requirements"
 
     @classmethod
     def read(cls, path: Path, data: bytes) -> RequirementsLock:
@@ -64,7 +65,8 @@ class RequirementsLock:
         reader.read(path, data)
         digest = hashlib.sha256(b"".join(reader.contents)).hexdigest()
         options = tuple(reader.options)
-        return cls(path, digest, tuple(reader.lines), options, tuple(reader.ignored), root, data)
+        beside = tuple(reader.files[1:])
+        return cls(path, digest, tuple(reader.lines), options, tuple(reader.ignored), root, data, beside)
 
     def of(self, project: Project) -> RequirementsLock:
         """The same, for a project in another folder than its own: paths in it are from there, as pip has them."""

@@ -130,12 +130,10 @@ class UvLock:
 
     @property
     def beside(self) -> tuple[Path, ...]:
-        """Uv's own settings, and what the folders say of themselves that packages of it are built from."""
+        """What the workspace's root and uv's own file set, and what the folders say that packages are built from."""
         root = self.path.parent
-        return (
-            root / "uv.toml",
-            *(root / entry.folder / "pyproject.toml" for entry in self.entries if entry.folder),
-        )
+        folders = (root, *(root / entry.folder for entry in self.entries if entry.folder))
+        return (root / "uv.toml", *dict.fromkeys(folder / "pyproject.toml" for folder in folders))
 
     def select(self, target: Target, wish: Wish) -> tuple[Pin, ...]:
         """The set for an interpreter; see `Lock.select`. Extras count with the project, as in the other formats."""

@@ -1,0 +1,161 @@
+"""Files that a lock file is read with: whichever changes, and whenever, the environment gets what they say now."""
+
+import threading
+import time
+
+import pytest
+
+BUILDING = """
+def _told():
+    import os, time
+    if os.path.exists("slow"):
+        open("building", "w").close()
+        time.sleep(1)
+"""
+MEMBER = "[project]\nname = 'part'\nversion = '1'\nrequires-python = '>=3.9'\ndependencies = [{}]\n"
+
+
+@pytest.fixture
+def index(index):
+    """Two releases of a package, and one that needs it."""
+    for version in ("1.0", "2.0"):
+        index.release("low", version)
+    index.release("high", "1.0", "low")
+    return index
+
+
+def twice(bench):
+    """Make the environment, and make it anew: whatever is kept is kept."""
+    for _ in range(2):
+        bench.passes("--recreate")
+
+
+def including(bench, name, line, other):
+    """Write a lock file that includes another one by a line, and make the environment."""
+    bench.requirements("low==1.0", name=other)
+    path = bench.requirements("high==1.0", name=name)
+    path.write_text(f"{line}\n{path.read_text('utf-8')}", "utf-8")
+    bench.ini("skip_install = true", f"lockfile = {name}", "installer = lockfile")
+    twice(bench)
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "other"),
+    [
+        ("ci.lock", "-r base.part", "base.part"),
+        ("requirements.in", "-r base.part", "base.part"),
+        ("requirements.txt", "\ufeff-r base.txt", "base.txt"),
+        ("requirements.txt", "-r \\\n  base.txt", "base.txt"),
+        ("requirements.txt", "-r my base.txt", "my base.txt"),
+        ("requirements.txt", "-r base#1.txt", "base#1.txt"),
+        ("requirements.txt", "--requirement = base.txt", "base.txt"),
+        ("requirements.txt", "--requirement=inside/base.txt", "inside/base.txt"),
+    ],
+)
+def test_an_included_file_changes(bench, name, line, other):
+    """By whatever line it is included, in a lock file of whatever name: anew, and in the environment that is there."""
+    including(bench, name, line, other)
+    bench.requirements("low==2.0", name=other)
+    assert bench.passes("--recreate").packages() == ["high==1.0", "low==2.0"]
+    bench.requirements("low==1.0", name=other)
+    assert bench.passes().packages() == ["high==1.0", "low==1.0"]
+
+
+def member(bench, root=""):
+    """A workspace with one member that needs a package, locked by uv."""
+    bench.write("part/pyproject.toml", MEMBER.format("'low'"))
+    path = bench.root / "pyproject.toml"
+    known = path.read_text("utf-8") if path.exists() else ""
+    path.write_text(f"{known}[tool.uv.workspace]\nmembers = ['part']\n{root}", "utf-8")
+    bench.lock()
+
+
+@pytest.mark.parametrize("flags", [(), ("--recreate",)])
+def test_a_member_of_the_workspace_changes(bench, flags):
+    """A uv.lock is held against the folders that it builds from as well, in an environment that is there too."""
+    bench.project("low", groups={"more": ["part"]})
+    member(bench, "[tool.uv.sources]\npart = { workspace = true }\n")
+    bench.ini("package = deps-only")
+    twice(bench)
+    bench.write("part/pyproject.toml", MEMBER.format("'low', 'high'"))
+    assert "StaleLockError" in bench.fails(*flags).said
+    assert "StaleLockError" in bench.fails("--recreate").said
+
+
+@pytest.mark.parametrize("flags", [(), ("--recreate",)])
+@pytest.mark.parametrize("name", ["pyproject.toml", "uv.toml"])
+def test_the_root_of_the_workspace_changes(bench, flags, name):
+    """It is no package, and above the project: what it sets for all makes the lock stale all the same."""
+    member(bench, "[tool.uv]\nconstraint-dependencies = ['low>1']\n")
+    above, bench.root = bench.root, bench.root / "part"
+    bench.ini("package = deps-only")
+    twice(bench)
+    told = (above / "pyproject.toml").read_text("utf-8")
+    if name == "uv.toml":  # then it has uv's settings, and those of pyproject.toml are none
+        (above / name).write_text("", "utf-8")
+        assert bench.passes(*flags).packages() == ["low==2.0"]
+        return
+    (above / name).write_text(told.replace("low>1", "low<2"), "utf-8")
+    assert "StaleLockError" in bench.fails(*flags).said
+    assert "StaleLockError" in bench.fails("--recreate").said
+
+
+def during(bench, flag, change):
+    """Make the environment anew, and change a file once the flag is there."""
+
+    def wait():
+        for _ in range(600):
+            if flag():
+                break
+            time.sleep(0.02)
+        change()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    run = bench.tox("--recreate")
+    thread.join()
+    return run
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "pylock.toml"])
+def test_a_lock_file_that_changes_while_the_project_is_built(bench, name):
+    """What comes of that run may be of either; every later one has what the file says."""
+
+    def lock(version):
+        bench.pylock(("low", version)) if name == "pylock.toml" else bench.requirements(f"low=={version}")
+
+    bench.project("low")
+    path = bench.root / "backend.py"
+    backend = path.read_text("utf-8").replace(
+        "def _wheel(folder, editable):", "def _wheel(folder, editable):\n    _told()"
+    )
+    path.write_text(backend + BUILDING, "utf-8")
+    lock("1.0")
+    bench.ini("package = wheel")
+    twice(bench)
+    bench.write("slow", "")
+    path = bench.cache / "tox-wheelfarm"
+    for file in path.glob("decision-*.json"):
+        file.unlink()
+    assert during(bench, (bench.root / "building").exists, lambda: lock("2.0")).code == 0
+    (bench.root / "slow").unlink()
+    assert "low==2.0" in bench.passes().packages()
+    assert "low==2.0" in bench.passes("--recreate").packages()
+
+
+def test_a_member_that_changes_while_a_file_is_fetched(bench, index):
+    """The lock file was fresh when it was read, and is not after that: later runs say so."""
+    bench.project("low", groups={"more": ["part"]})
+    member(bench, "[tool.uv.sources]\npart = { workspace = true }\n")
+    bench.ini("package = deps-only")
+    index.asked.clear()  # uv has read what stands in the wheel
+    index.gate.clear()
+
+    def change():
+        bench.write("part/pyproject.toml", MEMBER.format("'low', 'high'"))
+        index.gate.set()
+
+    asked = lambda: any(path.startswith("/files/") for path in index.asked)  # noqa: E731 - one word for it
+    assert during(bench, asked, change).code == 0
+    for flags in ((), ("--recreate",)):
+        assert "StaleLockError" in bench.fails(*flags).said
