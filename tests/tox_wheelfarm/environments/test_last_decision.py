@@ -4,13 +4,11 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
-from uv import find_uv_bin
 
-from tox_wheelfarm import last_decision
+from tox_wheelfarm import uv_cache
 
 PASSWORD = "swordfish"
 
@@ -196,56 +194,6 @@ def test_what_is_in_no_cache_any_more_is_fetched(bench, index):
     assert any(path.startswith("/files/") for path in index.asked)
 
 
-def withdraw(index, name, reason):
-    """Have the index say that a release is withdrawn, or is not."""
-    index.files[name] = {file: (body, reason) for file, (body, _) in index.files[name].items()}
-
-
-def hear(bench, line):
-    """Have another project ask the index for a release, so that uv's cache has its page of now."""
-    bench.write("asked.in", line)
-    flags = ["--no-config", "--refresh", "--quiet", "--python", sys.executable]
-    bench.program([find_uv_bin(), "pip", "compile", *flags, "asked.in"])
-
-
-def test_a_withdrawal_is_told_once_an_index_has_said_it(bench, index):
-    """What any project hears of the release is told when an environment with it is made anew, and then each time."""
-    withdraw(index, "low", "it eats data")
-    assert "withdrawn" not in bench.passes("--recreate").said  # nobody has asked
-    hear(bench, "low==1.0")
-    for _ in range(3):
-        run = bench.passes("--recreate")
-        assert "withdrawn by their authors: low 1.0 (it eats data)" in run.said
-        assert run.environment()["wheelfarm"]["yanked"][0]["reason"] == "it eats data"
-    index.dead = True
-    bench.ini("skip_install = true", "yanked = refuse")
-    assert "YankedError" in bench.fails("--recreate").said
-    index.dead = False
-    withdraw(index, "low", False)
-    hear(bench, "low==1.0")
-    assert "withdrawn" not in bench.passes("--recreate").said
-
-
-def test_a_withdrawal_is_told_whatever_we_heard_before_it(bench, index):
-    """What we ourselves asked an index before (`offline = never`) does not outweigh what uv has heard since."""
-    bench.ini("skip_install = true", "offline = never")
-    bench.passes("--recreate")
-    bench.ini("skip_install = true")
-    withdraw(index, "low", "it eats data")
-    hear(bench, "low==1.0")
-    for _ in range(3):
-        assert "withdrawn by their authors: low 1.0 (it eats data)" in bench.passes("--recreate").said
-
-
-def test_the_index_is_asked_anew_where_that_is_wanted(bench, index):
-    """`offline = never` asks, whatever is kept."""
-    withdraw(index, "low", "it eats data")
-    bench.ini("skip_install = true", "offline = never")
-    index.asked.clear()
-    assert "withdrawn by their authors: low 1.0 (it eats data)" in bench.passes("--recreate").said
-    assert index.asked
-
-
 def test_a_password_is_written_nowhere(bench, index, kept):
     """An index with a password gives the same set, and neither the environment nor the cache has it in a file."""
     for path in kept():
@@ -312,29 +260,6 @@ def test_an_index_of_the_process_is_part_of_the_question(bench, index, kept):
     assert held(kept()[0])["question"][0] != before[0]
 
 
-def test_a_report_that_is_asked_for_later_has_the_withdrawals(bench, index):
-    """The run that made the environment wrote no report; the next one does, and nothing has changed."""
-    withdraw(index, "low", "it eats data")
-    hear(bench, "low==1.0")
-    for flags in (("--recreate",), ()):
-        assert bench.tox(*flags, reports=False).code == 0
-    assert bench.passes().environment()["wheelfarm"]["yanked"][0]["reason"] == "it eats data"
-    bench.tox("--recreate", reports=False)
-    for path in (bench.cache / "tox-wheelfarm").glob("decision-*.json"):
-        path.unlink()
-    assert bench.passes().environment()["wheelfarm"]["yanked"][0]["reason"] == "it eats data"
-
-
-def test_without_a_cache_of_uv_each_run_hears_anew(bench, index):
-    """`UV_NO_CACHE`: the pages of the cache that is not used say nothing of what uv heard."""
-    bench.ini("skip_install = true", "set_env = UV_NO_CACHE=1")
-    withdraw(index, "low", "it eats data")
-    for _ in range(2):
-        assert "withdrawn by their authors: low 1.0" in bench.passes("--recreate").said
-    withdraw(index, "low", False)
-    assert "withdrawn" not in bench.passes("--recreate").said
-
-
 def test_what_is_no_file_is_not_waited_for(bench, kept):
     """A pipe in the place of a kept decision would never end."""
     path = kept()[0]
@@ -346,8 +271,8 @@ def test_what_is_no_file_is_not_waited_for(bench, kept):
 def test_another_uv_may_know_more(bench, monkeypatch):
     """Each release of uv has pages of its own in the cache: of what one has heard another knows nothing."""
     variables = bench.environment()
-    before = last_decision.pages(variables)
+    before = uv_cache.pages(variables)
     assert before
-    assert last_decision.pages(variables) == before
-    monkeypatch.setattr(last_decision, "find_uv_bin", lambda: __file__)
-    assert last_decision.pages(variables) != before
+    assert uv_cache.pages(variables) == before
+    monkeypatch.setattr(uv_cache, "find_uv_bin", lambda: __file__)
+    assert uv_cache.pages(variables) != before

@@ -1,5 +1,7 @@
 """Files that a lock file is read with: whichever changes, and whenever, the environment gets what they say now."""
 
+import os
+import shutil
 import threading
 import time
 
@@ -159,3 +161,137 @@ def test_a_member_that_changes_while_a_file_is_fetched(bench, index):
     assert during(bench, asked, change).code == 0
     for flags in ((), ("--recreate",)):
         assert "StaleLockError" in bench.fails(*flags).said
+
+
+def same_times(path, text):
+    """Write a file with another content of the same length, and the same time as before."""
+    found = path.stat()
+    assert len(text) == found.st_size
+    path.write_text(text, "utf-8")
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def test_bytes_decide_and_not_times(bench):
+    """An unpacked archive may have the time and the length of what was there before."""
+    including(bench, "requirements.txt", "-r base.txt", "base.txt")
+    path = bench.root / "base.txt"
+    before = path.read_text("utf-8")
+    other = bench.requirements("low==2.0", name="other.txt").read_text("utf-8")
+    same_times(path, other)
+    assert bench.passes().packages() == ["high==1.0", "low==2.0"]
+    same_times(path, before)
+    assert bench.passes("--recreate").packages() == ["high==1.0", "low==1.0"]
+
+
+def test_bytes_of_a_member_decide(bench):
+    """A folder's pyproject.toml that is as long and as old as before makes the lock stale as well."""
+    bench.project("low", groups={"more": ["part"]})
+    member(bench, "[tool.uv.sources]\npart = { workspace = true }\n")
+    bench.ini("package = deps-only")
+    twice(bench)
+    path = bench.root / "part/pyproject.toml"
+    same_times(path, path.read_text("utf-8").replace("'low'", "'lo2'"))
+    assert "StaleLockError" in bench.fails().said
+
+
+def test_a_link_to_an_included_file_is_a_file_of_its_own(bench):
+    """Once it is another file, what that says counts."""
+    bench.requirements("low==1.0", name="a.txt")
+    (bench.root / "b.txt").symlink_to("a.txt")
+    bench.write("requirements.txt", "-r a.txt\n-r b.txt\n")
+    bench.ini("skip_install = true", "installer = lockfile", "lockfile = requirements.txt")
+    twice(bench)
+    (bench.root / "b.txt").unlink()
+    bench.requirements("high==1.0", name="b.txt")
+    assert bench.passes().packages() == ["high==1.0", "low==1.0"]
+
+
+def slow(bench, *settings):
+    """A project that says when it is being built, and then takes its time."""
+    bench.project("low", groups={"more": ["high"]})
+    path = bench.root / "backend.py"
+    backend = path.read_text("utf-8").replace(
+        "def _wheel(folder, editable):", "def _wheel(folder, editable):\n    _told()"
+    )
+    path.write_text(backend + BUILDING, "utf-8")
+    bench.ini("package = wheel", *settings)
+    bench.write("slow", "")
+
+
+def built(bench, change):
+    """Make the environment anew, and change something while the project is built; later builds are quick."""
+    run = during(bench, (bench.root / "building").exists, change)
+    (bench.root / "slow").unlink()
+    return run
+
+
+def test_a_lock_file_that_is_a_link_is_switched_while_the_project_is_built(bench):
+    """What the link leads to is older than the run: it is another file all the same."""
+    for version in ("1.0", "2.0"):
+        bench.pylock(("low", version), name=f"v{version[0]}.toml")
+    link, fresh = bench.root / "pylock.toml", bench.root / "fresh"
+    link.symlink_to("v1.toml")
+    fresh.symlink_to("v2.toml")
+    slow(bench)
+    assert built(bench, lambda: fresh.replace(link)).code == 0
+    assert "low==2.0" in bench.passes().packages()
+    assert "low==2.0" in bench.passes("--recreate").packages()
+
+
+def test_an_included_file_goes_while_the_project_is_built(bench):
+    """It is missing from then on, and that is told in each run."""
+    bench.requirements("low==1.0", name="base.txt")
+    bench.write("requirements.txt", "-r base.txt\n")
+    slow(bench, "installer = lockfile", "lockfile = requirements.txt")
+    built(bench, (bench.root / "base.txt").unlink)
+    for flags in ((), ("--recreate",)):
+        assert "LockFileError" in bench.fails(*flags).said
+
+
+def test_a_file_of_uv_goes_while_a_file_is_fetched(bench, index):
+    """What its absence means counts from then on: pyproject.toml has uv's settings again."""
+    bench.project("low")
+    bench.lock()
+    path = bench.root / "pyproject.toml"
+    path.write_text(path.read_text("utf-8") + "[tool.uv]\nresolution = 'lowest'\n", "utf-8")
+    bench.write("uv.toml", "")
+    bench.ini("package = deps-only")
+    shutil.rmtree(bench.cache / "uv")
+    index.asked.clear()
+    index.gate.clear()
+
+    def change():
+        (bench.root / "uv.toml").unlink()
+        index.gate.set()
+
+    asked = lambda: any(path.startswith("/files/") for path in index.asked)  # noqa: E731 - one word for it
+    during(bench, asked, change)
+    for flags in ((), ("--recreate",)):
+        assert "StaleLockError" in bench.fails(*flags).said
+
+
+def test_a_time_alone_is_no_change(bench):
+    """A pyproject.toml of tomorrow, or one that the build writes again as it is: nothing is to be done."""
+    slow(bench)
+    (bench.root / "slow").unlink()
+    bench.lock()
+    path = bench.root / "pyproject.toml"
+    path.write_text(path.read_text("utf-8"), "utf-8")
+    os.utime(path, (2**32, 2**32))
+    twice(bench)
+    assert list((bench.cache / "tox-wheelfarm").glob("decision-*.json"))
+    state = bench.env() / ".tox-wheelfarm.json"
+    bench.passes()
+    before = state.stat().st_mtime_ns
+    bench.passes()
+    assert state.stat().st_mtime_ns == before
+
+
+def test_a_pipe_is_no_file_of_uv(bench):
+    """It would never end; a person's mistake, or an attacker's."""
+    bench.project("low")
+    bench.lock()
+    bench.ini("package = deps-only")
+    twice(bench)
+    os.mkfifo(bench.root / "uv.toml")
+    assert bench.tox("--recreate").code in {0, 1}

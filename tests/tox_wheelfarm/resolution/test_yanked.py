@@ -3,16 +3,16 @@
 import pytest
 
 from tox_wheelfarm.locks.pin import Pin, PinnedFile
-from tox_wheelfarm.uv import Offline
-from tox_wheelfarm.yanked import asked, indexes, told
+from tox_wheelfarm.yanked import asked, indexes, kept, told
 
 
 @pytest.fixture
 def mark(index, tmp_path):
-    """`asked` at the toy index."""
+    """`asked` at the toy index, or `kept`."""
 
-    def marked(*pins, offline=Offline.NEVER):
-        found = asked(pins, [index.simple], tmp_path / "cache", offline)
+    def marked(*pins, ask=True):
+        where = ([index.simple], tmp_path / "cache")
+        found = asked(pins, *where) if ask else kept(pins, *where, {"UV_CACHE_DIR": str(tmp_path / "uv")})
         return [pin.yanked for pin in found]
 
     return marked
@@ -54,11 +54,11 @@ def test_offline_the_last_data_count(index, mark):
     """Without asking, what was known last counts; nothing known is nothing said, and nobody is asked."""
     index.release("apple", "1.0", yanked="broken")
     wanted = pin(index, "apple")
-    assert mark(wanted, offline=Offline.ALWAYS) == [None]
+    assert mark(wanted, ask=False) == [None]
     assert index.asked == []
     mark(wanted)
     index.asked.clear()
-    assert mark(wanted, offline=Offline.ALWAYS) == mark(wanted, offline=Offline.AUTO) == ["broken"]
+    assert mark(wanted, ask=False) == mark(wanted, ask=False) == ["broken"]
     assert index.asked == []
 
 
@@ -67,9 +67,9 @@ def test_a_page_that_has_not_changed_is_not_sent_again(index, mark, tmp_path):
     index.release("apple", "1.0", yanked="broken")
     wanted = pin(index, "apple")
     assert mark(wanted) == mark(wanted) == ["broken"]
-    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()}
+    held = {path: path.stat().st_ino for path in (tmp_path / "cache").iterdir()}
     mark(wanted)
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()} == kept
+    assert {path: path.stat().st_ino for path in (tmp_path / "cache").iterdir()} == held
     index.file("apple").yanked = False
     assert mark(wanted) == [None]
 
@@ -92,7 +92,7 @@ def test_kept_data_that_were_damaged_are_no_data(index, mark, tmp_path):
     mark(pin(index, "apple"))
     for path in (tmp_path / "cache").iterdir():
         path.write_text('{"etag": 1, "files": [3]}')
-    assert mark(pin(index, "apple"), offline=Offline.ALWAYS) == [None]
+    assert mark(pin(index, "apple"), ask=False) == [None]
     assert mark(pin(index, "apple")) == ["broken"]
 
 
@@ -100,7 +100,7 @@ def test_the_first_index_that_has_the_release_counts(index, tmp_path):
     """Of several indexes the first that knows the release says whether it is withdrawn."""
     index.release("apple", "1.0", yanked="broken")
     urls = [f"{index.url}/empty/", index.simple]
-    assert [each.yanked for each in asked([pin(index, "apple")], urls, tmp_path, Offline.NEVER)] == ["broken"]
+    assert [each.yanked for each in asked([pin(index, "apple")], urls, tmp_path)] == ["broken"]
 
 
 def test_the_indexes_are_those_of_uv():

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tox_wheelfarm.deps import Deps
+    from tox_wheelfarm.locked import Reading
     from tox_wheelfarm.locks.lock import Lock
     from tox_wheelfarm.locks.pin import Pin
-    from tox_wheelfarm.locks.project import Project
     from tox_wheelfarm.locks.target import Target
     from tox_wheelfarm.options import Options
     from tox_wheelfarm.order import Order
@@ -49,7 +49,6 @@ class Case:
         uv: how uv is run.
         pip: the environment's own pip, where uv cannot fill it (Python 2.7); None elsewhere.
         ahead: the lock file and the project, where they were read already (`locked.ahead`).
-        since_ns: when the run began; a file that was written later may be another than the one that was read.
     """
 
     root: Path
@@ -60,21 +59,21 @@ class Case:
     constraints: tuple[Path, ...]
     uv: Uv
     pip: Pip | None = None
-    ahead: tuple[Lock, Project] | None = None
-    since_ns: int = 0
+    ahead: Reading | None = None
 
 
 class LockFile(NamedTuple):
     """What stays of a lock file once it has decided.
 
     Attributes:
-        path, sha256, format, beside: as `Lock` has them.
+        path, sha256, format: as `Lock` has them.
+        files: as `locked.Reading` has them: if one is another, so may be what was decided.
     """
 
     path: Path
     sha256: str
     format: str
-    beside: tuple[Path, ...] = ()
+    files: Mapping[str, str] = {}
 
 
 class Decision(NamedTuple):
@@ -110,7 +109,7 @@ def decide(case: Case, order: Order) -> Decision:
         if found.lock is not None and any(not file.name for pin in pins for file in pin.files):
             from tox_wheelfarm.named import named
 
-            pins = named(pins, case.python, case.uv)
+            pins = named(pins, case.python, case.uv, options)
             found = found._replace(alone=False)
         pins = one_file_each(case, pins, options)
     return found._replace(pins=pins, options=options)
@@ -164,7 +163,8 @@ def _without_lock(case: Case, order: Order) -> Decision:
 def _from_lock(case: Case, order: Order) -> Decision:
     from tox_wheelfarm import locked
 
-    lock, pins = locked.select(case, order)
+    reading, pins = locked.select(case, order)
+    lock = reading.lock
     _refuse_unhashed(lock, pins, case.options.allow_unhashed)
     extra = [*_lines(order), *(seed for seed in case.options.seeds if seed not in {pin.name for pin in pins})]
     if case.options.require_locked_deps:
@@ -176,7 +176,7 @@ def _from_lock(case: Case, order: Order) -> Decision:
         pins = (*pins, *(pin for pin in _resolved(bound, order, extra) if pin.name not in known))
         pins = tuple(_promised(pin, order.lines.hashes) for pin in pins)
     # Those from the lock are not roots: the walk of conflicts finds where each begins.
-    told = LockFile(lock.path, lock.sha256, lock.format, lock.beside)
+    told = LockFile(lock.path, lock.sha256, lock.format, reading.files)
     alone = not extra and not order.lines.folders
     return Decision(_by_name(pins), told, _roots(extra, order), lock.options, alone)
 

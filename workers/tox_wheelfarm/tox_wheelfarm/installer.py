@@ -22,6 +22,8 @@ from tox_wheelfarm.errors import DamagedError, InstallFailedError
 from tox_wheelfarm.order import Order
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tox_wheelfarm.decision import Case
     from tox_wheelfarm.runner import Runner
     from tox_wheelfarm.verification import Verification
@@ -110,8 +112,7 @@ class SetInstaller(Installer[Any]):
             if fresh and there == dict(held.versions):
                 held = replace(held, folders=fresh, verified=True)
                 held.write(self._runner.env_dir)
-            if self._runner.journal and not held.record:
-                self._report(held, case)
+            self._tell(held, case, prints)
             return
         self._change(held, case, prints, there)
 
@@ -133,14 +134,21 @@ class SetInstaller(Installer[Any]):
         if running is not None:
             running.end()
 
-    def _report(self, held: state.State, case: Case) -> None:
+    def _tell(self, held: state.State, case: Case, prints: Mapping[str, str]) -> None:
+        """Tell in a report what a run without one left out, and what uv has heard of withdrawals since."""
         from tox_wheelfarm import settlement
 
-        # A run without a report left this out; what a lock file decides is the same whenever it is asked.
-        asked = settlement.question(self._runner, self.order, case, held.order)
-        decision = settlement.decide(case, self.order, asked, look=True)
-        told = settlement.record(case, decision, self._runner.package_folders(), reported=True)
-        replace(held, record=told).write(self._runner.env_dir)
+        reported = bool(self._runner.journal)
+        if case.lockfile is None or not (reported or case.options.yanked == "refuse"):
+            return
+        asked = settlement.question(self._runner, self.order, case, prints)
+        if settlement.news(held, asked) or (reported and not held.record):
+            # What files alone decide is the same whenever it is asked.
+            decision = settlement.decide(case, self.order, asked, look=True)
+            told = settlement.record(case, decision, self._runner.package_folders(), reported=True)
+            replace(held, record=told, pages=held.pages and (asked.pages or held.pages)).write(
+                self._runner.env_dir
+            )
 
     def _there(self, held: state.State) -> tuple[dict[str, str], dict[str, int]]:
         """The versions that are there, by name, and a seal that is better than the one of the state, if any."""
@@ -175,8 +183,6 @@ class SetInstaller(Installer[Any]):
         )
         # Before they are built: what is changed meanwhile is seen next time.
         looked = sources.looks(decision.pins)
-        if decision.lock is not None:
-            looked |= sources.read(decision.lock.beside, case.since_ns)
         # From here until the state is written, whatever happens means that the next run makes it anew.
         state.remove(runner.env_dir)
         said = changing.carry_out(case, steps, heard=decision.heard)
@@ -203,6 +209,8 @@ class SetInstaller(Installer[Any]):
             record=record,
             folders=sealed,
             sources=looked,
+            read=decision.lock.files if decision.lock else {},
+            pages=(asked.pages or "unknown") if decision.alone else "",
             verified=bool(there),
         )
         fresh.write(runner.env_dir)

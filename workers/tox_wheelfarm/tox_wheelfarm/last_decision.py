@@ -9,27 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import sys
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import packaging
 from platformdirs import user_cache_path
-from uv import find_uv_bin
 
 from tox_wheelfarm import sources
 from tox_wheelfarm.decision import Decision, LockFile
+from tox_wheelfarm.digests import digests
 from tox_wheelfarm.errors import InstallFailedError
 from tox_wheelfarm.kept import keep
 from tox_wheelfarm.locks.pin import Pin, PinnedFile
 from tox_wheelfarm.order import fingerprint
 from tox_wheelfarm.urls import without_secrets
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 LIMIT = 16 * 2**20
 """Bytes; a larger file is not ours."""
@@ -43,7 +38,7 @@ class Question(NamedTuple):
 
     Attributes:
         asked: a fingerprint of all that decides which releases a lock file gives; "" where more has a say than files.
-        pages: `pages` of then; "" where that is not known, or does not count.
+        pages: `uv_cache.pages` of then; "" where that is not known, or does not count.
     """
 
     asked: str
@@ -81,9 +76,10 @@ def read(environment: Path) -> LastDecision | None:
         if hashlib.sha256(body).hexdigest().encode() != digest:
             return None  # cut, or not ours
         held = json.loads(body)
-        if held["code"] == _code() and held["files"] == _digests(held["files"]):
+        files = held["files"]
+        if held["code"] == _code() and files == digests(files):
             path, sha256, kind = held["lock"]
-            lock = LockFile(Path(path), sha256, kind, tuple(map(Path, held["beside"])))
+            lock = LockFile(Path(path), sha256, kind, files)
             roots, options = tuple(held["roots"]), tuple(held["options"])
             decision = Decision(tuple(map(_pin, held["pins"])), lock, roots, options, alone=True)
             return LastDecision(Question(*held["question"]), decision)
@@ -96,7 +92,7 @@ def write(environment: Path, question: Question, decision: Decision) -> None:
     Args:
         environment: for which one; its next decision takes the place of this one.
         question: what it is the answer to.
-        decision: files alone have decided it, and they are still what they were; with what is known of withdrawals.
+        decision: files alone have decided it; with what is known of withdrawals.
     """
     lock = decision.lock
     if not question.asked or lock is None or not all(map(_is_plain, decision.pins)):
@@ -106,9 +102,8 @@ def write(environment: Path, question: Question, decision: Decision) -> None:
     held = {
         "code": _code(),
         "question": question,
-        "files": _digests(map(str, (lock.path, *lock.beside))),
+        "files": dict(lock.files),
         "lock": [str(lock.path), lock.sha256, lock.format],
-        "beside": [str(path) for path in lock.beside],
         "pins": [_told(pin) for pin in decision.pins],
         "roots": decision.roots,
         "options": decision.options,
@@ -122,32 +117,6 @@ def write(environment: Path, question: Question, decision: Decision) -> None:
                 old.unlink(missing_ok=True)
 
 
-def pages(variables: Mapping[str, str]) -> str:
-    """A fingerprint that is another once uv has written any page of an index into its cache; "" where none is there.
-
-    Args:
-        variables: those that uv is run with.
-    """
-    place = variables.get("UV_CACHE_DIR") or _usual_cache(variables)
-    if variables.get("UV_NO_CACHE") or not os.path.isabs(place):  # noqa: PTH117 - uv takes the text as it is
-        return ""
-    # uv puts a page in place by renaming, which changes the time of the folder that it is in.
-    with suppress(OSError), os.scandir(place) as there:
-        buckets = sorted(entry.path for entry in there if entry.name.startswith("simple-v"))
-        found = sources.inside(each for path in buckets for each in (path, f"{path}/index"))
-        # Each release of uv reads one of the buckets.
-        uv = Path(find_uv_bin()).stat()
-        return fingerprint(found, uv.st_size, uv.st_mtime_ns) if found else ""
-    return ""
-
-
-def _usual_cache(variables: Mapping[str, str]) -> str:
-    if sys.platform == "win32":
-        return ""
-    home = variables.get("XDG_CACHE_HOME") or f"{variables.get('HOME', '')}/.cache"
-    return f"{home}/uv"
-
-
 def _path(environment: Path) -> Path:
     return user_cache_path("tox-wheelfarm") / f"decision-{fingerprint(str(environment))}.json"
 
@@ -156,10 +125,6 @@ def _code() -> str:
     # Another release of this distribution may read a lock file in another way.
     here = Path(__file__).parent
     return fingerprint(packaging.__version__, sources.inside([str(here), str(here / "locks")]))
-
-
-def _digests(paths: Iterable[str]) -> dict[str, str]:
-    return {path: sources.digest(path) for path in paths}
 
 
 def _is_plain(pin: Pin) -> bool:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from tox_wheelfarm.digests import digests
 from tox_wheelfarm.errors import (
     ExtraNotFoundError,
     InstallerError,
@@ -41,8 +42,28 @@ LOGGER = logging.getLogger(__name__)
 UNSAFE = frozenset({"pip", "setuptools", "wheel", "distribute"})
 """What older tools leave out of their lock files as unsafe to pin."""
 
+PROJECT = ("pyproject.toml", "Pipfile")
+"""The files in which a project says what it needs."""
 
-def ahead(path: Path, root: Path, python: Path) -> tuple[Lock, Project] | None:
+
+class Reading(NamedTuple):
+    """A lock file and the project, as they were read.
+
+    Attributes:
+        lock, project: what was read.
+        files: the digest of each file that decides, by path, as it was read or was before.
+    """
+
+    lock: Lock
+    project: Project
+    files: Mapping[str, str]
+
+    def holds(self) -> bool:
+        """Whether all files are still what they were."""
+        return digests(self.files) == self.files
+
+
+def ahead(path: Path, root: Path, python: Path) -> Reading | None:
     """What `select` needs, read while something else is waited for; None if it cannot be, and `select` says why.
 
     Args:
@@ -58,15 +79,18 @@ def ahead(path: Path, root: Path, python: Path) -> tuple[Lock, Project] | None:
     return None
 
 
-def _read(path: Path, root: Path) -> tuple[Lock, Project]:
+def _read(path: Path, root: Path) -> Reading:
     from tox_wheelfarm.locks import files
     from tox_wheelfarm.locks.project import Project
 
+    # Before they are read: what is changed while they are counts as another file than the one that was read.
+    before = digests([path, *(folder / name for folder in (root, path.parent) for name in PROJECT)])
     project = Project.read(root)
-    return files.read(path, project), project
+    lock = files.read(path, project)
+    return Reading(lock, project, {**lock.beside, **before})
 
 
-def select(case: Case, order: Order) -> tuple[Lock, tuple[Pin, ...]]:
+def select(case: Case, order: Order) -> tuple[Reading, tuple[Pin, ...]]:
     """Read the lock file, check it, and take what is asked for.
 
     Raises:
@@ -78,7 +102,9 @@ def select(case: Case, order: Order) -> tuple[Lock, tuple[Pin, ...]]:
 
     if case.lockfile is None:
         raise LockFileError(f"{case.root} has no lock file")
-    lock, project = case.ahead or _read(case.lockfile, case.root)
+    # What was read ahead may be another file by now: building the project takes its time.
+    reading = case.ahead if case.ahead and case.ahead.holds() else _read(case.lockfile, case.root)
+    lock, project, _ = reading
     wanted = wish(case.options, order)
     if not _aside(case, order, lock, wanted):
         _fresh(lock, lock.differences(project), case.options)
@@ -89,7 +115,7 @@ def select(case: Case, order: Order) -> tuple[Lock, tuple[Pin, ...]]:
     own = {artifact.name for artifact in order.artifacts}
     pins = tuple(pin for pin in chosen if pin.name not in own)
     _unsafe(lock, pins)
-    return lock, _bound(lock, pins, case.constraints, target.environment)
+    return reading, _bound(lock, pins, case.constraints, target.environment)
 
 
 def _bound(

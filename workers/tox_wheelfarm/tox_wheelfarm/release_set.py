@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 
 PYPI = "https://pypi.org/simple"
+PLACES = ("--index-url", "--extra-index-url", "--find-links", "--no-index")
+"""Options that say where files are."""
+
 PLAIN = re.compile(r"[^\s\x00-\x1f\x7f]+")
 """What a part of a line may be: nothing in it can begin another option or another line."""
 
@@ -103,9 +106,8 @@ def pylock(pins: Iterable[Pin], index: str) -> str:
 def option_lines(options: Iterable[str], variables: Mapping[str, str]) -> tuple[str, ...]:
     """The options of a decision, without an index where somebody said which to use, as `index_lines` has it."""
     said = _index_is_said(variables)
-    places = ("--index-url", "--extra-index-url", "--find-links", "--no-index")
     return tuple(
-        each for each in options if not (said and each.startswith(places)) and each != f"--index-url {PYPI}"
+        each for each in options if not (said and each.startswith(PLACES)) and each != f"--index-url {PYPI}"
     )
 
 

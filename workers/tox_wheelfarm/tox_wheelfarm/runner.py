@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,8 +28,7 @@ from tox_wheelfarm.packager import Packager
 if TYPE_CHECKING:
     from tox.tox_env.api import ToxEnvCreateArgs
 
-    from tox_wheelfarm.locks.lock import Lock
-    from tox_wheelfarm.locks.project import Project
+    from tox_wheelfarm.locked import Reading
     from tox_wheelfarm.pip import Pip
     from tox_wheelfarm.uv import Uv
 
@@ -60,8 +58,7 @@ class Runner(Environment, PythonRun, Settling):
     def __init__(self, create_args: ToxEnvCreateArgs) -> None:
         self._installer: SetInstaller | None = None
         self._chosen: tuple[options.Options, Path | None] | None = None
-        self.ahead: tuple[Lock, Project] | None = None
-        self.since_ns = 0
+        self.ahead: Reading | None = None
         super().__init__(create_args)
 
     @staticmethod
@@ -172,7 +169,7 @@ class Runner(Environment, PythonRun, Settling):
                 self.ahead = locked.ahead(self.lockfile, root, Path(self.interpreter.executable))
 
     def _setup_env(self) -> None:
-        self.ahead, self.since_ns = None, time.time_ns()
+        self.ahead = None
         self.installer.begin()
         for told in meaningless.found(self.conf, self.options, self.environment_variables):
             LOGGER.warning("%s", told)

@@ -12,13 +12,25 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
 
-from tox_wheelfarm import answers, decision, last_decision, options, release_set, sources, unlocked, variables
+from tox_wheelfarm import (
+    answers,
+    decision,
+    last_decision,
+    options,
+    release_set,
+    sources,
+    unlocked,
+    uv_cache,
+    variables,
+)
+from tox_wheelfarm.digests import digest, digests
 from tox_wheelfarm.errors import (
     ConflictError,
     PoetryNotInstalledError,
     RequiresUnsafeDepError,
     YankedError,
 )
+from tox_wheelfarm.locked import PROJECT
 from tox_wheelfarm.order import fingerprint
 from tox_wheelfarm.uv import Offline
 
@@ -55,26 +67,22 @@ def case(runner: Runner, order: Order) -> Case:
     uv = replace(uv, variables=order.lines.over(uv.variables))
     python = runner.env_python()
     pip = runner.pip(uv) if runner.interpreter.version_info[:2] < (3, 6) else None
-    ahead = runner.ahead
-    found = decision.Case(
-        root, python, runner.env_dir, settings, runner.lockfile, files, uv, pip, ahead, runner.since_ns
+    return decision.Case(
+        root, python, runner.env_dir, settings, runner.lockfile, files, uv, pip, runner.ahead
     )
-    # What was read ahead may be another file by now; fingerprints come first, and reading after them.
-    changed = ahead and sources.touched([*_project(root), ahead[0].path, *ahead[0].beside], runner.since_ns)
-    return replace(found, ahead=None) if changed else found
 
 
 def prints(runner: Runner, order: Order, case: Case) -> dict[str, str]:
     """Fingerprints of everything that decides what is installed, by phase."""
     settings = {name: value for name, value in vars(case.options).items() if name not in NEVER_DECIDES}
     places = variables.places(case.uv.environment())
-    files = [sources.digest(path) for path in case.constraints]
+    files = [digest(path) for path in case.constraints]
     locked = []
     if case.lockfile is None and unlocked.asks(case.options, order):
-        locked = [*map(sources.digest, _project(case.root))]
+        locked = [*map(digest, _project(case.root))]
     elif case.lockfile is not None:
-        locked = [str(case.lockfile), *map(sources.digest, [case.lockfile, *_project(case.root)])]
-    folders = [sources.digest(each.path / "pyproject.toml") for each in order.lines.folders]
+        locked = [str(case.lockfile), *map(digest, [case.lockfile, *_project(case.root)])]
+    folders = [digest(each.path / "pyproject.toml") for each in order.lines.folders]
     asked = (
         settings,
         vars(order.lines),
@@ -112,14 +120,19 @@ def question(runner: Runner, order: Order, case: Case, prints: Mapping[str, str]
     index = release_set.only_index((), case.uv.variables)
     if case.options.offline is Offline.NEVER or not index.startswith(("http://", "https://")):
         return last_decision.Question(told)  # asked anyway, or of a folder that uv keeps no page of
-    return last_decision.Question(told, last_decision.pages(case.uv.environment()))
+    return last_decision.Question(told, uv_cache.pages(case.uv.environment()))
+
+
+def news(held: State, asked: last_decision.Question) -> bool:
+    """Whether uv has heard something of an index since the withdrawals in a lock file's set were looked up."""
+    return bool(held.pages and asked.pages) and held.pages != asked.pages
 
 
 def same(held: State, prints: Mapping[str, str], there: Mapping[str, str], runner: Runner) -> bool:
     """Whether the environment is already what is asked for."""
     if not held.order or any(held.order.get(name) != value for name, value in prints.items()):
         return False
-    if not sources.unchanged(held.sources):
+    if not sources.unchanged(held.sources) or digests(held.read) != held.read:
         return False
     if runner.settings.prune and not runner.without_package:
         strays = set(held.versions) - set(held.releases) - runner.fixtures
@@ -166,12 +179,20 @@ def heard(
 
     known = {pin.name for pin in decided.pins if pin.yanked is not None}
     pins = yanked.told(decided.pins, said)
+    if (
+        decided.lock is not None
+        and not whole
+        and case.options.offline is not Offline.NEVER
+        and case.pip is None
+    ):
+        from tox_wheelfarm.named import marked
+
+        # Of what stays as it was uv has said nothing.
+        pins = marked(pins, case.python, case.uv, decided.options)
     _speak(case, [pin for pin in pins if pin.yanked is not None and pin.name not in known])
     decided = decided._replace(pins=pins)
-    if decided.lock is not None and decided.alone:
-        read = [decided.lock.path, *decided.lock.beside, *_project(case.root), *case.constraints]
-        if not sources.touched(read, case.since_ns):
-            last_decision.write(case.folder, asked if whole else asked._replace(pages=""), decided)
+    if decided.alone:
+        last_decision.write(case.folder, asked if whole else asked._replace(pages=""), decided)
     return decided
 
 
@@ -195,13 +216,13 @@ def _marked(case: Case, decided: Decision, *, look: bool) -> Decision:
         # Before anything is installed; what is only warned of is heard from the install itself, which costs nothing.
         from tox_wheelfarm.named import marked
 
-        decided = decided._replace(pins=marked(decided.pins, case.python, case.uv))
+        pins = marked(decided.pins, case.python, case.uv, decided.options)
+        decided = decided._replace(pins=pins)
     places = yanked.indexes(case.uv.variables)
-    pins = yanked.asked(decided.pins, places, user_cache_path("tox-wheelfarm"), case.options.offline)
-    if case.options.offline is not Offline.NEVER:
-        # Nobody was asked now, and what uv has heard may be later than what we have.
-        pins = tuple(pin if was.yanked is None else was for was, pin in zip(decided.pins, pins, strict=True))
-    return decided._replace(pins=pins)
+    ours = user_cache_path("tox-wheelfarm")
+    if case.options.offline is Offline.NEVER:
+        return decided._replace(pins=yanked.asked(decided.pins, places, ours))
+    return decided._replace(pins=yanked.kept(decided.pins, places, ours, case.uv.environment()))
 
 
 def check(runner: Runner, order: Order, decided: Decision, found: Mapping[str, Installed]) -> None:
@@ -247,9 +268,9 @@ def record(case: Case, decided: Decision, folders: Iterable[Path], *, reported: 
         decided: what came of it.
         folders: the environment's packages.
         reported: whether this run reports: then files that a lock file does not name are looked up in uv's cache.
-            What a lock file decided is not told before it is asked for: it can be told at any time.
+            What files alone decided is not told before it is asked for: it can be told at any time.
     """
-    if decided.lock is not None and not reported:
+    if decided.alone and not reported:
         return {}
     from tox_wheelfarm import record as records
     from tox_wheelfarm.locks.facts import target
@@ -260,7 +281,8 @@ def record(case: Case, decided: Decision, folders: Iterable[Path], *, reported: 
 
         pins = old_install.named(case.pip, decided.pins)
     else:
-        pins = named(decided.pins, case.python, case.uv) if reported else decided.pins
+        look = reported or decided.lock is not None
+        pins = named(decided.pins, case.python, case.uv, decided.options) if look else decided.pins
     # Where the lock names no files, what was named now may be more than one.
     pins = decision.one_file_each(case, pins, decided.options)
     text = records.pylock_text(pins, target(case.python))
@@ -293,4 +315,4 @@ def _poetry() -> None:
 
 
 def _project(root: Path) -> list[Path]:
-    return [root / name for name in ("pyproject.toml", "Pipfile")]
+    return [root / name for name in PROJECT]

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from tox_wheelfarm.digests import digest
 from tox_wheelfarm.order import fingerprint
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 MOST = 50_000
 """Files of one folder; one with more counts as changed each time."""
-
-TICK_NS = 20_000_000
-"""Times of files are those of the last tick of the system's clock, some ms behind."""
 
 EDITABLE = "-e "
 """Begins the place of a folder that is installed in place: its sources are read where they are."""
@@ -56,21 +53,6 @@ def rebuilt(pins: Iterable[Pin]) -> tuple[str, ...]:
 def looks(pins: Iterable[Pin]) -> dict[str, str]:
     """A print of the names, sizes and times of all files, by place."""
     return {where: _look(where) for where in map(place, pins) if where}
-
-
-def read(paths: Iterable[Path], since_ns: int) -> dict[str, str]:
-    """A print of each of these files, by path; one that `touched` since never is what it was."""
-    return {str(path): "" if touched((path,), since_ns) else _look(str(path)) for path in paths}
-
-
-def touched(paths: Iterable[Path], since_ns: int) -> bool:
-    """Whether any of these files was written or put in its place since a moment, or may have been."""
-    for path in paths:
-        with suppress(OSError):
-            found = path.stat()
-            if max(found.st_mtime_ns, found.st_ctime_ns) >= since_ns - TICK_NS:
-                return True
-    return False
 
 
 def listed(places: str) -> list[tuple[str, int, int]]:
@@ -119,18 +101,6 @@ def _times(path: str) -> tuple[int, int]:
     except OSError:
         return (-1, -1)
     return found.st_size, found.st_mtime_ns
-
-
-def digest(path: str | Path) -> str:
-    """The hexadecimal SHA-256 of a file's bytes, or "-" where it cannot be read."""
-    try:
-        with Path(path).open("rb") as file:
-            whole = hashlib.sha256()
-            while chunk := file.read(1 << 20):
-                whole.update(chunk)
-    except OSError:
-        return "-"
-    return whole.hexdigest()
 
 
 def _files(where: str) -> list[tuple[str, str]]:

@@ -51,6 +51,9 @@ class State:
         record: what the result of a run says of it.
         folders: the seal of its packages (`seal`).
         sources: how the folders and files looked that releases were installed from (`sources`).
+        read: the digests of the files that a lock file was read with (`locked.Reading`).
+        pages: what uv's cache had heard of an index when the withdrawals in the record were looked up
+            (`last_decision.pages`).
         verified: whether every file of it was looked at (`verification`).
     """
 
@@ -61,6 +64,8 @@ class State:
     record: Mapping[str, Any] = field(default_factory=dict)
     folders: Mapping[str, int] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    read: Mapping[str, str] = field(default_factory=dict)
+    pages: str = ""
     verified: bool = True
 
     def write(self, folder: Path) -> None:
@@ -77,6 +82,8 @@ class State:
             "record": dict(self.record),
             "folders": dict(self.folders),
             "sources": dict(self.sources),
+            "read": dict(self.read),
+            "pages": self.pages,
             "verified": self.verified,
         }
         fresh = folder / f"{NAME}.{os.getpid()}"
@@ -96,8 +103,9 @@ def read(folder: Path) -> State | None:
         interpreter = Interpreter.from_json(held["interpreter"])
         made = Made(held["path"], interpreter, held["system_site_packages"], tuple(held["seeds"]))
         told = {name: dict(held[name]) for name in ("order", "releases", "versions", "record")}
-        later = {name: dict(held.get(name, {})) for name in ("folders", "sources")}
-        return State(made, **told, **later, verified=bool(held.get("verified", True)))
+        later = {name: dict(held.get(name, {})) for name in ("folders", "sources", "read")}
+        verified, pages = bool(held.get("verified", True)), str(held.get("pages", ""))
+        return State(made, **told, **later, pages=pages, verified=verified)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from tox_wheelfarm import uv_cache
 from tox_wheelfarm.errors import InstallFailedError
 from tox_wheelfarm.kept import keep
-from tox_wheelfarm.uv import Offline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from tox_wheelfarm.index_page import IndexFile
@@ -57,25 +58,37 @@ def told(pins: Iterable[Pin], said: str) -> tuple[Pin, ...]:
     )
 
 
-def asked(pins: Sequence[Pin], indexes: Sequence[str], cache: Path, offline: Offline) -> tuple[Pin, ...]:
+def asked(pins: Sequence[Pin], indexes: Sequence[str], cache: Path) -> tuple[Pin, ...]:
     """The pins, those marked whose files are all withdrawn, and those unmarked that are withdrawn no longer.
+
+    Each index is asked, with the ETag of its last answer; where one does not answer, that last answer counts.
 
     Args:
         pins: direct references and what no index knows come back as they are.
         indexes: simple indexes (PEP 503, 691); for each project the first that has it counts.
-        cache: a folder of ours, for the last data of each project.
-        offline: only NEVER asks, and then each time (with the ETag of the last answer); otherwise, and where the index
-            does not answer, the last data counts.
+        cache: a folder of ours, for the last answer for each project.
     """
-    if offline is not Offline.NEVER:
-        with suppress(OSError):  # Then nothing is kept, as in a folder that is not there.
-            if any(cache.glob(f"{KEPT}*.json")):
-                return tuple(_marked(pin, indexes, cache, offline) for pin in pins)
-        return tuple(pins)
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return tuple(pool.map(lambda pin: _marked(pin, indexes, cache, offline), pins))
+        return tuple(pool.map(lambda pin: _marked(pin, indexes, lambda url: _asked(url, cache)), pins))
+
+
+def kept(
+    pins: Sequence[Pin], indexes: Sequence[str], cache: Path, variables: Mapping[str, str]
+) -> tuple[Pin, ...]:
+    """The pins, those marked that were withdrawn when an index was last asked by `asked`; nobody is asked.
+
+    Args:
+        pins: those that uv has marked stay so, and of what it has heard later than that it has the word.
+        indexes: as in `asked`.
+        cache: as in `asked`.
+        variables: those that uv is run with.
+    """
+    with suppress(OSError):  # Then nothing is kept, as in a folder that is not there.
+        if any(cache.glob(f"{KEPT}*.json")):
+            return tuple(_last_of(pin, indexes, cache, variables) for pin in pins)
+    return tuple(pins)
 
 
 def indexes(variables: Mapping[str, str]) -> tuple[str, ...]:
@@ -85,11 +98,23 @@ def indexes(variables: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(re.sub(r"^[\w.-]+=(?=https?:)", "", url) for url in (*more, default))
 
 
-def _marked(pin: Pin, indexes: Sequence[str], cache: Path, offline: Offline) -> Pin:
+def _last_of(pin: Pin, indexes: Sequence[str], cache: Path, variables: Mapping[str, str]) -> Pin:
+    heard = uv_cache.heard(variables, pin.name) if pin.yanked is None else 0
+
+    def last(url: str) -> _Page | None:
+        path = _file(url, cache)
+        with suppress(OSError):
+            return _last(path) if path.stat().st_mtime_ns > heard else None
+        return None
+
+    return _marked(pin, indexes, last) if pin.yanked is None else pin
+
+
+def _marked(pin: Pin, indexes: Sequence[str], page_of: Callable[[str], _Page | None]) -> Pin:
     if pin.reference:
         return pin
     for index in indexes:
-        page = _page(f"{index.rstrip('/')}/{pin.name}/", cache, offline)
+        page = page_of(f"{index.rstrip('/')}/{pin.name}/")
         files = [file for file in page.files if _is_of(file, pin)] if page else []
         if files:
             withdrawn = [file.yanked for file in files if file.yanked is not None]
@@ -111,10 +136,14 @@ class _Page:
     files: tuple[IndexFile, ...]
 
 
-def _page(url: str, cache: Path, offline: Offline) -> _Page | None:
-    path = cache / f"{KEPT}{hashlib.sha256(url.encode()).hexdigest()}.json"
+def _file(url: str, cache: Path) -> Path:
+    return cache / f"{KEPT}{hashlib.sha256(url.encode()).hexdigest()}.json"
+
+
+def _asked(url: str, cache: Path) -> _Page | None:
+    path = _file(url, cache)
     last = _last(path)
-    if offline is not Offline.NEVER or not url.startswith(("http://", "https://")):
+    if not url.startswith(("http://", "https://")):
         return last
     from tox_wheelfarm.download import DownloadError, fetch
     from tox_wheelfarm.index_page import ACCEPT, read_page
@@ -122,6 +151,8 @@ def _page(url: str, cache: Path, offline: Offline) -> _Page | None:
     try:
         document = fetch(url, most=MOST_BYTES, etag=last.etag if last else "", accept=ACCEPT)
         if not document.changed:
+            with suppress(OSError):
+                os.utime(path)  # it is the answer of now
             return last
         page = _Page(document.etag, read_page(document))
     except (DownloadError, ValueError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tox_wheelfarm.locks.pin import Pin
@@ -36,8 +37,11 @@ class Lock(Protocol):
         """Where its files are and which of them are meant, as lines of a requirements file; most say no such thing."""
 
     @property
-    def beside(self) -> tuple[Path, ...]:
-        """Other files that decide what it gives and whether it is fresh, there or not; the project has its own."""
+    def beside(self) -> Mapping[str, str]:
+        """Other files that decide what it gives and whether it is fresh, there or not: their `digests.digest` by path.
+
+        It is of what was read of them, or of a moment before that if they are read later (`differences`).
+        """
 
     def select(self, target: Target, wish: Wish) -> tuple[Pin, ...]:
         """The set for this interpreter and wish, by name.

@@ -9,6 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tox_wheelfarm.digests import digests
 from tox_wheelfarm.locks import pdm_staleness
 from tox_wheelfarm.locks.contents import MAIN, Contents
 from tox_wheelfarm.locks.entry import Entry, toml, toml_file
@@ -75,9 +76,9 @@ class PdmLock:
         )
 
     @property
-    def beside(self) -> tuple[Path, ...]:
+    def beside(self) -> Mapping[str, str]:
         """Its own pyproject.toml, which need not be in the project's folder."""
-        return (self.path.parent / "pyproject.toml",)
+        return digests([self.path.parent / "pyproject.toml"])
 
     def select(self, target: Target, wish: Wish) -> tuple[Pin, ...]:
         """The set for this interpreter and wish, by name; see `Contents.select` for what it raises.

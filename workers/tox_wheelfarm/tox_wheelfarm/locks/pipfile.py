@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
+from tox_wheelfarm.digests import digests
 from tox_wheelfarm.errors import ExtraNotFoundError, LockedDepNotFoundError, LockFileError
 from tox_wheelfarm.locks import pipfile_staleness
 from tox_wheelfarm.locks.contents import nearest
@@ -83,9 +84,9 @@ class PipfileLock:
         return cls(path, hashlib.sha256(data).hexdigest(), whole, found, _asked(path.parent, document))
 
     @property
-    def beside(self) -> tuple[Path, ...]:
+    def beside(self) -> Mapping[str, str]:
         """Its own Pipfile, which need not be in the project's folder."""
-        return (self.path.parent / "Pipfile",)
+        return digests([self.path.parent / "Pipfile"])
 
     def select(self, target: Target, wish: Wish) -> tuple[Pin, ...]:
         """The set for this interpreter and wish, by name.

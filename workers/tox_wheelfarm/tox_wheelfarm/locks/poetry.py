@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tox_wheelfarm.digests import digests
 from tox_wheelfarm.locks import poetry_staleness
 from tox_wheelfarm.locks.condition import pythons
 from tox_wheelfarm.locks.contents import MAIN, Contents
@@ -73,9 +74,9 @@ class PoetryLock:
         return cls(path, hashlib.sha256(data).hexdigest(), whole, contents)
 
     @property
-    def beside(self) -> tuple[Path, ...]:
+    def beside(self) -> Mapping[str, str]:
         """Its own pyproject.toml, which need not be in the project's folder."""
-        return (self.path.parent / "pyproject.toml",)
+        return digests([self.path.parent / "pyproject.toml"])
 
     def select(self, target: Target, wish: Wish) -> tuple[Pin, ...]:
         """The set for this interpreter and wish, by name; see `Contents.select` for what it raises."""

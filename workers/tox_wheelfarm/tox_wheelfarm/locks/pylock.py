@@ -7,7 +7,7 @@ that the file does not tell, which is why names cannot be taken from most of the
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -49,7 +49,7 @@ class Pylock:
     root: Path
     format: str = "pylock"
     options: tuple[str, ...] = ()
-    beside: tuple[Path, ...] = ()
+    beside: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path, data: bytes) -> Pylock:

@@ -6,6 +6,7 @@ built, included URLs, environment variables) is never passed on.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 from dataclasses import dataclass, replace
@@ -78,7 +79,8 @@ class Reader:
         lines: the requirements, in order.
         options: those that say where its files are and which of them are meant, as lines, in order.
         ignored: options without a meaning for a lock, with file and number.
-        contents, files: the bytes of each file, and where it is, in order.
+        contents: the bytes of each file, in order.
+        digests: the SHA-256 of each file, by path; a link to one that was read before is one as well.
     """
 
     def __init__(self, root: Path) -> None:
@@ -86,9 +88,9 @@ class Reader:
         self.options: list[str] = []
         self.ignored: list[str] = []
         self.contents: list[bytes] = []
-        self.files: list[Path] = []
+        self.digests: dict[str, str] = {}
         self._root = root
-        self._seen: set[Path] = set()
+        self._seen: dict[Path, str] = {}
 
     def read(self, path: Path, data: bytes) -> None:
         """Read one file.
@@ -96,9 +98,8 @@ class Reader:
         Raises:
             LockFileError: a line of it, or of a file that it includes, is not understood.
         """
-        self._seen.add(path.resolve())
+        self._seen[path.resolve()] = self.digests[str(path)] = hashlib.sha256(data).hexdigest()
         self.contents.append(data)
-        self.files.append(path)
         for number, text in _logical(decoded(data, str(path), LockFileError)):
             where = f"{path}, line {number}"
             with trust.at(where):
@@ -143,7 +144,8 @@ class Reader:
                 f"{value[:120]} is included from elsewhere; keep a copy of it beside this file"
             )
         other = Path(trust.folder(path.parent, value))
-        if other.resolve() in self._seen:
+        if known := self._seen.get(other.resolve()):
+            self.digests[str(other)] = known
             return
         if len(self._seen) >= MOST_FILES:
             raise trust.DistrustError(f"more than {MOST_FILES} files include each other")

@@ -16,7 +16,7 @@ from tox_wheelfarm.locks.conditions import Conditions
 from tox_wheelfarm.locks.requirement_lines import Line, Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from tox_wheelfarm.locks.pin import Pin
@@ -37,7 +37,7 @@ class RequirementsLock:
         ignored: options without a meaning for a lock, as they are written, with file and line.
         root: the project's folder; `-e .` is the project itself, and no pin.
         data: the file's bytes.
-        beside: the files that it includes.
+        beside: the files that it includes, with the SHA-256 of what was read.
     """
 
     path: Path
@@ -47,7 +47,7 @@ class RequirementsLock:
     ignored: tuple[str, ...]
     root: Path
     data: bytes = field(repr=False)
-    beside: tuple[Path, ...] = ()
+    beside: Mapping[str, str] = field(default_factory=dict)
     format: str = "requirements"
 
     @classmethod
@@ -65,7 +65,7 @@ class RequirementsLock:
         reader.read(path, data)
         digest = hashlib.sha256(b"".join(reader.contents)).hexdigest()
         options = tuple(reader.options)
-        beside = tuple(reader.files[1:])
+        beside = {name: told for name, told in reader.digests.items() if name != str(path)}
         return cls(path, digest, tuple(reader.lines), options, tuple(reader.ignored), root, data, beside)
 
     def of(self, project: Project) -> RequirementsLock:

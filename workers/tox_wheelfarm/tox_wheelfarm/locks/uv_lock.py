@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from tox_wheelfarm.digests import digests
 from tox_wheelfarm.errors import LockFileError
 from tox_wheelfarm.locks import document, selection, trust
 from tox_wheelfarm.locks.conditions import Conditions, python_fits
@@ -128,12 +129,12 @@ class UvLock:
         there = trust.folder(self.path.parent, entry.folder) if entry.folder else ""
         return there == str(self.root.absolute())
 
-    @property
-    def beside(self) -> tuple[Path, ...]:
+    @cached_property
+    def beside(self) -> Mapping[str, str]:
         """What the workspace's root and uv's own file set, and what the folders say that packages are built from."""
         root = self.path.parent
         folders = (root, *(root / entry.folder for entry in self.entries if entry.folder))
-        return (root / "uv.toml", *dict.fromkeys(folder / "pyproject.toml" for folder in folders))
+        return digests([root / "uv.toml", *(folder / "pyproject.toml" for folder in folders)])
 
     def select(self, target: Target, wish: Wish) -> tuple[Pin, ...]:
         """The set for an interpreter; see `Lock.select`. Extras count with the project, as in the other formats."""
