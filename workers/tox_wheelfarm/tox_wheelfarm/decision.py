@@ -149,16 +149,14 @@ def _without_lock(case: Case, order: Order) -> Decision:
 
     whole = case.options.install_project_deps is not False
     own = [line for artifact in order.artifacts if whole for line in artifact.requires]
-    wanted = [
-        *_lines(order),
-        *order.group_requirements,
-        *order.package_requirements,
-        *own,
-        *unlocked.requirements(case, order),
-        *case.options.seeds,
-    ]
-    pins = _resolved(case, order, wanted)
-    return Decision(_by_name(pins), None, _roots(wanted, order))
+
+    def resolved(lines: Sequence[str]) -> Decision:
+        others = (*order.group_requirements, *order.package_requirements, *own)
+        wanted = [*_lines(order), *others, *lines, *case.options.seeds]
+        pins = _resolved(case, order, wanted)
+        return Decision(_by_name(pins), None, _roots(wanted, order))
+
+    return unlocked.requirements(case, order).first(resolved)
 
 
 def _from_lock(case: Case, order: Order) -> Decision:
