@@ -74,6 +74,26 @@ def test_a_part_of_a_union_without_a_release_is_passed_over(bench, union, wanted
     assert bench.passes().packages() == [f"low=={wanted}"]
 
 
+@pytest.mark.parametrize(
+    ("installer", "union", "wanted"),
+    [
+        ("latest", "~=3.0 || ==1.* || <=2", "3.0"),
+        ("latest", "==2 || <2.0", "2.0"),
+        ("latest", "1.* || !=3.0", "2.0"),
+        ("latest", "* || ==1.0", "3.0"),
+        ("latest", "==1.* || >=2,<3 || ~=1.0", "2.0"),
+        ("lowest", "==3.* || ~=2.0 || >=1,<2", "1.0"),
+        ("lowest", ">1 || ==1.0", "1.0"),
+        ("lowest", "===2.0 || ~=3.0", "2.0"),
+    ],
+)
+def test_the_parts_of_a_union_are_tried_in_the_order_of_versions(bench, installer, union, wanted):
+    """However a part is written, and wherever it stands."""
+    bench.write("pyproject.toml", UNION.replace("<1.5 || ^2.0", union))
+    bench.ini("skip_install = true", f"installer = {installer}", "poetry_dep_groups = p")
+    assert bench.passes().packages() == [f"low=={wanted}"]
+
+
 def test_a_constraint_chooses_the_part_of_a_union(bench):
     """What a constraint excludes is passed over as well; where it leaves none, the union is in the message."""
     bench.write("pyproject.toml", UNION)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from itertools import product
-from math import inf, prod
+from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.version import InvalidVersion, Version
@@ -28,8 +28,23 @@ if TYPE_CHECKING:
 MOST = 32
 """Each is a resolution of its own."""
 
-Place = tuple[float, ...]
-"""Of a version among others: its epoch and its numbers."""
+
+class Place(NamedTuple):
+    """Of a bound in the order of versions.
+
+    Attributes:
+        end: -1 before every version, 1 behind every version, else 0.
+        version: where it is.
+        side: -1 just before that, 1 just behind it, 0 with it.
+    """
+
+    end: int
+    version: Version
+    side: int
+
+
+BELOW = Place(-1, Version("0"), 0)
+ABOVE = Place(1, Version("0"), 0)
 
 
 class Alternatives(NamedTuple):
@@ -90,25 +105,33 @@ def _lines(edge: Edge, lowest: bool) -> list[str]:
 
 
 def _floor(part: SpecifierSet) -> Place:
-    return max((_bound(one)[0] for one in part), default=(-inf,))
+    return max((_between(one)[0] for one in part), default=BELOW)
 
 
 def _top(part: SpecifierSet) -> Place:
-    return min((_bound(one)[1] for one in part), default=(inf,))
+    return min((_between(one)[1] for one in part), default=ABOVE)
 
 
-def _bound(one: Specifier) -> tuple[Place, Place]:
-    """Between which places the versions of one comparison are."""
+def _between(one: Specifier) -> tuple[Place, Place]:
+    """Where the versions that a comparison allows begin and end."""
     text = one.version.removesuffix(".*")
     try:
         version = Version(text)
     except InvalidVersion:  # `===` takes any word
-        return (-inf,), (inf,)
-    here: Place = (version.epoch, *version.release)
+        return BELOW, ABOVE
+    here = Place(0, version, 0)
     if one.operator == "~=":
-        return here, (*here[:-1], inf)
-    if one.operator == "==":
-        return here, (*here, inf) if text != one.version else here
+        return here, _behind(version, len(version.release) - 1)
+    if one.operator in {"==", "==="}:
+        return here, here if text == one.version else _behind(version, len(version.release))
     if one.operator in {"<", "<="}:
-        return (-inf,), here
-    return (here if one.operator in {">", ">="} else (-inf,)), (inf,)
+        return BELOW, here if one.operator == "<=" else here._replace(side=-1)
+    if one.operator in {">", ">="}:
+        return here if one.operator == ">=" else here._replace(side=1), ABOVE
+    return BELOW, ABOVE
+
+
+def _behind(version: Version, length: int) -> Place:
+    """The end of all versions that begin with so many numbers of this one."""
+    numbers = (*version.release[: length - 1], version.release[length - 1] + 1)
+    return Place(0, Version(f"{version.epoch}!{'.'.join(map(str, numbers))}"), -1)

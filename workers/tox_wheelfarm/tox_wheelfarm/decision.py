@@ -147,16 +147,22 @@ def _one_file(pin: Pin, options: Sequence[str], target: Target) -> Pin:
 def _without_lock(case: Case, order: Order) -> Decision:
     from tox_wheelfarm import unlocked
 
+    return unlocked.requirements(case, order).first(lambda named: _resolving(case, order, named))
+
+
+def _resolving(case: Case, order: Order, named: Sequence[str]) -> Decision:
     whole = case.options.install_project_deps is not False
     own = [line for artifact in order.artifacts if whole for line in artifact.requires]
-
-    def resolved(lines: Sequence[str]) -> Decision:
-        others = (*order.group_requirements, *order.package_requirements, *own)
-        wanted = [*_lines(order), *others, *lines, *case.options.seeds]
-        pins = _resolved(case, order, wanted)
-        return Decision(_by_name(pins), None, _roots(wanted, order))
-
-    return unlocked.requirements(case, order).first(resolved)
+    wanted = [
+        *_lines(order),
+        *order.group_requirements,
+        *order.package_requirements,
+        *own,
+        *named,
+        *case.options.seeds,
+    ]
+    pins = _resolved(case, order, wanted)
+    return Decision(_by_name(pins), None, _roots(wanted, order))
 
 
 def _from_lock(case: Case, order: Order) -> Decision:
