@@ -146,6 +146,10 @@ def _one_file(pin: Pin, options: Sequence[str], target: Target) -> Pin:
 def _without_lock(case: Case, order: Order) -> Decision:
     from tox_wheelfarm import unlocked
 
+    return unlocked.requirements(case, order).first(lambda named: _resolving(case, order, named))
+
+
+def _resolving(case: Case, order: Order, named: Sequence[str]) -> Decision:
     whole = case.options.install_project_deps is not False
     own = [line for artifact in order.artifacts if whole for line in artifact.requires]
     wanted = [
@@ -153,7 +157,7 @@ def _without_lock(case: Case, order: Order) -> Decision:
         *order.group_requirements,
         *order.package_requirements,
         *own,
-        *unlocked.requirements(case, order),
+        *named,
         *case.options.seeds,
     ]
     pins = _resolved(case, order, wanted)
