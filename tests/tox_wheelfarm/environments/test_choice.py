@@ -35,7 +35,28 @@ def _folder(bench):
     return "uv.lock is a folder"
 
 
-@pytest.mark.parametrize("make", [_requirements, _pylocks, _link, _folder])
+def _link_of_requirements(bench):
+    (bench.root / "requirements-dev.txt").symlink_to("nowhere")
+    return "requirements-dev.txt is a link that leads nowhere"
+
+
+def _link_beside_requirements(bench):
+    bench.requirements("low==1.0")
+    (bench.root / "requirements-dev.txt").symlink_to("nowhere")
+    return "requirements-dev.txt, requirements.txt"
+
+
+def _includers(bench):
+    bench.requirements("low==1.0", name="base.txt")
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        bench.write(name, "-r base.txt\n")
+    return "requirements-dev.txt, requirements.txt"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [_requirements, _pylocks, _link, _folder, _link_of_requirements, _link_beside_requirements, _includers],
+)
 def test_a_lock_file_that_is_not_clear_is_refused(bench, make):
     """What could be meant is named, with what to set; the newest releases are never taken instead silently."""
     told = make(bench)
@@ -55,6 +76,62 @@ def test_a_file_of_requirements_without_hashes_is_no_lock(bench):
         bench.write(name, "low\n")
     bench.ini("skip_install = true", "deps = top")
     assert bench.passes().packages() == ["low==2.0", "top==1.0"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
+@pytest.mark.parametrize("name", ["requirements.txt", "base.txt"])
+def test_a_lock_in_another_encoding_is_not_overlooked(bench, encoding, name):
+    """A list with hashes that a shell wrote as UTF-16 is refused, found or included; one without hashes is no lock."""
+    bench.write("requirements.txt", "-r base.txt\n")
+    text = bench.requirements("low==1.0", name=name).read_text("utf-8")
+    (bench.root / name).write_bytes(text.encode(encoding))
+    bench.ini("skip_install = true")
+    said = bench.fails().said
+    assert "a: failed with LockFileError: " in said
+    assert f"{name} is UTF-16" in said or f"{name}, line 1: " in said
+    (bench.root / name).write_bytes("low\n".encode(encoding))
+    assert bench.passes().packages() == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-r base.txt\n",
+        "\ufeff-rbase.txt # ours\n",
+        "--requirement=deep/more.txt\n-e .\nlinter==1.0 --hash=sha256:HASH\n",
+    ],
+)
+def test_a_list_that_includes_hashes_is_a_lock(bench, text):
+    """Where no list has hashes of its own, one whose included files have them decides, and is read whole."""
+    digest = (
+        bench.requirements("linter==1.0", name="other.txt").read_text("utf-8").split("sha256:")[1].strip()
+    )
+    bench.requirements("low==1.0", name="base.txt")
+    bench.write("deep/more.txt", "-r ../base.txt\n-r ../requirements.txt\n")
+    bench.write("requirements.txt", text.replace("HASH", digest))
+    bench.ini("skip_install = true")
+    run = bench.passes()
+    assert "low==1.0" in run.packages()
+    assert run.environment()["wheelfarm"]["installer"] == "lockfile"
+
+
+@pytest.mark.parametrize(
+    "text", ["-r base.txt\nlinter>=1  # ours\n", "-r nowhere.txt\n", f"-r {'x' * 5000}\n"]
+)
+def test_a_list_for_people_that_includes_a_file_is_no_lock(bench, text):
+    """What leaves something open is no lock, whatever it includes; nor is one whose included files cannot be there."""
+    bench.requirements("low==1.0", name="base.txt")
+    bench.write("requirements.txt", text)
+    bench.ini("skip_install = true", "deps = top")
+    assert bench.passes().packages() == ["low==2.0", "top==1.0"]
+
+
+def test_a_lock_is_found_beside_lists_that_include_it(bench):
+    """A list with hashes of its own is the lock, not those that include it."""
+    bench.requirements("low==1.0")
+    bench.write("requirements-dev.txt", "-r requirements.txt\n")
+    bench.ini("skip_install = true")
+    assert bench.passes().packages() == ["low==1.0"]
 
 
 @pytest.mark.parametrize("installer", ["auto", "lockfile"])

@@ -200,3 +200,27 @@ def test_settings_of_the_command_line_that_mean_nothing_are_named(bench):
     assert "--force-dep means nothing" in bench.passes("--force-dep", "low==1.0").said
     bench.variables["PIP_CONSTRAINT"] = str(bench.write("bound.txt", "low==1.0\n"))
     assert "PIP_CONSTRAINT means nothing" in bench.passes().said
+
+
+def test_variables_that_bind_uv_elsewhere_are_named(bench):
+    """What uv or pip would decide by means nothing from `set_env` or outside, and says so; what is off says nothing."""
+    told = {
+        "UV_EXCLUDE_NEWER": ("2020-01-01", "write cutoff"),
+        "UV_RESOLUTION": ("lowest", "write installer = latest or lowest"),
+        "UV_REQUIRE_HASHES": ("1", "write --require-hashes in deps"),
+        "UV_BUILD_CONSTRAINT": ("bound.txt", "write constraints"),
+        "UV_EXCLUDE": ("bound.txt", "what is required is installed"),
+        "UV_NO_BUILD": ("true", "write --only-binary in deps"),
+        "UV_OFFLINE": ("1", "write offline = always"),
+        "PIP_UPLOADED_PRIOR_TO": ("2020-01-01", "write cutoff"),
+    }
+    lines = "".join(f"\n  {name} = {value}" for name, (value, _) in told.items())
+    bench.ini("skip_install = true", "deps = low", f"set_env ={lines}")
+    said = bench.passes().said
+    for name, (_, instead) in told.items():
+        assert f"{name} means nothing with runner = wheelfarm: {instead}" in said
+    bench.ini("skip_install = true", "deps = low")
+    bench.variables |= {"UV_RESOLUTION": "lowest", "UV_REQUIRE_HASHES": "0", "PIP_PRE": "no"}
+    said = bench.passes().said
+    assert "UV_RESOLUTION means nothing" in said
+    assert said.count("means nothing") == 1

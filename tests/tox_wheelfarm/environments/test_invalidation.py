@@ -120,7 +120,7 @@ def test_a_file_that_was_emptied_in_place_is_seen(made):
     run = made.tox()
     assert "low.py of low has 0 bytes where " in run.said
     if linked:  # the same file is in uv's cache
-        assert "its copy in uv's cache is damaged: run `uv cache clean`" in made.fails().said
+        assert "what uv's cache has of it is damaged: run `uv cache clean low`" in made.fails().said
         made.program([find_uv_bin(), "cache", "clean", "low"])
     made.passes()
     assert (made.site() / "low.py").stat().st_size

@@ -127,3 +127,19 @@ def test_a_folder_that_is_gone_is_another(tmp_path):
     looked = sources.looks([Pin("loc", "", reference=place.as_uri())])
     shutil.rmtree(place)
     assert not sources.unchanged(looked)
+
+
+def test_sources_that_are_left_out_are_seen(folder, index):
+    """`UV_NO_SOURCES` decides whether a folder's own `tool.uv.sources` count, and a change of it is a change."""
+    index.release("low", "1.0")
+    folder.project(name="low", version="2.0")
+    place = folder.root / "low"
+    place.mkdir()
+    for name in ("pyproject.toml", "backend.py", "low.py"):
+        (folder.root / name).rename(place / name)
+    text = (folder.root / "loc/pyproject.toml").read_text("utf-8")
+    text = text.replace("dependencies = []", "dependencies = ['low']")
+    folder.write("loc/pyproject.toml", f"{text}[tool.uv.sources]\nlow = {{path = '../low'}}\n")
+    assert any(line.startswith("low @ ") for line in folder.passes().packages())
+    folder.variables["UV_NO_SOURCES"] = "1"
+    assert "low==1.0" in folder.passes().packages()

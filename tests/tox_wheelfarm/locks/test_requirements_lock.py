@@ -94,12 +94,26 @@ def test_direct_references_keep_what_they_say(lock, tmp_path):
 def test_the_project_itself_is_no_pin(lock, tmp_path):
     """`-e .` in a file of the project, or of a folder below, is left to tox."""
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "own"\n')
-    assert set(_selected(lock("-e .\nsix==1.0\n"))) == {"six"}
     (tmp_path / "locks").mkdir()
     path = tmp_path / "locks/ci.txt"
-    path.write_text("-e .[test]\nsix==1.0\n")
-    below = RequirementsLock.read(path, path.read_bytes()).of(Project.read(tmp_path))
-    assert set(_selected(below)) == {"six"}
+    spelt = [".", "./", ".[test]", "./[test]", "file:.", "file:./", tmp_path.as_uri(), str(tmp_path)]
+    lines = [*spelt, *(f"-e {each}" for each in spelt), "own @ file:.", f"own[test] @ {tmp_path.as_uri()}/"]
+    for line in lines:
+        assert set(_selected(lock(f"{line}\nsix==1.0\n"))) == {"six"}, line
+        path.write_text(f"{line}\nsix==1.0\n")
+        below = RequirementsLock.read(path, path.read_bytes()).of(Project.read(tmp_path))
+        assert set(_selected(below)) == {"six"}, line
+
+
+def test_a_folder_of_the_project_is_a_pin_however_it_is_written(lock, tmp_path):
+    """A folder below the project, with extras or as `file:`, is one folder, and is no project of tox's."""
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib/pyproject.toml").write_text('[project]\nname = "lib"\n')
+    for line in ("./lib[one]", "-e ./lib[one]", "file:lib[one]", "-e file:./lib[one]", "lib[one] @ file:lib"):
+        pin = _selected(lock(f"{line}\n"))["lib"]
+        assert (pin.reference, pin.extras) == (str(tmp_path / "lib"), {"one"}), line
+    below = _selected(lock(f"lib @ {tmp_path.as_uri()}#subdirectory=lib\n"))["lib"]
+    assert (below.reference, below.subdirectory) == (str(tmp_path), "lib")
 
 
 def test_lines_without_a_hash_are_told_exactly(lock):

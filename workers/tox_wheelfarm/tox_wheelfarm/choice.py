@@ -18,8 +18,6 @@ from tox_wheelfarm.errors import ConstraintsError, LockFileError
 if TYPE_CHECKING:
     from tox_wheelfarm.options import Options
 
-INSTEAD = "say which lock file decides (lockfile = …), or that none does (installer = latest)"
-
 LOGGER = logging.getLogger(__name__)
 
 
@@ -81,35 +79,10 @@ def _lockfile(settings: Options, root: Path) -> Path | None:
 
     if settings.installer == options.LOCKFILE or _names_a_lock(settings):
         return Path(files.find(root, settings.lockfile))
-    if broken := [path for path in _named(root) if not path.is_file()]:
-        what = "is a folder" if broken[0].is_dir() else "is a link that leads nowhere, or no file"
-        raise LockFileError(f"{broken[0]} {what}; {INSTEAD}")
     try:
-        return Path(files.find(root, ""))
+        return files.found(root)
     except LockFileError as wrong:
-        if [*_named(root), *_listed(root)]:
-            raise LockFileError(f"{wrong}; or {INSTEAD}") from None
-        LOGGER.debug("no lock file: %s", wrong)
-        return None
-
-
-def _named(root: Path) -> list[Path]:
-    """What has the name of a lock file, whatever it is."""
-    from tox_wheelfarm.locks import files
-
-    return [
-        path
-        for path in sorted(root.iterdir())
-        if path.name in files.NAMES or files.PYLOCK.fullmatch(path.name)
-    ]
-
-
-def _listed(root: Path) -> list[Path]:
-    """The lists of requirements that are locks by their hashes."""
-    from tox_wheelfarm.locks import document, files
-
-    listed = [path for path in sorted(root.glob("requirements*.txt")) if path.is_file()]
-    return [path for path in listed if files.HASH.search(document.contents(path))]
+        raise LockFileError(f"{wrong}, or say that none decides (installer = latest)") from None
 
 
 def _names_a_lock(settings: Options) -> bool:

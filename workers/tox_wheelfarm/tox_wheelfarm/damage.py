@@ -58,9 +58,10 @@ def _configured(path: Path, system: bool) -> str:
 
 
 class Damage(NamedTuple):
-    """A file that is not as it was installed: which, and that in a few words."""
+    """A file that is not as it was installed: which, of which package, and that in a few words."""
 
     path: Path
+    name: str
     told: str
 
 
@@ -75,7 +76,7 @@ def find(folders: Sequence[Path]) -> Iterator[Damage]:
     for name, (_, info) in found.items():
         if told := damaged_file(info, info.parent, everything):
             path, _, how = told.partition(" ")
-            yield Damage(info.parent / path, f"{path} of {name} {how}")
+            yield Damage(info.parent / path, name, f"{path} of {name} {how}")
 
 
 def packages(folders: Sequence[Path]) -> str:

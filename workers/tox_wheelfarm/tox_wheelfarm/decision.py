@@ -350,7 +350,7 @@ def _refuse_unhashed(lock: Lock, pins: Iterable[Pin], allowed: frozenset[str]) -
         names = ", ".join(f"{pin.name} {pin.version}".strip() for pin in bare)
         raise HashMissingError(
             f"{lock.path} has no hash for {names}: lock again with hashes, or name what may be installed without "
-            f"one: allow_unhashed = {', '.join(pin.name for pin in bare)}"
+            f"one: allow_unhashed = {', '.join(sorted(allowed.union(pin.name for pin in bare)))}"
         )
 
 

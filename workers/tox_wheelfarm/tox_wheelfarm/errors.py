@@ -10,7 +10,7 @@ class InstallerError(Exception):
 
 
 class PoetryNotInstalledError(InstallerError):
-    """`--require-poetry` was given, and poetry cannot be imported where tox runs."""
+    """`require_poetry` or `--require-poetry` was given, and poetry cannot be imported where tox runs."""
 
 
 class LockedDepVersionConflictError(InstallerError):

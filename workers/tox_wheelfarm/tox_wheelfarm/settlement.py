@@ -60,7 +60,11 @@ def case(runner: Runner, order: Order) -> Case:
     """
     settings = runner.settings
     if settings.require_poetry:
-        _poetry()
+        _poetry(
+            "--require-poetry"
+            if getattr(runner.options, "require_poetry", False)
+            else "require_poetry = true"
+        )
     root = options.folder(runner.core, "package_root")
     files = _constraints(settings, order, Path(runner.core["toxinidir"]))
     uv = runner.uv(settings.offline, files)
@@ -304,13 +308,13 @@ def _constraints(settings: options.Options, order: Order, root: Path) -> tuple[P
     return tuple(constraints.collect(words, root, user_cache_path("tox-wheelfarm"), settings.offline))
 
 
-def _poetry() -> None:
+def _poetry(given: str) -> None:
     from importlib.util import find_spec
 
     if find_spec("poetry") is None:
         raise PoetryNotInstalledError(
-            "--require-poetry was given, and poetry cannot be imported where tox runs: install it there, or leave "
-            "the flag out (nothing else here needs poetry)"
+            f"{given} was given, and poetry cannot be imported where tox runs: install it there, or leave that out "
+            "(nothing else here needs poetry)"
         )
 
 

@@ -50,7 +50,10 @@ DECIDED = frozenset(
 )
 """What a setting of tox or the lock file decides; from the outside it would only break that."""
 
-PLACES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX")
+PLACES = (
+    *("UV_DEFAULT_INDEX", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX"),
+    "UV_NO_SOURCES",
+)
 """How the names of the variables begin that say where releases come from."""
 
 

@@ -49,12 +49,12 @@ class Verification:
             sealed, damaged = self._looking.result()
         except (DamagedError, OSError):
             return  # a command takes out and puts in: the next run sees what it has left, as ever
-        for each in damaged:
-            if not self._is_of_a_command(each.path):
-                state.remove(self._folder)
-                raise InstallFailedError(
-                    f"{each.told} right after it was installed; its copy in uv's cache is damaged: run `uv cache clean`"
-                )
+        if ours := [each for each in damaged if not self._is_of_a_command(each.path)]:
+            state.remove(self._folder)
+            raise InstallFailedError(
+                f"{'; '.join(each.told for each in ours)} right after it was installed; what uv's cache has of it is "
+                f"damaged: run `uv cache clean {' '.join(each.name for each in ours)}`"
+            )
         held = state.read(self._folder)
         if held is not None and not damaged:
             replace(held, folders=sealed, verified=True).write(self._folder)

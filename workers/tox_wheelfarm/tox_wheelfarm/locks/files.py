@@ -5,6 +5,7 @@ Called by the runner. It never reads two: several that could be meant are an err
 
 from __future__ import annotations
 
+import os.path
 import re
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
@@ -30,7 +31,15 @@ FORMATS = {
 
 NAMES = {"uv.lock": "uv", "poetry.lock": "poetry", "pdm.lock": "pdm", "Pipfile.lock": "pipfile"}
 PYLOCK = re.compile(r"pylock\.(?:[^.]+\.)?toml")
+LIST = re.compile(r"requirements.*\.txt")
 HASH = re.compile(rb"--hash[= ]\s*\w+:")
+INCLUDED = re.compile(rb"^[ \t]*(?:-r|--requirement(?=[ \t=]))[ \t=]*([^\s#]+)", re.MULTILINE)
+LOOSE = re.compile(rb"^[ \t]*[^-#.\s](?![^\n]*(?:==|@))", re.MULTILINE)
+"""A line that neither is an option nor decides anything exactly."""
+MOST_INCLUDED = 50
+"""As many files as are read of a list (`requirement_lines`)."""
+MARKS = b"\xef\xbb\xbf\xff\xfe"
+"""The bytes of byte order marks."""
 KNOWN = "pylock.toml, pylock.NAME.toml, uv.lock, poetry.lock, pdm.lock, Pipfile.lock, requirements*.txt with hashes"
 
 
@@ -49,13 +58,31 @@ def find(root: Path, name: str = "") -> Path:
         if not path.is_file():
             raise LockFileError(f"the lock file {path} is not there{_instead(root)}")
         return path
-    for candidates in _candidates(root):
+    first = found(root)
+    if first is None:
+        raise LockFileError(f"{root} has no lock file; it can be one of {KNOWN}")
+    return first
+
+
+def found(root: Path) -> Path | None:
+    """The first lock file that is there, in the order of `KNOWN`; None without any.
+
+    Raises:
+        LockFileError: several could be meant, or what has the name of one is no file.
+    """
+    there = sorted(root.iterdir()) if root.is_dir() else []
+    named = [path for path in there if path.name in NAMES or PYLOCK.fullmatch(path.name)]
+    broken = [path for path in named if not path.is_file()]
+    for candidates in (broken[:1], *_candidates(root)):
         if len(candidates) > 1:
             told = ", ".join(path.name for path in candidates)
             raise LockFileError(f"{root} has several lock files of one kind: {told}; name one (lockfile = …)")
+        if candidates and not candidates[0].is_file():
+            what = "is a folder" if candidates[0].is_dir() else "is a link that leads nowhere, or no file"
+            raise LockFileError(f"{candidates[0]} {what}; name another one (lockfile = …)")
         if candidates:
             return candidates[0]
-    raise LockFileError(f"{root} has no lock file; it can be one of {KNOWN}")
+    return None
 
 
 def read(path: Path, project: Project) -> Lock:
@@ -74,20 +101,49 @@ def read(path: Path, project: Project) -> Lock:
 
 
 def _candidates(root: Path) -> list[list[Path]]:
-    there = sorted(path for path in root.iterdir() if path.is_file()) if root.is_dir() else []
+    everything = sorted(root.iterdir()) if root.is_dir() else []
+    there = [path for path in everything if path.is_file()]
     by_name = {path.name: path for path in there}
     exact = [[by_name[name]] if name in by_name else [] for name in ("pylock.toml", *NAMES)]
     exact.insert(1, [path for path in there if PYLOCK.fullmatch(path.name) and path.name != "pylock.toml"])
     if not any(exact):
         exact.append(_workspace(root))
-    exact.append(
-        [
-            path
-            for path in there
-            if re.fullmatch(r"requirements.*\.txt", path.name) and HASH.search(document.contents(path))
-        ]
-    )
+    exact.append(_lists([path for path in everything if LIST.fullmatch(path.name)]))
     return exact
+
+
+def _lists(named: list[Path]) -> list[Path]:
+    """The lists that are locks by their hashes, else by those of what they include; a dead link may be one."""
+    there = [path for path in named if path.is_file()]
+    dead = [path for path in named if path.is_symlink() and not path.exists()]
+    hashed = [path for path in there if HASH.search(_searched(path))] or [
+        path for path in there if _includes_a_lock(path)
+    ]
+    return sorted([*dead, *hashed])
+
+
+def _searched(path: Path) -> bytes:
+    # UTF-16 as well, near enough: what is a lock but for that is then refused by who reads it, not overlooked.
+    return document.contents(path).lstrip(MARKS).replace(b"\0", b"")
+
+
+def _includes_a_lock(path: Path) -> bool:
+    """Whether some that it includes have hashes, and those without any leave nothing open."""
+    files, seen, hashed = [path], {path.resolve()}, False
+    while files:
+        file = files.pop()
+        text = _searched(file)
+        if HASH.search(text):
+            hashed = True
+        elif LOOSE.search(text):
+            return False
+        for name in INCLUDED.findall(text):
+            other = file.parent / os.fsdecode(name)
+            known = len(seen) >= MOST_INCLUDED or not os.path.isfile(other)  # noqa: PTH113 - False for any nonsense
+            if not known and other.resolve() not in seen:
+                seen.add(other.resolve())
+                files.append(other)
+    return hashed
 
 
 def _workspace(root: Path) -> list[Path]:

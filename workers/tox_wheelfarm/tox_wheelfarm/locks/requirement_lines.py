@@ -26,6 +26,8 @@ from tox_wheelfarm.locks.project import Project
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from packaging.utils import NormalizedName
+
 MOST_FILES = 50
 """Included by each other; more is a mistake."""
 
@@ -205,7 +207,7 @@ def _requirement(where: str, text: str, root: Path) -> Line:
     marker = str(asked.marker or "")
     name = canonicalize_name(asked.name)
     if asked.url:
-        pin = replace(_reference(name, asked.url, hashes), extras=extras)
+        pin = replace(_reference(name, asked.url, hashes, root), extras=extras)
         return Line(where, pin, marker)
     pins = [each for each in asked.specifier if each.operator in {"==", "==="} and "*" not in each.version]
     if len(pins) != 1 or len(asked.specifier) != 1:
@@ -243,36 +245,51 @@ def _own_options(text: str) -> tuple[str, tuple[str, ...]]:
 def _unnamed(where: str, told: str, hashes: tuple[str, ...], root: Path) -> Line:
     """A path or URL without a name before it; the marker follows ` ; `."""
     place, _, marker = told.partition(" ;")
-    place = place.strip()
-    if not re.match(r"(?:\.{0,2}[/\\]|\.$|[A-Za-z]:[/\\]|[\w+]+://)", place) and not place.endswith(
+    place, extras = _extras(place.strip())
+    if not re.match(r"(?:\.{0,2}[/\\]|\.$|[A-Za-z]:[/\\]|[\w+]+://|file:)", place) and not place.endswith(
         (".whl", ".tar.gz", ".zip")
     ):
         raise trust.DistrustError(f"{told[:120]!r} is no requirement (PEP 508)")
-    url = place if "://" in place else Path(trust.folder(root, place)).as_uri()
     if "://" in place and not place.startswith("file:"):
-        return Line(where, _reference(_name_of(place), url, hashes), marker.strip())
-    folder = Path(url2pathname(trust.parts(url).path))
+        return Line(
+            where, replace(_reference(_name_of(place), place, hashes, root), extras=extras), marker.strip()
+        )
+    folder = Path(_local(root, place) if place.startswith("file:") else trust.folder(root, place))
     if folder.suffix in {".whl", ".gz", ".zip"}:
-        return Line(where, _reference(_name_of(url), url, hashes), marker.strip())
-    return Line(where, Pin(_name_in(folder), "", reference=str(folder)), marker.strip())
+        url = place if "://" in place else folder.as_uri()
+        return Line(
+            where, replace(_reference(_name_of(url), url, hashes, root), extras=extras), marker.strip()
+        )
+    return Line(where, Pin(_name_in(folder), "", reference=str(folder), extras=extras), marker.strip())
 
 
 def _editable(where: str, value: str, root: Path) -> Line:
     place, _, marker = value.partition(" ;")
     place = place.strip()
     if re.match(r"[\w]+\+", place):
-        pin = _reference(_name_of(place), place, ())
+        pin = _reference(_name_of(place), place, (), root)
         return Line(where, replace(pin, editable=True), marker.strip())
-    place, extras = re.fullmatch(r"(.*?)(?:\[([\w., -]*)\])?", place, re.DOTALL).groups()  # type: ignore[union-attr]  # everything matches it
-    folder = url2pathname(trust.parts(place).path) if place.startswith("file:") else trust.folder(root, place)
-    asked = frozenset(
-        canonicalize_name(extra.strip()) for extra in (extras or "").split(",") if extra.strip()
-    )
-    pin = Pin(_name_in(Path(folder)), "", reference=folder, editable=True, extras=asked)
+    place, extras = _extras(place)
+    folder = _local(root, place) if place.startswith("file:") else trust.folder(root, place)
+    pin = Pin(_name_in(Path(folder)), "", reference=folder, editable=True, extras=extras)
     return Line(where, pin, marker.strip())
 
 
-def _reference(name: str, url: str, hashes: tuple[str, ...]) -> Pin:
+def _extras(place: str) -> tuple[str, frozenset[NormalizedName]]:
+    """`folder[one,two]` as the folder and its extras."""
+    found = re.fullmatch(r"(.+?)\[([\w., -]*)\]", place, re.DOTALL)
+    if not found:
+        return place, frozenset()
+    names = (each.strip() for each in found[2].split(","))
+    return found[1], frozenset(canonicalize_name(each) for each in names if each)
+
+
+def _local(root: Path, url: str) -> str:
+    """The path that `file:` names; `file:.` and the like are from the project's folder, as `.` is."""
+    return trust.folder(root, url2pathname(trust.parts(url).path))
+
+
+def _reference(name: str, url: str, hashes: tuple[str, ...], root: Path) -> Pin:
     """The pin of a direct reference: a commit of a repository, a folder, or an archive with its hash."""
     below = BELOW.search(url)
     subdirectory = trust.subdirectory(below[1]) if below else ""
@@ -289,7 +306,7 @@ def _reference(name: str, url: str, hashes: tuple[str, ...]) -> Pin:
         ".gz",
         ".zip",
     }:
-        return Pin(name, "", reference=url2pathname(trust.parts(plain).path), subdirectory=subdirectory)
+        return Pin(name, "", reference=_local(root, plain), subdirectory=subdirectory)
     told = [f"{found[1]}:{found[2]}" for found in FRAGMENT_HASH.finditer(url)]
     file = PinnedFile(trust.file_name(plain), hashes or trust.hashes(told), plain)
     return Pin(name, _version_of(file.name), (file,), reference=plain, subdirectory=subdirectory)

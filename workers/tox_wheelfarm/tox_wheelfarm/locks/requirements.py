@@ -35,7 +35,7 @@ class RequirementsLock:
         lines: its requirements.
         options: those that say where its files are and which of them are meant, as lines of such a file.
         ignored: options without a meaning for a lock, as they are written, with file and line.
-        root: the project's folder; `-e .` is the project itself, and no pin.
+        root: the project's folder; `-e .` in any spelling is the project itself, and no pin.
         data: the file's bytes.
         beside: the files that it includes, with the SHA-256 of what was read.
     """
@@ -116,7 +116,7 @@ class RequirementsLock:
         for line in self.lines:
             pin = line.pin
             with trust.at(line.where):
-                if pin.reference == own or not conditions.hold(line.marker):
+                if (pin.reference, pin.subdirectory) == (own, "") or not conditions.hold(line.marker):
                     continue
             key = (pin.name, pin.version, pin.reference)
             known = found.get(key, pin)
