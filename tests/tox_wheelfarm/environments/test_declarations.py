@@ -1,6 +1,7 @@
 """Without a lock file a name stays within everything that pyproject.toml says of it, in whichever tool's words."""
 
 import shutil
+import subprocess
 
 import pytest
 
@@ -171,3 +172,54 @@ def test_a_line_of_pdm_that_tells_no_name_is_told(bench, below):
     bench.ini("skip_install = true", "installer = latest", "poetry_dep_groups = test")
     assert "LockFileError: " in (said := bench.fails().said)
     assert "-e git+https://127.0.0.1:1/x.git: it tells no name; write #egg=NAME behind it" in said
+
+
+@pytest.fixture
+def repository(bench):
+    """A repository of a project: its first commit has a tag, and its folder another project."""
+    bench.project(name="loc", version="1.0")
+    where = bench.root.parent / "loc"
+    shutil.copytree(bench.root, where / "part")
+    shutil.copytree(bench.root, where, dirs_exist_ok=True)
+    part = where / "part/pyproject.toml"
+    part.write_text(part.read_text("utf-8").replace("1.0", "5.0"), "utf-8")
+
+    def git(*words):
+        who = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main"]
+        subprocess.run(["git", *who, *words], cwd=where, check=True, timeout=60, capture_output=True)
+
+    for version, more in (("1.0", ("tag", "one")), ("2.0", ("branch", "two"))):
+        path = where / "pyproject.toml"
+        path.write_text(path.read_text("utf-8").replace("1.0", version), "utf-8")
+        git("init")
+        git("add", ".")
+        git("commit", "--allow-empty", "-m", version)
+        git(*more)
+    return where.as_uri()
+
+
+@pytest.mark.parametrize(
+    ("more", "version"),
+    [
+        ("", "2.0"),
+        ("tag = 'one'", "1.0"),
+        ("rev = 'one'", "1.0"),
+        ("branch = 'two'", "2.0"),
+        ("subdirectory = 'part'", "5.0"),
+        ("tag = 'one', subdirectory = 'part'", "5.0"),
+    ],
+)
+@pytest.mark.parametrize("tool", ["poetry", "pipenv"])
+def test_a_revision_of_a_repository_is_the_one_that_is_meant(bench, repository, tool, more, version):
+    """Not what the repository has at its head, and not the project at its top if another folder is named."""
+    told = f"git = '{repository}', {more}".rstrip(", ")
+    if tool == "poetry":
+        bench.write("pyproject.toml", f"[tool.poetry.group.p.dependencies]\nloc = {{ {told} }}\n")
+    else:
+        (bench.root / "pyproject.toml").unlink()
+        ref = told.replace("tag =", "ref =").replace("rev =", "ref =").replace("branch =", "ref =")
+        bench.write("Pipfile", f"[p]\nloc = {{ {ref} }}\n")
+    bench.ini("skip_install = true", "installer = latest", "dependency_groups = p")
+    (line,) = bench.passes().packages()
+    assert line.startswith("loc @ git+file://")
+    assert list(bench.site().glob(f"loc-{version}.dist-info"))

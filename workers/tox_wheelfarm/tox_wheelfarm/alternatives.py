@@ -99,7 +99,7 @@ def alternatives(edges: Iterable[Edge], *, lowest: bool) -> Alternatives:
 def _lines(edge: Edge, lowest: bool) -> list[str]:
     extras = f"[{','.join(sorted(edge.extras))}]" if edge.extras else ""
     if edge.reference:
-        return [f"{edge.name}{extras} @ {edge.reference}"]
+        return [f"{edge.name}{extras} @ {edge.reference}{edge.rest}"]
     parts = sorted(edge.accepts.ranges, key=_floor) if lowest else sorted(edge.accepts.ranges, key=_top)[::-1]
     return list(dict.fromkeys(f"{edge.name}{extras}{part}" for part in parts))
 

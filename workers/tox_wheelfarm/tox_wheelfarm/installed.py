@@ -291,7 +291,10 @@ def _origin(folder: str) -> tuple[str, bool]:
     told = json.loads(text)
     if not isinstance(told, dict) or not isinstance(told.get("url"), str):
         raise ValueError("direct_url.json is not as PEP 610 says")  # noqa: TRY004 - bad data, not a bad call
-    return told["url"], bool((told.get("dir_info") or {}).get("editable"))
+    url, vcs, below = told["url"], told.get("vcs_info"), told.get("subdirectory")
+    if isinstance(vcs, dict):
+        url = f"{vcs.get('vcs')}+{url}@{vcs.get('commit_id')}"
+    return f"{url}#subdirectory={below}" if below else url, bool((told.get("dir_info") or {}).get("editable"))
 
 
 def _text(path: str) -> str:

@@ -37,6 +37,7 @@ class Edge:
         condition: for which environments, and for which extras of the one that requires.
         extras: asked of what is needed, normalised.
         reference: how the direct reference that is needed begins, or "".
+        rest: how it goes on where no lock says it: the revision that is asked for, and the folder in it.
         by: who requires it, for messages.
     """
 
@@ -46,6 +47,7 @@ class Edge:
     extras: frozenset[str] = frozenset()
     reference: str = ""
     by: str = ""
+    rest: str = ""
 
     def fits(self, release: Release) -> bool:
         """Whether a release satisfies it; a direct reference without a version satisfies every range."""

@@ -80,6 +80,7 @@ def line(name: str, given: Any, root: Path) -> str:
     for kind in ("git", "file", "path"):
         if isinstance(table.get(kind), str):
             at = f"@{table['ref']}" if table.get("ref") else ""
+            at += f"#subdirectory={table['subdirectory']}" if table.get("subdirectory") else ""
             place = table[kind] if "://" in table[kind] else (root / table[kind]).absolute().as_uri()
             told = f" @ {'git+' if kind == 'git' else ''}{place}{at} "
     markers = [f"({table['markers']})"] if table.get("markers") else []

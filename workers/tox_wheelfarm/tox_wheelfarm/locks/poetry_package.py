@@ -99,6 +99,7 @@ def requirements(name: str, given: Any, entry: Entry, root: Path) -> Iterator[tu
             extras,
             reference,
             entry.where,
+            _rest(table),
         )
         yield edge, table.flag("optional")
 
@@ -180,6 +181,12 @@ def _reference(table: Entry, root: Path) -> str:
     if "path" in table.data or "file" in table.data:
         return folder(table, table.text("path") or table.text("file"), root).reference
     return ""
+
+
+def _rest(table: Entry) -> str:
+    at = next((table.text(key) for key in ("rev", "tag", "branch") if table.text(key)), "")
+    below = table.text("subdirectory")
+    return (f"@{at}" if at and "git" in table.data else "") + (f"#subdirectory={below}" if below else "")
 
 
 def _origin(source: Entry, root: Path) -> Origin:
