@@ -106,11 +106,12 @@ def wheel(name, version, requires=(), *, extras=(), scripts=(), code="", tag="py
 
 @dataclass
 class Index:
-    """Files by project, and every path that was asked for."""
+    """Files by project, when some of them were uploaded (None: untold), and every path that was asked for."""
 
     url: str
     files: dict = field(default_factory=dict)
     asked: list = field(default_factory=list)
+    uploads: dict = field(default_factory=dict)
     dead: bool = False
     gate: threading.Event = field(default_factory=threading.Event)
 
@@ -150,7 +151,7 @@ class Index:
                 "filename": file,
                 "url": f"{self.url}/files/{name}/{file}",
                 "hashes": {"sha256": hashlib.sha256(body).hexdigest()},
-                "upload-time": "2020-01-01T00:00:00Z",
+                "upload-time": self.uploads.get(file, "2020-01-01T00:00:00Z"),
                 "yanked": yanked,
             }
             for file, (body, yanked) in files.items()

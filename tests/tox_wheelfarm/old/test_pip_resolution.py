@@ -2,7 +2,7 @@
 
 import pytest
 
-from tox_wheelfarm.errors import OfflineMissError, ResolutionError
+from tox_wheelfarm.errors import ConstraintsError, OfflineMissError, ResolutionError
 from tox_wheelfarm.uv import Offline
 
 from .test_pip_installs import Local, project
@@ -101,8 +101,11 @@ def test_lowest_within_constraints(empty_27, pip_of, tmp_path):
     constraints = tmp_path / "bounds.txt"
     constraints.write_text("six-toy>=1.5\n")
     assert named(pip_of(empty_27).resolve(["six_toy"], [constraints], lowest=True)) == ["six-toy==1.5"]
-    with pytest.raises(ResolutionError, match=r"no release of six-toy satisfies"):
-        pip_of(empty_27).resolve(["six-toy<1.5"], [constraints], lowest=True)
+    both = r"`six-toy<1.5` \(tox.ini\) against `six-toy>=1.5` \(.*bounds.txt line 1\)\nno release of six-toy satisfies"
+    with pytest.raises(ConstraintsError, match=both):
+        pip_of(empty_27).resolve(["six-toy<1.5 # tox.ini"], [constraints], lowest=True)
+    with pytest.raises(ResolutionError, match=r"no release of six-toy satisfies \S*>2"):
+        pip_of(empty_27).resolve(["six-toy>2,<2.1b1"], [constraints], lowest=True)
 
 
 def test_a_folder_takes_part_with_its_extras(empty_27, pip_of, tmp_path):

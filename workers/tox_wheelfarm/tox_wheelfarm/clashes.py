@@ -1,7 +1,7 @@
 """Constraints against requirements: what cannot be had together, with both sides and where each stands.
 
-Called by `resolution`, before uv is asked and when it found no set. It never resolves: what only a resolver can find
-out is told in the resolver's words, with the constraints that take part beside them.
+Called by `resolution` and `old_resolution`, before uv or pip is asked and when it found no set. It never resolves: what
+only a resolver can find out is told in the resolver's words, with the constraints that take part beside them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tox_wheelfarm.constraints import Constraints
     from tox_wheelfarm.locks.pin import Pin
-    from tox_wheelfarm.resolution import Folder
+    from tox_wheelfarm.pip import Folder
     from tox_wheelfarm.statements import Statement
 
 NEEDS = re.compile(
@@ -99,7 +99,7 @@ def refuse(
             f"{bound} against {other}" for other in others if not other.allows(bound.requirement.specifier)
         ]
         others.append(bound)
-    for requirement, where in _asked(lines, folders):
+    for requirement, where in asked(lines, folders):
         if _holds(requirement, environment):
             found += [
                 f"`{requirement}` ({where}) against {bound}"
@@ -143,14 +143,15 @@ def _within(pin: Pin, requirement: Requirement) -> bool:
     return not pin.version or requirement.specifier.contains(pin.version, prereleases=True)
 
 
-def explained(derivation: str, bounds: Sequence[Bound]) -> str:
-    """Why there is no set with the constraints though there is one without them, both sides named where uv tells."""
-    pairs = [
-        f"{found['who']}{found['version'] or ''} needs `{found['name']}{found['range']}`, and {bound} is not that"
-        for found in NEEDS.finditer(derivation)
-        for bound in bounds
-        if bound.name == canonicalize_name(found["name"]) and not bound.allows(SpecifierSet(found["range"]))
-    ]
+def explained(derivation: str, bounds: Sequence[Bound], found: Sequence[str] = ()) -> str:
+    """Why there is no set with the constraints though there is one without them, both sides named where that is told.
+
+    Args:
+        derivation: of uv, or of pip.
+        bounds: the constraints that hold in the environment.
+        found: pairs that are known already.
+    """
+    pairs = [*found, *_needed(derivation, bounds)]
     taking_part = [
         f"{bound} takes part"
         for bound in bounds
@@ -158,6 +159,15 @@ def explained(derivation: str, bounds: Sequence[Bound]) -> str:
     ]
     told = "\n".join(f"  {each}" for each in dict.fromkeys(pairs or taking_part))
     return f"constraints exclude what is needed:\n{told}\n{derivation}\n{REMEDY}"
+
+
+def _needed(derivation: str, bounds: Sequence[Bound]) -> list[str]:
+    return [
+        f"{found['who']}{found['version'] or ''} needs `{found['name']}{found['range']}`, and {bound} is not that"
+        for found in NEEDS.finditer(derivation)
+        for bound in bounds
+        if bound.name == canonicalize_name(found["name"]) and not bound.allows(SpecifierSet(found["range"]))
+    ]
 
 
 def hold_hashes(pins: tuple[Pin, ...], bounds: Sequence[Bound]) -> tuple[Pin, ...]:
@@ -180,7 +190,8 @@ def _held(pin: Pin, bound: Bound) -> Pin:
     return replace(pin, files=files)
 
 
-def _asked(lines: Sequence[str], folders: Sequence[Folder]) -> Iterator[tuple[Requirement, str]]:
+def asked(lines: Sequence[str], folders: Sequence[Folder]) -> Iterator[tuple[Requirement, str]]:
+    """What is asked for directly, also by the folders as far as their pyproject.toml says, and where each stands."""
     for line in lines:
         text, _, where = line.partition(" #")
         try:

@@ -294,7 +294,7 @@ def _by_pip(case: Case, wanted: Sequence[str], folders: Sequence[Folder], lines:
     if lines.settings:
         raise ResolutionError(f"--config-settings cannot be had: the pip of {case.python} knows none")
     words = [*lines.formats, *(["--pre"] if options.prereleases or lines.prereleases else [])]
-    pins = pip.resolve(wanted, case.constraints, lowest, folders, words)
+    pins = pip.resolve(wanted, case.constraints, lowest, folders, words, options.cutoff)
     # That pip leaves the folders themselves out.
     places = [
         Pin(

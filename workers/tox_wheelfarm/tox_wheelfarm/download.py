@@ -1,7 +1,7 @@
 """One document over HTTP: bounded in bytes, in time and in redirects, and asked for again only if it changed.
 
-Called by `constraints` and `yanked`. It never follows a redirect to anything but http and https, never from https to
-http, and never gives a name and password to another host than the one they were meant for.
+Called by `constraints`, `yanked` and `past_index`. It never follows a redirect to anything but http and https, never
+from https to http, and never gives a name and password to another host than the one they were meant for.
 """
 
 from __future__ import annotations
@@ -28,7 +28,15 @@ TEMPORARY = frozenset({429, 500, 502, 503, 504})
 
 
 class DownloadError(Exception):
-    """A document could not be had; the message says why, without the URL."""
+    """A document could not be had; the message says why, without the URL.
+
+    Attributes:
+        code: the server's answer, or 0 where there was none.
+    """
+
+    def __init__(self, told: str, code: int = 0) -> None:
+        super().__init__(told)
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -119,7 +127,9 @@ def _tried(request: urllib.request.Request, most: int, seconds: float, *, last: 
             if answer.code == NOT_MODIFIED and request.has_header("If-none-match"):
                 return Document(b"", "", "", request.full_url, changed=False)
             if last or answer.code not in TEMPORARY:
-                raise DownloadError(f"the server answered {answer.code} {answer.reason}") from None
+                raise DownloadError(
+                    f"the server answered {answer.code} {answer.reason}", answer.code
+                ) from None
     except (OSError, http.client.HTTPException, ValueError) as wrong:
         if last or isinstance(wrong, ValueError):
             raise DownloadError(_reason(wrong)) from wrong

@@ -1,6 +1,6 @@
-"""A project's page of a simple index (PEP 503, 592, 691), read as far as withdrawal goes.
+"""A project's page of a simple index (PEP 503, 592, 691), read as far as withdrawal and age go.
 
-Called by `yanked`. It never follows a link, and believes no name that is longer than a file's can be.
+Called by `yanked` and `past_index`. It never follows a link, and believes no name that is longer than a file's can be.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 LONGEST = 1000
+LONGEST_URL = 8192
 SHA256 = re.compile(r"(?:^|&)sha256=([0-9A-Fa-f]{64})(?:&|$)")
 
 
@@ -35,11 +36,17 @@ class IndexFile:
         name: its file name.
         sha256: hexadecimal, or "" where the page does not tell.
         yanked: why it was withdrawn ("" without a reason), or None if it was not.
+        url: where it is, relative to the page; this and what follows are "" where the page is in HTML.
+        requires: the Pythons that it is for, or "".
+        uploaded: when it was uploaded (PEP 700), or "" where the page does not tell.
     """
 
     name: str
     sha256: str
     yanked: str | None
+    url: str = ""
+    requires: str = ""
+    uploaded: str = ""
 
     @property
     def version(self) -> str:
@@ -74,7 +81,15 @@ def _file(told: dict[str, object]) -> IndexFile:
     hashes, yanked = told.get("hashes"), told.get("yanked")
     sha256 = hashes.get("sha256", "") if isinstance(hashes, dict) else ""
     reason = (yanked if isinstance(yanked, str) else "")[:LONGEST] if yanked else None
-    return IndexFile(str(told.get("filename", ""))[:LONGEST], str(sha256).lower()[:LONGEST], reason)
+    url, needs, time = (str(told.get(key) or "") for key in ("url", "requires-python", "upload-time"))
+    return IndexFile(
+        str(told.get("filename", ""))[:LONGEST],
+        str(sha256).lower()[:LONGEST],
+        reason,
+        url if len(url) <= LONGEST_URL else "",
+        needs[:LONGEST],
+        time[:LONGEST],
+    )
 
 
 class _Links(HTMLParser):

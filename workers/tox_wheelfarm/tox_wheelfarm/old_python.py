@@ -157,7 +157,13 @@ def _fetch_virtualenv(folder: Path, uv: Uv) -> None:
     listed.write_text(VIRTUALENV, encoding="utf-8")
     arguments = ["pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:"]
     where = ["--python", sys.executable, "--target", str(folder / "packages"), "-r", str(listed)]
-    uv.run([*arguments, *where], cwd=folder)
+    try:
+        uv.run([*arguments, *where], cwd=folder)
+    except InstallFailedError as failed:
+        raise InstallFailedError(
+            "virtualenv 20.21.1, which makes environments of Python 2.7, cannot be had from where releases come from "
+            f"(the index, --find-links, --no-index).\n{failed}"
+        ) from None
 
 
 def _run_virtualenv(folder: Path, arguments: list[str]) -> None:

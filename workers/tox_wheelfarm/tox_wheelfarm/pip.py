@@ -155,6 +155,7 @@ class Pip:
         lowest: bool = False,
         folders: Sequence[Folder] = (),
         options: Sequence[str] = (),
+        cutoff: str = "",
     ) -> tuple[Pin, ...]:
         """The exact set for this environment's interpreter, each with the file that was had and its hash.
 
@@ -164,15 +165,17 @@ class Pip:
             lowest: the lowest version of what is asked for directly, also by the folders.
             folders: local projects, whose dependencies take part; they are no part of the set.
             options: of the run, one a text: `--pre`, `--no-binary NAME`, `--only-binary NAME`.
+            cutoff: nothing uploaded later is seen (a date, a time or a span), or "".
 
         Raises:
+            ConstraintsError: a constraint excludes what is asked for, or what that needs; both sides are named.
             ResolutionError: there is no set, with pip's derivation.
-            OfflineMissError: offline was asked for, and the kept files do not suffice.
+            OfflineMissError: offline was asked for, and the kept files do not suffice, or there is a cut-off.
             InstallFailedError: pip failed for another reason.
         """
         from tox_wheelfarm.old_resolution import resolve
 
-        return resolve(self, requirements, constraints, lowest, folders, options)
+        return resolve(self, requirements, constraints, lowest, folders, options, cutoff=cutoff)
 
     @cached_property
     def facts(self) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -222,7 +225,7 @@ class Pip:
         try:
             done = subprocess.run(
                 [str(self.python), *arguments],
-                env={**self._environment(), **more},
+                env={**self.environment(), **more},
                 capture_output=True,
                 text=True,
                 errors="replace",
@@ -240,7 +243,8 @@ class Pip:
             raise InstallFailedError(f"{what} failed (exit code {done.returncode}):\n{end}")
         return done.stdout
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """All variables that pip is given."""
         own = {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
         quiet = {"PIP_NO_PYTHON_VERSION_WARNING": "1", "PIP_NO_COLOR": "1"}
         kept = {
