@@ -331,6 +331,31 @@ def test_an_entry_that_is_no_source_is_an_error(bench):
     assert "a: failed with InstallFailedError: " in bench.fails().said
 
 
+@pytest.mark.parametrize("source", ["{path = 'lib/loc'}", "{index = 'own'}"])
+def test_what_builds_the_project_has_its_source_too(bench, private, source):
+    """A requirement of the build is from its source, with a lock file as well, and its change is seen."""
+    private.release("loc", "5.0", code="VERSION = 'mine 5.0'\n")
+    member(bench, "lib/loc", "loc")
+    bench.project("low")
+    add(bench, sources(f"loc = {source}", more=PRIVATE.format(url=private.simple)))
+    path = bench.root / "pyproject.toml"
+    path.write_text(
+        path.read_text("utf-8").replace("requires = []", "requires = ['loc', 'other']", 1), "utf-8"
+    )
+    text = (bench.root / "backend.py").read_text("utf-8")
+    read, built = 'source = open(name + ".py").read()', "source = 'BUILT = ' + repr(loc.VERSION)"
+    bench.write("backend.py", f"import loc\n{text.replace(read, built)}")
+    bench.pylock(("low", "99"))
+    bench.ini("package = wheel", "commands = python -I -c 'import app; print(app.BUILT)'")
+    assert "mine 5.0" in bench.passes().said
+    made = (bench.root / ".tox/.pkg/pyvenv.cfg").stat().st_ino
+    bench.passes()
+    assert (bench.root / ".tox/.pkg/pyvenv.cfg").stat().st_ino == made
+    if "path" in source:
+        bench.write("lib/loc/loc.py", "VERSION = 'changed'\n")
+        assert "changed" in bench.passes().said
+
+
 def test_a_constraint_against_a_folder_is_told(folder):
     """A constraint that the folder does not meet is an error; no other release takes its place."""
     folder.ini("package = wheel", "installer = constraints", "constraints = loc==99")

@@ -1,7 +1,7 @@
 """Where `[tool.uv.sources]` says that requirements of a project come from: folders, repositories, URLs, indexes.
 
-Called by `decision` where no lock file decides, and by `settlement` for its fingerprint. uv itself follows them, in a
-pyproject.toml that is made for this question; a name with a source is never left to another index.
+Called by `decision` and `settlement` where no lock file decides, and by `packager`. uv itself follows them, in a
+pyproject.toml that is made for the question; a name with a source is never left to another index.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 
 from tox_wheelfarm import sources, uv_workspace
 from tox_wheelfarm.errors import ResolutionError
+from tox_wheelfarm.locks.pin import Pin
 from tox_wheelfarm.locks.project import Project
 from tox_wheelfarm.order import fingerprint
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tox_wheelfarm.decision import Case
-    from tox_wheelfarm.locks.pin import Pin
     from tox_wheelfarm.order import Order
 
 NAME = "tox-wheelfarm-asked"
@@ -42,11 +42,13 @@ class Sourced:
         requirements: these, as they were given (PEP 508).
         pyproject: the text of a pyproject.toml that asks for them, with their sources; "" where there are none.
         folders: names of the folders among the sources and in the workspace: what a cache has of them may be old.
+        places: those folders that are asked for themselves.
     """
 
     requirements: tuple[str, ...] = ()
     pyproject: str = ""
     folders: tuple[str, ...] = ()
+    places: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,9 +125,10 @@ class UvSources:
         project = {"name": NAME, "version": "0", "dependencies": list(lines)}
         # A workspace of its own: no other is looked for in the folders above.
         uv = {"workspace": {}, "sources": wanted, "index": list(self._indexes(wanted))}
-        return Sourced(
-            lines, tomli_w.dumps({"project": project, "tool": {"uv": uv}}), tuple(sorted(self.folders))
-        )
+        text = tomli_w.dumps({"project": project, "tool": {"uv": uv}})
+        folders = self.folders
+        places = tuple(folders[name] for name in wanted if name in folders)
+        return Sourced(lines, text, tuple(sorted(folders)), places)
 
     def from_indexes(self) -> set[str]:
         """The names that some index is a source of."""
@@ -177,6 +180,17 @@ class UvSources:
                     "or of its workspace has that name"
                 )
             yield self.indexes[index]
+
+
+def of_build(root: Path, requirements: Iterable[str]) -> tuple[Sourced, str]:
+    """What of a build's requirements has a source, and a fingerprint of these.
+
+    Raises:
+        LockFileError, ResolutionError: as `sourced` has it.
+    """
+    found = UvSources.read(root).ask(requirements, frozenset(), frozenset())
+    looks = sources.looks(Pin("", "", reference=str(place)) for place in found.places)
+    return found, fingerprint(found.pyproject, looks) if found.requirements else ""
 
 
 def sourced(case: Case, order: Order, project: Iterable[str]) -> Sourced:
