@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -166,9 +166,9 @@ class Index:
         return json.dumps(page).encode(), "application/vnd.pypi.simple.v1+json"
 
 
-@pytest.fixture
-def index():
-    """An empty index that serves for the length of a test."""
+@contextmanager
+def serving():
+    """An empty index that serves until it is left."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -201,6 +201,13 @@ def index():
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def index():
+    """An empty index that serves for the length of a test."""
+    with serving() as toy:
+        yield toy
 
 
 @dataclass

@@ -163,3 +163,20 @@ def test_a_wheel_is_built_with_an_interpreter_that_is_not_on_path(bench):
     run = bench.passes()
     assert run.packages()[0].startswith("app @ ")
     assert (bench.root / f".tox/.pkg-cpython{other.replace('.', '')}").is_dir()
+
+
+def test_the_pip_of_an_old_python_says_that_it_knows_no_sources(bench):
+    """Python 2.7 gets no stranger either: what has a source is refused by name."""
+    bench.project("low")
+    path = bench.root / "pyproject.toml"
+    path.write_text(path.read_text("utf-8") + "[tool.uv.sources]\nlow = {path = 'lib'}\n", "utf-8")
+    del bench.variables["UV_DEFAULT_INDEX"]  # virtualenv 20.21.1 comes from PyPI
+    bench.ini(
+        "skip_install = true",
+        "installer = latest",
+        "locked_deps = low",
+        f"base_python = {interpreter('2.7')}",
+    )
+    said = bench.fails().said
+    assert "ResolutionError: tool.uv.sources of" in said
+    assert "says where low comes from" in said

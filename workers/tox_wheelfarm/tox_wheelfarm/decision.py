@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tox_wheelfarm.pip import Pip
     from tox_wheelfarm.resolution import Folder
     from tox_wheelfarm.uv import Uv
+    from tox_wheelfarm.uv_sources import Sourced
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Case:
         uv: how uv is run.
         pip: the environment's own pip, where uv cannot fill it (Python 2.7); None elsewhere.
         ahead: the lock file and the project, where they were read already (`locked.ahead`).
+        sourced: requirements of the project that `[tool.uv.sources]` says the place of, where no lock file decides.
     """
 
     root: Path
@@ -60,6 +62,7 @@ class Case:
     uv: Uv
     pip: Pip | None = None
     ahead: Reading | None = None
+    sourced: Sourced | None = None
 
 
 class LockFile(NamedTuple):
@@ -112,6 +115,10 @@ def decide(case: Case, order: Order) -> Decision:
             pins = named(pins, case.python, case.uv, options)
             found = found._replace(alone=False)
         pins = one_file_each(case, pins, options)
+        if found.lock is None:
+            from tox_wheelfarm import uv_sources
+
+            pins = uv_sources.direct(pins, (case.root, *(folder.path for folder in order.lines.folders)))
     return found._replace(pins=pins, options=options)
 
 
@@ -150,18 +157,21 @@ def _without_lock(case: Case, order: Order) -> Decision:
 
 
 def _resolving(case: Case, order: Order, named: Sequence[str]) -> Decision:
+    from tox_wheelfarm import uv_sources
+
     whole = case.options.install_project_deps is not False
     own = [line for artifact in order.artifacts if whole for line in artifact.requires]
-    wanted = [
-        *_lines(order),
+    project = [
         *order.group_requirements,
         *order.package_requirements,
         *own,
         *named,
-        *case.options.seeds,
     ]
-    pins = _resolved(case, order, wanted)
-    return Decision(_by_name(pins), None, _roots(wanted, order))
+    sourced = uv_sources.sourced(case, order, project)
+    plain = [line for line in project if line not in sourced.requirements]
+    wanted = [*_lines(order), *plain, *case.options.seeds]
+    pins = _resolved(replace(case, sourced=sourced), order, wanted)
+    return Decision(_by_name(pins), None, _roots([*wanted, *sourced.requirements], order))
 
 
 def _from_lock(case: Case, order: Order) -> Decision:
@@ -218,13 +228,13 @@ def _as_constraints(case: Case, lock: Lock, pins: Sequence[Pin]) -> Path:
 
 
 def _resolved(case: Case, order: Order, wanted: Sequence[str]) -> tuple[Pin, ...]:
-    if not wanted and not order.lines.folders:
+    if not wanted and not order.lines.folders and not _has_sources(case):
         return ()
     own = {artifact.name for artifact in order.artifacts}
     if order.lines.no_deps:
         return _each_alone(case, order, wanted)
     try:
-        pins = _without_own(order, _asked(case, order, wanted))
+        pins = _without_own(case, order, _asked(case, order, wanted))
         if not own & {pin.name for pin in pins}:
             return _with_hashes(case, order, pins)
     except ResolutionError as wrong:
@@ -235,32 +245,40 @@ def _resolved(case: Case, order: Order, wanted: Sequence[str]) -> tuple[Pin, ...
     return _with_hashes(case, order, [pin for pin in pins if pin.name not in own])
 
 
-def _without_own(order: Order, pins: Iterable[Pin]) -> tuple[Pin, ...]:
-    # A folder of deps that is the project itself (`deps = .[test]`) brings its extras; tox brings the project.
+def _has_sources(case: Case) -> bool:
+    return case.sourced is not None and bool(case.sourced.requirements)
+
+
+def _without_own(case: Case, order: Order, pins: Iterable[Pin]) -> tuple[Pin, ...]:
+    # A folder of deps that is the project itself (`deps = .[test]`) brings its extras; tox brings the project. So does
+    # a member of its workspace that needs it.
     own = {artifact.name for artifact in order.artifacts}
     folders = {str(folder.path) for folder in order.lines.folders}
+    folders |= {str(case.root.resolve())} if _has_sources(case) else set()
     return tuple(pin for pin in pins if pin.name not in own or pin.reference not in folders)
 
 
 def _each_alone(case: Case, order: Order, wanted: Sequence[str]) -> tuple[Pin, ...]:
     # --no-deps: the newest of each line of deps that this line allows, whatever the others think of it.
     without = replace(order, lines=replace(order.lines, folders=()))
+    alone = replace(case, sourced=None)
     found: dict[str, Pin] = {}
     for line in order.lines.requirements:
         asked = _parsed(line)
         name = canonicalize_name(asked.name) if asked else ""
-        for pin in _asked(case, without, [line]):
+        for pin in _asked(alone, without, [line]):
             if not name or pin.name == name:
                 found.setdefault(pin.name, pin)
     for folder in order.lines.folders:
-        for pin in _asked(case, replace(order, lines=replace(order.lines, folders=(folder,))), ()):
+        for pin in _asked(alone, replace(order, lines=replace(order.lines, folders=(folder,))), ()):
             if pin.reference and Path(pin.reference) == folder.path:
                 found.setdefault(pin.name, pin)
     # The option is of deps: what the project needs comes with all that it needs.
-    if others := [line for line in wanted if line not in order.lines.requirements]:
+    others = [line for line in wanted if line not in order.lines.requirements]
+    if others or _has_sources(case):
         for pin in _asked(case, without, others):
             found.setdefault(pin.name, pin)
-    return _with_hashes(case, order, _without_own(order, found.values()))
+    return _with_hashes(case, order, _without_own(case, order, found.values()))
 
 
 def _asked(case: Case, order: Order, wanted: Sequence[str]) -> tuple[Pin, ...]:
@@ -280,6 +298,7 @@ def _asked(case: Case, order: Order, wanted: Sequence[str]) -> tuple[Pin, ...]:
         prereleases=options.prereleases or order.lines.prereleases,
         cutoff=options.cutoff,
         root=case.root,
+        sourced=case.sourced,
     )
     return resolve(question, case.uv).pins
 
@@ -317,7 +336,7 @@ def _with_hashes(case: Case, order: Order, pins: Sequence[Pin]) -> tuple[Pin, ..
     # As in pip: where one line has a hash, all that deps bring must have one; the project's own is asked for apart.
     bare = [pin for pin in pins if not {pin.name, pin.reference} & set(lines.hashes)]
     if bare and not lines.no_deps:
-        alone = {pin.name for pin in _asked(case, order, lines.requirements)}
+        alone = {pin.name for pin in _asked(replace(case, sourced=None), order, lines.requirements)}
         bare = [pin for pin in bare if pin.name in alone]
     if bare:
         names = ", ".join(f"{pin.name} {pin.version}".strip() for pin in bare)

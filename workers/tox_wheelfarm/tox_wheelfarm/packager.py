@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from tox.tox_env.python.api import PythonInfo
     from tox.tox_env.runner import RunToxEnv
 
+    from tox_wheelfarm.uv_sources import Sourced
+
 
 LOGGER = logging.getLogger(__name__)
 
@@ -79,14 +81,15 @@ class BuildInstaller(Installer[Any]):
         if held is None:
             self._packager.again("its state is gone")
         files = packager.constraints()
-        wanted = fingerprint(lines, [path.read_text("utf-8") for path in files])
+        sourced, told = _sourced(packager, arguments, lines)
+        wanted = fingerprint(lines, [path.read_text("utf-8") for path in files], *told)
         there = held.order.get(of_type)
         if there is not None and there != wanted:
             self._packager.again(f"what the build needs changed ({of_type})")
         if there == wanted and self._whole(held):
             return
         state.remove(packager.env_dir)
-        _install(packager, lines, files, of_type)
+        _install(packager, lines, files, of_type, sourced)
         names = installed.names(packager.package_folders())
         versions = {name: version for name, (version, _) in names.items()}
         replace(held, order={**held.order, of_type: wanted}, versions=versions).write(packager.env_dir)
@@ -117,12 +120,37 @@ def _lines(packager: BuildEnvironment, arguments: Any) -> list[str]:
     return sorted(str(each) for each in arguments) if isinstance(arguments, Sequence) else []
 
 
-def _install(packager: BuildEnvironment, lines: list[str], files: tuple[Path, ...], of_type: str) -> None:
+def _sourced(
+    packager: BuildEnvironment, arguments: Any, lines: list[str]
+) -> tuple[Sourced | None, list[str]]:
+    """What of a build's requirements `[tool.uv.sources]` says the place of, and fingerprints of these places."""
+    if isinstance(arguments, PythonDeps):
+        return None, []
+    from tox_wheelfarm import uv_sources
+
+    found, told = uv_sources.of_build(Path(packager.conf["package_root"]), lines)
+    return (found, [told]) if told else (None, [])
+
+
+def _install(
+    packager: BuildEnvironment,
+    lines: list[str],
+    files: tuple[Path, ...],
+    of_type: str,
+    sourced: Sourced | None,
+) -> None:
     listed = packager.env_dir / f".wheelfarm-{of_type}.txt"
-    listed.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    plain = [line for line in lines if sourced is None or line not in sourced.requirements]
+    listed.write_text("".join(f"{line}\n" for line in plain), "utf-8")
     bounds = [word for path in files for word in ("-c", str(path))]
     LOGGER.debug("%s: %s", of_type, ", ".join(lines))
     command = ["pip", "install", "--python", str(packager.env_python()), *bounds, "-r", str(listed)]
+    if sourced is not None:
+        project = packager.env_dir / f".wheelfarm-{of_type}" / "pyproject.toml"
+        project.parent.mkdir(exist_ok=True)
+        project.write_text(sourced.pyproject, "utf-8")
+        command += ["-r", str(project)]
+        command += [word for name in sourced.folders for word in ("--refresh-package", name)]
     try:
         packager.uv(packager.offline, files).run(command, cwd=Path(packager.core["tox_root"]))
     except InstallFailedError as failed:

@@ -32,6 +32,7 @@ from tox_wheelfarm.uv import UNSOLVED, Answer, Offline, Uv
 
 if TYPE_CHECKING:
     from tox_wheelfarm.locks.pin import Pin
+    from tox_wheelfarm.uv_sources import Sourced
 
 OPTIONS = re.compile(r"\s*(-e|--editable|--no-binary|--only-binary)[\s=]")
 """What a requirement may begin with; uv would obey others, such as an index."""
@@ -70,6 +71,7 @@ class Question:
         prereleases: whether they may be chosen where a final release would do.
         cutoff: nothing uploaded later is seen (a date or time, RFC 3339), or "".
         root: relative paths in requirements, and in the recorded set, are relative to it.
+        sourced: more requirements, with their places.
     """
 
     requirements: tuple[str, ...] = ()
@@ -81,6 +83,7 @@ class Question:
     prereleases: bool = False
     cutoff: str = ""
     root: Path = Path()
+    sourced: Sourced | None = None
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,11 @@ def _compiled(question: Question, uv: Uv, fresh: bool = False) -> Answer:
         asked = Path(folder) / "asked.in"
         asked.write_text("".join(f"{line}\n" for line in _lines(question)), "utf-8")
         arguments = ["pip", "compile", "--format", "pylock.toml", "--no-header", "--no-progress", str(asked)]
+        if question.sourced is not None and question.sourced.requirements:
+            project = Path(folder) / "project" / "pyproject.toml"
+            project.parent.mkdir()
+            project.write_text(question.sourced.pyproject, "utf-8")
+            arguments += [str(project)]
         arguments += ["--python", str(question.python)]
         arguments += [
             word for path in question.constraints for word in ("--constraints", str(path.resolve()))
@@ -176,7 +184,7 @@ def _compiled(question: Question, uv: Uv, fresh: bool = False) -> Answer:
 
 def _built_here(question: Question) -> list[str]:
     # What a build of them said before says nothing of now: uv looks at their pyproject.toml only.
-    found = []
+    found = [*(question.sourced.folders if question.sourced is not None else ())]
     for folder in question.folders:
         with suppress(LockFileError):  # uv says better what is wrong with it
             found.append(Project.read(folder.path).name or canonicalize_name(folder.path.name))

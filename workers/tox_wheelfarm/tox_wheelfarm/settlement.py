@@ -86,6 +86,10 @@ def prints(runner: Runner, order: Order, case: Case) -> dict[str, str]:
         locked = [*map(digest, _project(case.root))]
     elif case.lockfile is not None:
         locked = [str(case.lockfile), *map(digest, [case.lockfile, *_project(case.root)])]
+    if case.lockfile is None:
+        from tox_wheelfarm import uv_sources
+
+        locked += [uv_sources.digest(case.root)]
     folders = [digest(each.path / "pyproject.toml") for each in order.lines.folders]
     asked = (
         settings,
