@@ -287,7 +287,7 @@ def test_an_index_of_set_env_and_one_of_deps(bench, index):
 
 def test_what_a_cache_knows_does_not_decide_between_indexes(bench, index):
     """A release that two indexes have is had from the first, whichever a cache knows."""
-    from .conftest import wheel
+    from .toy_index import wheel
 
     deps(bench, "low==1.0")
     bench.passes()

@@ -6,8 +6,8 @@ import sys
 import pytest
 from uv import find_uv_bin
 
-from .conftest import wheel
 from .test_dep_options import deps
+from .toy_index import wheel
 
 pytestmark = pytest.mark.usefixtures("toys")
 

@@ -4,7 +4,8 @@ import subprocess
 import tomllib
 
 import pytest
-from tests.tox_wheelfarm.environments.conftest import serving
+
+from .toy_index import serving
 
 PRIVATE = "[[tool.uv.index]]\nname = 'own'\nurl = '{url}'\nexplicit = true\n"
 
