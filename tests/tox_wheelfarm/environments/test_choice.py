@@ -46,16 +46,9 @@ def _link_beside_requirements(bench):
     return "requirements-dev.txt, requirements.txt"
 
 
-def _includers(bench):
-    bench.requirements("low==1.0", name="base.txt")
-    for name in ("requirements.txt", "requirements-dev.txt"):
-        bench.write(name, "-r base.txt\n")
-    return "requirements-dev.txt, requirements.txt"
-
-
 @pytest.mark.parametrize(
     "make",
-    [_requirements, _pylocks, _link, _folder, _link_of_requirements, _link_beside_requirements, _includers],
+    [_requirements, _pylocks, _link, _folder, _link_of_requirements, _link_beside_requirements],
 )
 def test_a_lock_file_that_is_not_clear_is_refused(bench, make):
     """What could be meant is named, with what to set; the newest releases are never taken instead silently."""
@@ -184,3 +177,25 @@ def test_the_projects_own_list_is_held_against_it_without_the_project(bench):
     bench.pylock(("linter", "1.0"))
     bench.ini("skip_install = true")
     assert "a: failed with StaleLockError: " in bench.fails().said
+
+
+@pytest.mark.parametrize(
+    "line", ['low; python_version == "3.10"', "low  # == 1.0", "low>=1  # me@example.org", "low==1.*"]
+)
+def test_a_list_that_leaves_a_line_open_is_no_lock(bench, index, line):
+    """Though a list that it includes has hashes, and it has a `==` or an `@` somewhere."""
+    index.release("low", "1.0")
+    bench.requirements("low==1.0", name="base.txt")
+    bench.write("requirements.txt", f"-r base.txt\n{line}\n")
+    bench.ini("skip_install = true", "deps = low")
+    assert bench.passes().packages() == ["low==2.0"]
+
+
+def test_only_requirements_txt_is_a_lock_by_what_it_includes(bench, index):
+    """A second list of that kind beside it, for developers, is not a second lock."""
+    index.release("low", "1.0")
+    bench.requirements("low==1.0", name="base.txt")
+    bench.write("requirements.txt", "-r base.txt\n")
+    bench.write("requirements-dev.txt", "-r base.txt\nlow==1.0\n")
+    bench.ini("skip_install = true")
+    assert bench.passes().packages() == ["low==1.0"]

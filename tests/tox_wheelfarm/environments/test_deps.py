@@ -8,7 +8,7 @@ from tox_wheelfarm.deps import sort
 from tox_wheelfarm.errors import LockFileError
 from tox_wheelfarm.lines import Lines
 from tox_wheelfarm.locks.pin import Pin, PinnedFile
-from tox_wheelfarm.release_set import index_lines, pin_line
+from tox_wheelfarm.release_set import by_index, pin_line
 
 
 def sorted_of(tmp_path, *lines):
@@ -94,8 +94,8 @@ def test_nothing_in_a_pin_can_become_an_option(pin):
 def test_the_index_of_a_lock_is_used_where_nobody_said_another():
     """An index that the person or the farm names is the only one that is asked."""
     pins = [Pin("a", "1", index="https://mine/simple"), Pin("b", "1", index="https://pypi.org/simple/")]
-    assert index_lines(pins, {}) == ("--extra-index-url https://mine/simple",)
-    assert index_lines(pins, {"UV_DEFAULT_INDEX": "https://farm/"}) == ()
+    assert by_index(pins, {}) == {("--extra-index-url https://mine/simple",): pins[:1], (): pins[1:]}
+    assert by_index(pins, {"UV_DEFAULT_INDEX": "https://farm/"}) == {(): pins}
 
 
 @pytest.mark.parametrize("how", ["deps", "variable"])

@@ -52,6 +52,7 @@ class Index:
     asked: list = field(default_factory=list)
     uploads: dict = field(default_factory=dict)
     dead: bool = False
+    login: str = ""
     gate: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self):
@@ -116,6 +117,13 @@ def serving():
             toy.asked.append(self.path)
             if self.path.startswith("/files/"):
                 toy.gate.wait(SECONDS)
+            given = self.headers.get("Authorization", "").partition(" ")[2]
+            if toy.login and base64.b64decode(given).decode() != toy.login:
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", "Basic")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             found = None if toy.dead else toy.answer(self.path, self.headers.get("Accept", ""))
             body, kind = found or (b"", "text/plain")
             self.send_response(200 if found else 503 if toy.dead else 404)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from tox_wheelfarm import release_set, sources
+from tox_wheelfarm import named_indexes, release_set, sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tox_wheelfarm.artifact import Artifact
     from tox_wheelfarm.decision import Case
@@ -103,21 +103,32 @@ def carry_out(case: Case, steps: Change, *, heard: bool = False) -> str:
         case.uv.run(["pip", "uninstall", *where, *steps.remove], cwd=case.root, network=False)
     if heard and _from_cache(case, steps, where):
         return ""
-    if steps.pins or steps.artifacts:
-        listed = case.folder / ".wheelfarm-set.txt"
-        variables = case.uv.variables
-        options = release_set.index_lines(steps.pins, variables)
-        options += release_set.option_lines(steps.options, variables)
-        listed.write_text(release_set.text(steps.pins, steps.artifacts, options), "utf-8")
-        flags = ["--require-hashes"] if release_set.hashed(steps.pins, steps.artifacts) else []
-        flags += [word for name in steps.anew for word in ("--reinstall-package", name)]
-        # uv takes a folder for the same as long as its pyproject.toml is.
-        flags += [word for name in sources.rebuilt(steps.pins) for word in ("--refresh-package", name)]
-        flags += [f"--config-setting={key}={value}" for key, value in _settings(steps.artifacts)]
-        flags += settings_flags(steps.settings)
-        command = ["pip", "install", "--no-deps", *where, *flags, "-r", str(listed)]
-        return case.uv.answer(command, cwd=case.root, meanwhile=_meanwhile).said
-    return ""
+    flags = [word for name in steps.anew for word in ("--reinstall-package", name)]
+    # uv takes a folder for the same as long as its pyproject.toml is.
+    flags += [word for name in sources.rebuilt(steps.pins) for word in ("--refresh-package", name)]
+    flags += [f"--config-setting={key}={value}" for key, value in _settings(steps.artifacts)]
+    flags += settings_flags(steps.settings)
+    said = ""
+    with named_indexes.told(case.uv, case.root, steps.pins) as uv:
+        for index, pins, artifacts in _runs(steps, case.uv.variables):
+            listed = case.folder / ".wheelfarm-set.txt"
+            options = index + release_set.option_lines(steps.options, case.uv.variables)
+            listed.write_text(release_set.text(pins, artifacts, options), "utf-8")
+            hashed = ["--require-hashes"] if release_set.hashed(pins, artifacts) else []
+            command = ["pip", "install", "--no-deps", *where, *hashed, *flags, "-r", str(listed)]
+            said += uv.answer(command, cwd=case.root, meanwhile=_meanwhile).said
+    return said
+
+
+def _runs(
+    steps: Change, variables: Mapping[str, str]
+) -> Iterator[tuple[tuple[str, ...], Sequence[Pin], Sequence[Artifact]]]:
+    """What uv installs in one run each: the line for an index, and what is from there; the project is in the last."""
+    grouped = release_set.by_index(steps.pins, variables)
+    last = grouped.pop((), [])
+    yield from ((index, pins, ()) for index, pins in grouped.items())
+    if last or steps.artifacts:
+        yield (), last, steps.artifacts
 
 
 def _from_cache(case: Case, steps: Change, where: Sequence[str]) -> bool:

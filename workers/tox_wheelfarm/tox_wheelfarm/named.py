@@ -58,14 +58,16 @@ def marked(pins: Sequence[Pin], python: Path, uv: Uv, options: Sequence[str] = (
 
 def _known(asked: Sequence[Pin], python: Path, uv: Uv, options: Sequence[str]) -> tuple[Pin, ...]:
     # Of another index than it was installed from uv knows nothing, or of a stranger.
-    places = (
-        *release_set.index_lines(asked, uv.variables),
-        *(
-            each
-            for each in release_set.option_lines(options, uv.variables)
-            if each.startswith(release_set.PLACES)
-        ),
+    grouped = release_set.by_index(asked, uv.variables).items()
+    places = tuple(
+        each
+        for each in release_set.option_lines(options, uv.variables)
+        if each.startswith(release_set.PLACES)
     )
+    return tuple(pin for index, pins in grouped for pin in _known_of((*index, *places), pins, python, uv))
+
+
+def _known_of(places: Sequence[str], asked: Sequence[Pin], python: Path, uv: Uv) -> tuple[Pin, ...]:
     with tempfile.TemporaryDirectory(prefix="wheelfarm-") as folder:
         lines = Path(folder) / "set.in"
         told = [*places, *(f"{pin.name}=={pin.version}" for pin in asked)]

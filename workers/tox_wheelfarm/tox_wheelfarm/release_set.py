@@ -52,24 +52,30 @@ def pin_line(pin: Pin) -> str:
     return f"{pin.name} @ {reference}{part}{hashes}"
 
 
-def index_lines(pins: Iterable[Pin], variables: Mapping[str, str]) -> tuple[str, ...]:
-    """The indexes that a lock file was made from, as lines: only where nobody said which index to use.
+def by_index(pins: Iterable[Pin], variables: Mapping[str, str]) -> dict[tuple[str, ...], list[Pin]]:
+    """The pins by the index that each was locked from, which is a line; by none where nobody has to be told of it.
+
+    uv takes a name from the first index that knows it, so that pins of different indexes cannot be had in one run.
 
     Args:
         pins: what is to be installed.
         variables: uv's; an index in them is the one that may be asked, as in a farm whose machines reach no other.
     """
-    if _index_is_said(variables):
-        return ()
-    told = dict.fromkeys(pin.index for pin in pins if pin.index and not pin.reference)
-    known = [url for url in told if url.startswith(("https://", "http://")) and PLAIN.fullmatch(url)]
-    return tuple(f"--extra-index-url {url}" for url in known if url.rstrip("/") != PYPI)
+    said = _index_is_said(variables)
+    found: dict[tuple[str, ...], list[Pin]] = {}
+    for pin in pins:
+        url = "" if said or pin.reference or pin.index.rstrip("/") == PYPI else pin.index
+        known = url.startswith(("https://", "http://")) and PLAIN.fullmatch(url)
+        found.setdefault((f"--extra-index-url {url}",) if known else (), []).append(pin)
+    return found
 
 
 def only_index(pins: Iterable[Pin], variables: Mapping[str, str]) -> str:
     """The simple index that everything comes from; "" where several could be meant, or one with a password."""
     told = yanked.indexes({**os.environ, **variables})
-    elsewhere = variables.get("UV_FIND_LINKS") or variables.get("UV_NO_INDEX") or index_lines(pins, variables)
+    elsewhere = (
+        variables.get("UV_FIND_LINKS") or variables.get("UV_NO_INDEX") or any(by_index(pins, variables))
+    )
     return "" if elsewhere or len(told) != 1 or without_secrets(told[0]) != told[0] else told[0]
 
 
@@ -104,7 +110,7 @@ def pylock(pins: Iterable[Pin], index: str) -> str:
 
 
 def option_lines(options: Iterable[str], variables: Mapping[str, str]) -> tuple[str, ...]:
-    """The options of a decision, without an index where somebody said which to use, as `index_lines` has it."""
+    """The options of a decision, without an index where somebody said which to use, as `by_index` has it."""
     said = _index_is_said(variables)
     return tuple(
         each for each in options if not (said and each.startswith(PLACES)) and each != f"--index-url {PYPI}"

@@ -120,6 +120,7 @@ def resolve(question: Question, uv: Uv) -> Resolution:
         if not derivation or isinstance(failed, OfflineMissError):
             raise
         told = f"{_building(before)}{_tidy(derivation)}"
+        told = question.sourced.explained(told) if question.sourced else told
         raise _unsolved(question, bound, bounds, told) from None
     pins = decided.pins(answer.text, question.root)
     held = clashes.hold_hashes(pins, bounds)

@@ -62,12 +62,14 @@ class Uv:
         offline: AUTO first tries without the network, and asks only when something is missing.
         variables: added to uv's environment (indexes, proxies, what tox passes); `UV_*` of the process are not.
         constraints: files that bind the environments that sdists and folders are built in.
+        settings: a uv.toml that counts; no other ever does.
         seconds: the time limit of each run.
     """
 
     offline: Offline = Offline.AUTO
     variables: Mapping[str, str] = field(default_factory=dict)
     constraints: tuple[Path, ...] = ()
+    settings: Path | None = None
     seconds: float = SECONDS
 
     def run(
@@ -152,7 +154,8 @@ class Uv:
         *,
         network: bool = True,
     ) -> subprocess.CompletedProcess[str]:
-        command = [find_uv_bin(), "--no-config", *arguments]
+        settings = ["--config-file", str(self.settings)] if self.settings else ["--no-config"]
+        command = [find_uv_bin(), *settings, *arguments]
         pipe = subprocess.PIPE
         # Certificates are read at each start, all of them; nothing is built in these runs that might need them.
         env = {

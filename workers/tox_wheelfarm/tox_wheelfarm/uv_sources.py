@@ -7,6 +7,7 @@ pyproject.toml that is made for the question; a name with a source is never left
 from __future__ import annotations
 
 import os.path
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,12 +44,26 @@ class Sourced:
         pyproject: the text of a pyproject.toml that asks for them, with their sources; "" where there are none.
         folders: names of the folders among the sources and in the workspace: what a cache has of them may be old.
         places: those folders that are asked for themselves.
+        indexes: the index that each is from, by name, where that is its source.
     """
 
     requirements: tuple[str, ...] = ()
     pyproject: str = ""
     folders: tuple[str, ...] = ()
     places: tuple[Path, ...] = ()
+    indexes: Mapping[str, str] = field(default_factory=dict)
+
+    def explained(self, derivation: str) -> str:
+        """Why there is no set, in the words of who asked; uv does not say that an index may want a login."""
+        lines = [derivation.replace(NAME, "the project")]
+        for name, index in self.indexes.items():
+            if f"{name} was not found in the package registry" in derivation:
+                word = re.sub(r"\W", "_", index).upper()
+                lines.append(
+                    f"By tool.uv.sources {name} is from the index {index!r} alone; if that wants a login, set "
+                    f"UV_INDEX_{word}_USERNAME and UV_INDEX_{word}_PASSWORD."
+                )
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -128,7 +143,13 @@ class UvSources:
         text = tomli_w.dumps({"project": project, "tool": {"uv": uv}})
         folders = self.folders
         places = tuple(folders[name] for name in wanted if name in folders)
-        return Sourced(lines, text, tuple(sorted(folders)), places)
+        indexes = {
+            name: str(each["index"])
+            for name, told in wanted.items()
+            for each in told
+            if isinstance(each, dict) and "index" in each
+        }
+        return Sourced(lines, text, tuple(sorted(folders)), places, indexes)
 
     def from_indexes(self) -> set[str]:
         """The names that some index is a source of."""

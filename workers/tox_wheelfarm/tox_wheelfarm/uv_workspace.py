@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from tox_wheelfarm.locks import document
 from tox_wheelfarm.locks.project import Project
 
 if TYPE_CHECKING:
@@ -48,12 +49,19 @@ def of(project: Project) -> Workspace | None:
     """
     here = project.root.absolute()
     for folder in (here, *here.parents):
-        root = project if folder == here else Project.read(folder)
+        root = project if folder == here else _above(folder)
         uv = root.tool("uv")
         if "workspace" in uv:
             folders = (folder, *_folders(uv.table("workspace"), folder))
             return Workspace(root, folders) if here.resolve() in {folder.resolve(), *folders} else None
     return None
+
+
+def _above(folder: Path) -> Project:
+    # Whose file it is nobody knows: only what speaks of a workspace is our affair.
+    path = folder / "pyproject.toml"
+    speaks = path.is_file() and b"workspace" in document.contents(path)
+    return Project(folder, document.toml(path, document.contents(path)).values if speaks else {})
 
 
 def _folders(table: Table, folder: Path) -> list[Path]:

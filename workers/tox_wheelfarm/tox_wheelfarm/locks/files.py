@@ -34,7 +34,9 @@ PYLOCK = re.compile(r"pylock\.(?:[^.]+\.)?toml")
 LIST = re.compile(r"requirements.*\.txt")
 HASH = re.compile(rb"--hash[= ]\s*\w+:")
 INCLUDED = re.compile(rb"^[ \t]*(?:-r|--requirement(?=[ \t=]))[ \t=]*([^\s#]+)", re.MULTILINE)
-LOOSE = re.compile(rb"^[ \t]*[^-#.\s](?![^\n]*(?:==|@))", re.MULTILINE)
+LOOSE = re.compile(
+    rb"^[ \t]*(?=[^-#.\s])(?![\w.-]+[ \t]*(?:\[[^]\n]*\])?[ \t]*(?:===?(?![^;#\n]*\*)|@))", re.MULTILINE
+)
 """A line that neither is an option nor decides anything exactly."""
 MOST_INCLUDED = 50
 """As many files as are read of a list (`requirement_lines`)."""
@@ -117,7 +119,7 @@ def _lists(named: list[Path]) -> list[Path]:
     there = [path for path in named if path.is_file()]
     dead = [path for path in named if path.is_symlink() and not path.exists()]
     hashed = [path for path in there if HASH.search(_searched(path))] or [
-        path for path in there if _includes_a_lock(path)
+        path for path in there if path.name == "requirements.txt" and _includes_a_lock(path)
     ]
     return sorted([*dead, *hashed])
 
