@@ -193,3 +193,12 @@ def test_an_extra_that_is_not_there_is_named(bench):
     bench.project(extras={"fast": ["more"]})
     bench.ini("package = wheel", "extras = fats")
     assert "fats" in bench.fails().said
+
+
+def test_what_builds_for_two_environments_is_made_anew_once(bench):
+    """`--recreate` is for all of them; the run after that finds what builds the project whole."""
+    bench.project()
+    bench.ini("package = wheel", envs="a,b")
+    bench.passes("--recreate")
+    bench.passes("--recreate")
+    assert "recreate env" not in bench.passes().said

@@ -238,6 +238,8 @@ class Environment(Python, ABC):
         return {**super()._default_set_env(), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
     def _clean(self, transitive: bool = False) -> None:
-        # The state first: a kill while the rest goes leaves nothing that looks whole.
-        state.remove(self.env_dir)
+        # The state first: a kill while the rest goes leaves nothing that looks whole. tox cleans once in a run, however
+        # many environments ask for it.
+        if not self._run_state["clean"]:
+            state.remove(self.env_dir)
         super()._clean(transitive)
